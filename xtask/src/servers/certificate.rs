@@ -1,0 +1,63 @@
+//! A certificate authority of our own and one server certificate, valid for loopback and two days.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::setup::{apt, quiet};
+use crate::workspace;
+
+/// The files of a server that speaks TLS.
+pub(crate) struct Certificate {
+    /// The authority, which clients must trust.
+    pub(crate) ca: PathBuf,
+    /// The server's certificate.
+    pub(crate) cert: PathBuf,
+    /// The server's private key.
+    pub(crate) key: PathBuf,
+}
+
+/// All that openssl has to know; its own configuration differs between machines.
+const CONFIG: &str = "\
+[req]
+distinguished_name = name
+prompt = no
+[name]
+CN = localhost
+[authority]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:localhost,IP:127.0.0.1,IP:::1
+";
+
+/// Makes both certificates in `dir`.
+pub(crate) fn make(dir: &Path) -> Result<Certificate> {
+    if workspace::find("openssl").is_none() {
+        apt::install("the openssl command", &["openssl"])?;
+    }
+    fs::write(dir.join("openssl.cnf"), CONFIG).context("could not write the configuration of openssl")?;
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    openssl(
+        dir,
+        "req -x509 -config openssl.cnf -extensions authority -days 2",
+        &key,
+        "-keyout ca.key -out ca.crt",
+    )?;
+    openssl(dir, "req -new -config openssl.cnf", &key, "-keyout server.key -out server.csr")?;
+    let sign = "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out server.crt";
+    openssl(dir, sign, &[], "-extfile openssl.cnf -extensions server")?;
+    Ok(Certificate { ca: dir.join("ca.crt"), cert: dir.join("server.crt"), key: dir.join("server.key") })
+}
+
+fn openssl(dir: &Path, first: &str, key: &[&str], last: &str) -> Result<()> {
+    let mut command = Command::new("openssl");
+    command.current_dir(dir).args(first.split(' ')).args(key).args(last.split(' '));
+    quiet(&mut command).map(drop)
+}
