@@ -1,3 +1,7 @@
 //! What the tests of taskq share: recordings of real Celery, contract suites, private servers.
 
 pub mod fixtures;
+pub mod node;
+pub mod process;
+pub mod python;
+pub mod redis_server;
