@@ -1,1 +1,24 @@
-//! taskq/core
+//! Types, traits and pure logic of taskq.
+//!
+//! Nothing here talks to a broker, parses a command line or serves HTTP. Drivers, the worker and the
+//! façade build on this crate and never on each other. Modules import only downwards:
+//! `time`, `error` ← `codec`, `config` ← `protocol` ← `broker`, `backend` ← `task` ← `middleware`,
+//! `routing` ← `send` ← `app`.
+
+#![forbid(unsafe_code)]
+
+use std::{future::Future, pin::Pin};
+
+pub mod backend;
+pub mod broker;
+pub mod codec;
+pub mod error;
+pub mod protocol;
+pub mod task;
+pub mod time;
+
+pub use error::{Error, ErrorKind};
+pub use time::Timestamp;
+
+/// A boxed future, as driver traits return it: one allocation per *batch*, never per task.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,97 @@
+//! Looking into queues: depth, peek, purge, dead letters.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+
+use super::{BrokerError, DeadReason};
+use crate::{BoxFuture, Timestamp, protocol::Message};
+
+/// Looks into queues and changes them. Every operation names its queue.
+pub trait BrokerAdmin: Send + Sync + fmt::Debug {
+    /// The queues this broker knows of, sorted.
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<String>, BrokerError>>;
+
+    /// Counts of each queue, in the order asked. A queue that does not exist counts as empty.
+    fn stats<'a>(&'a self, queues: &'a [String]) -> BoxFuture<'a, Result<Vec<QueueStats>, BrokerError>>;
+
+    /// The next messages of a queue without taking them, most urgent first.
+    fn peek<'a>(
+        &'a self,
+        queue: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<PeekedMessage>, BrokerError>>;
+
+    /// Removes every waiting message (ready and delayed, not those in flight, not dead letters); answers how
+    /// many. Works in bounded steps: `progress` is called with the number removed so far.
+    fn purge<'a>(
+        &'a self,
+        queue: &'a str,
+        progress: &'a (dyn Fn(u64) + Send + Sync),
+    ) -> BoxFuture<'a, Result<u64, BrokerError>>;
+
+    /// Dead letters of a queue, newest first, from `offset`.
+    fn dead<'a>(
+        &'a self,
+        queue: &'a str,
+        offset: usize,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, BrokerError>>;
+
+    /// Puts dead letters back to the queue they came from, bytes unchanged; answers how many were still there.
+    fn replay<'a>(&'a self, queue: &'a str, ids: &'a [String]) -> BoxFuture<'a, Result<u64, BrokerError>>;
+
+    /// Removes dead letters for good; answers how many were still there.
+    fn forget_dead<'a>(
+        &'a self,
+        queue: &'a str,
+        ids: &'a [String],
+    ) -> BoxFuture<'a, Result<u64, BrokerError>>;
+}
+
+/// Counts of a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Its name.
+    pub queue: String,
+    /// Waiting and due.
+    pub ready: u64,
+    /// Waiting for their time.
+    pub delayed: u64,
+    /// Delivered and not settled.
+    pub in_flight: u64,
+    /// Put aside.
+    pub dead: u64,
+    /// Age of the oldest ready message, where the broker can tell.
+    pub oldest: Option<Duration>,
+}
+
+/// A message looked at in its queue.
+#[derive(Clone, Debug)]
+pub struct PeekedMessage {
+    /// What the broker holds.
+    pub original: Bytes,
+    /// The envelope, if it can be read.
+    pub message: Option<Message>,
+    /// When it is due, if it is delayed.
+    pub not_before: Option<Timestamp>,
+}
+
+/// A message that was put aside.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// Names it within its queue.
+    pub id: String,
+    /// The queue it was consumed from.
+    pub queue: String,
+    /// Why.
+    pub reason: DeadReason,
+    /// When.
+    pub at: Timestamp,
+    /// How often it was delivered.
+    pub deliveries: u32,
+    /// The bytes as they were in the queue.
+    pub original: Bytes,
+    /// The envelope, if it can be read.
+    pub message: Option<Message>,
+}

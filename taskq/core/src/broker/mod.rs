@@ -1,0 +1,26 @@
+//! The seam to a broker: what a driver must do, and the values that cross it.
+//!
+//! Kept true by every driver (and held by the contract suite): a published message is stored or the
+//! caller gets an error; a taken message is owned by exactly one consumer until it is settled, given
+//! back, or its lease lapses; a settlement under a lost lease changes nothing and says so; nothing is
+//! ever dropped, what cannot be read goes to the dead letters with its original bytes.
+
+mod admin;
+mod broadcast;
+mod capabilities;
+mod delivery;
+mod driver;
+mod error;
+mod outgoing;
+mod settle;
+mod topology;
+
+pub use admin::{BrokerAdmin, DeadLetter, PeekedMessage, QueueStats};
+pub use broadcast::{Broadcast, Subscription};
+pub use capabilities::{Capabilities, PriorityOrder};
+pub use delivery::{Delivery, DeliveryTag, Payload, Undecodable};
+pub use driver::{Broker, ConsumeSpec, Consumer, Settler};
+pub use error::{BrokerError, BrokerErrorKind};
+pub use outgoing::Outgoing;
+pub use settle::{DeadKind, DeadReason, Settle, Settled, Settlement};
+pub use topology::{Exchange, ExchangeKind, Queue, Topology};

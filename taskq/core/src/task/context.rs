@@ -1,0 +1,142 @@
+//! What a running task can ask and tell: its request, its state, its progress.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{RetryRequest, States};
+use crate::{
+    Error,
+    backend::{Child, ResultBackend, State, TaskMeta, TaskOutput},
+    codec::{Value, to_value},
+    protocol::{Request, TaskId},
+};
+
+tokio::task_local! {
+    static CURRENT: TaskContext;
+}
+
+/// The context of a run (`self` and `self.request` of a bound Celery task). Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct TaskContext(Arc<Inner>);
+
+/// What a context is made of.
+#[derive(Debug)]
+pub struct ContextParts {
+    /// The decoded message.
+    pub request: Request,
+    /// Node name of the worker.
+    pub hostname: Arc<str>,
+    /// State for `#[state]` parameters.
+    pub states: States,
+    /// Where progress goes.
+    pub backend: Arc<dyn ResultBackend>,
+    /// Cancelled when the run should end: revoked, lease lost, soft limit, shutdown.
+    pub cancel: CancellationToken,
+    /// Runs in the caller's process, without a broker.
+    pub is_eager: bool,
+}
+
+#[derive(Debug)]
+struct Inner {
+    parts: ContextParts,
+    children: Mutex<Vec<Child>>,
+}
+
+impl TaskContext {
+    /// A context; made by workers and eager calls.
+    pub fn new(parts: ContextParts) -> Self {
+        Self(Arc::new(Inner { parts, children: Mutex::new(Vec::new()) }))
+    }
+
+    /// The context of the task that runs here, if one does.
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// Runs `future` as the body of this context's task: [`current`](Self::current) answers in it.
+    pub async fn scope<F: Future>(self, future: F) -> F::Output {
+        CURRENT.scope(self, future).await
+    }
+
+    /// The request: ids, retries, headers, delivery info, limits.
+    pub fn request(&self) -> &Request {
+        &self.0.parts.request
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> &TaskId {
+        self.request().id()
+    }
+
+    /// Retries so far: 0 in the first run.
+    pub fn retries(&self) -> u32 {
+        self.request().headers.retries
+    }
+
+    /// Node name of the worker (`celery@host`).
+    pub fn hostname(&self) -> &str {
+        &self.0.parts.hostname
+    }
+
+    /// Whether the task runs in the caller's process.
+    pub fn is_eager(&self) -> bool {
+        self.0.parts.is_eager
+    }
+
+    /// Shared state by type; the value behind a `#[state]` parameter.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.0.parts.states.get()
+    }
+
+    /// Asks for another attempt: `return Err(cx.retry().countdown(3.seconds()).into())`. Celery: `self.retry()`.
+    pub fn retry(&self) -> RetryRequest {
+        RetryRequest::default()
+    }
+
+    /// Stores a state of the task's own, such as `PROGRESS`, with data for whoever watches.
+    /// Celery: `self.update_state(state=…, meta=…)`.
+    ///
+    /// # Errors
+    /// When the data cannot be encoded or the backend cannot be reached.
+    pub async fn update_state(&self, state: &str, meta: impl Serialize + Send) -> Result<(), Error> {
+        let value: Value = to_value(&meta).map_err(|error| {
+            Error::with_source(
+                crate::ErrorKind::Encode,
+                format!("could not encode the meta of `{state}`"),
+                error,
+            )
+        })?;
+        let mut stored = TaskMeta::new(self.id().clone(), State::from(state), TaskOutput::Value(value));
+        stored.children = Some(self.children());
+        stored.group_id.clone_from(&self.request().headers.group);
+        stored.parent_id.clone_from(&self.request().headers.parent_id);
+        self.0.parts.backend.store(std::slice::from_ref(&stored)).await?;
+        Ok(())
+    }
+
+    /// Cancelled when the run should end early: the task was revoked, the worker stops at once, or the lease
+    /// was lost. Async tasks are dropped at their next await anyway; blocking ones should look here.
+    pub fn cancellation(&self) -> &CancellationToken {
+        &self.0.parts.cancel
+    }
+
+    /// Whether the run should end early. Celery: `is_aborted()`.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.parts.cancel.is_cancelled()
+    }
+
+    /// Records a task sent from this one (Celery: `add_trail`).
+    pub fn add_child(&self, child: Child) {
+        self.0.children.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+    }
+
+    /// What this task has sent so far.
+    pub fn children(&self) -> Vec<Child> {
+        self.0.children.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

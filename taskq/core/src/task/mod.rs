@@ -1,0 +1,53 @@
+//! A task: what `#[task]` generates, what a worker calls, and what a run may end with.
+
+mod context;
+mod def;
+mod error;
+mod options;
+mod outcome;
+mod registry;
+mod state;
+
+use std::future::Future;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use context::{ContextParts, TaskContext};
+pub use def::{TaskDef, TaskKind};
+pub use error::{Failure, FailureKind, IntoDuration, RetryRequest, TaskError};
+pub use options::{RateLimit, TaskOptions};
+pub use outcome::Outcome;
+pub use registry::Registry;
+pub use state::{StateKey, States};
+
+use crate::protocol::Param;
+
+/// A task, as a type. `#[task]` implements it for the unit value that replaces the function; write it by hand
+/// only for tasks made at run time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a task",
+    note = "a task is a function with `#[taskq::task]`; pass the function's name itself, such as `tasks::add`"
+)]
+pub trait Task: Copy + Send + Sync + 'static {
+    /// The parameters as a struct: serializes as the list of positional arguments, deserializes from a map of
+    /// names (absent optional parameters take their defaults) or from a list.
+    type Args: Serialize + DeserializeOwned + Send + 'static;
+    /// What a successful run returns.
+    type Output: Serialize + DeserializeOwned + Send + 'static;
+    /// The registered name. Celery: `name`; default `<module path with dots>.<function>`.
+    const NAME: &'static str;
+    /// The parameters in order; keyword arguments from Python map by name.
+    const PARAMS: &'static [Param];
+    /// Where it runs.
+    const KIND: TaskKind = TaskKind::Async;
+    /// The options given to the macro.
+    const OPTIONS: TaskOptions = TaskOptions::DEFAULT;
+    /// The types of `#[state]` parameters: a worker that lacks one refuses to start.
+    const STATES: &'static [StateKey] = &[];
+
+    /// Runs the task. For [`TaskKind::Blocking`] the future blocks and must be polled on a thread of its own.
+    fn call(
+        args: Self::Args,
+        cx: TaskContext,
+    ) -> impl Future<Output = Result<Self::Output, TaskError>> + Send;
+}
