@@ -1,1 +1,22 @@
-//! taskq
+//! taskq: Celery for Rust.
+//!
+//! A function with `#[task]` is called with `.delay()`, runs in a worker process, and its typed result comes
+//! back: on Redis together with Python's Celery, or on an embedded SQLite file with no server at all.
+//!
+//! This crate is what programs add: it joins the core, the drivers, the worker and the command line. Parts
+//! that only a driver or a worker needs are in `taskq-core`, re-exported here as [`core`].
+
+#![forbid(unsafe_code)]
+
+pub mod prelude;
+#[doc(hidden)]
+pub mod private;
+pub mod telemetry;
+
+pub use taskq_core as core;
+pub use taskq_core::{
+    Error, ErrorKind, Timestamp,
+    backend::{RemoteFailure, State, WaitError},
+    protocol::TaskId,
+    task::{Failure, IntoDuration, Outcome, RateLimit, Registry, Task, TaskContext, TaskError, TaskOptions},
+};
