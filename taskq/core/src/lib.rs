@@ -2,7 +2,7 @@
 //!
 //! Nothing here talks to a broker, parses a command line or serves HTTP. Drivers, the worker and the
 //! façade build on this crate and never on each other. Modules import only downwards:
-//! `time`, `error` ← `codec`, `config` ← `protocol` ← `broker`, `backend` ← `task` ← `middleware`,
+//! `time`, `error` ← `codec` ← `protocol` ← `broker`, `backend` ← `task` ← `config` ← `middleware`,
 //! `routing` ← `send` ← `app`.
 
 #![forbid(unsafe_code)]
@@ -12,6 +12,7 @@ use std::{future::Future, pin::Pin};
 pub mod backend;
 pub mod broker;
 pub mod codec;
+pub mod config;
 pub mod error;
 pub mod protocol;
 pub mod task;
