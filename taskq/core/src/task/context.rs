@@ -93,6 +93,11 @@ impl TaskContext {
         self.0.parts.states.get()
     }
 
+    /// Shared state by type, shared; the value of a `#[state] x: Arc<T>` parameter.
+    pub fn shared_state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.0.parts.states.get_shared()
+    }
+
     /// Asks for another attempt: `return Err(cx.retry().countdown(3.seconds()).into())`. Celery: `self.retry()`.
     pub fn retry(&self) -> RetryRequest {
         RetryRequest::default()

@@ -1,26 +1,42 @@
 //! A task: what `#[task]` generates, what a worker calls, and what a run may end with.
 
 mod context;
+#[doc(hidden)]
+pub mod convert;
 mod def;
+mod duration;
 mod error;
+mod failure;
+#[doc(hidden)]
+pub mod name;
 mod options;
 mod outcome;
 mod registry;
+mod retry;
+mod retry_request;
 mod state;
 
 use std::future::Future;
 
+use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use context::{ContextParts, TaskContext};
 pub use def::{TaskDef, TaskKind};
-pub use error::{Failure, FailureKind, IntoDuration, RetryRequest, TaskError};
+pub use duration::IntoDuration;
+pub use error::TaskError;
+pub use failure::{Failure, FailureKind};
 pub use options::{RateLimit, TaskOptions};
 pub use outcome::Outcome;
 pub use registry::Registry;
+pub use retry::{decide, retry_delay};
+pub use retry_request::RetryRequest;
 pub use state::{StateKey, States};
 
-use crate::protocol::Param;
+use crate::{
+    codec::{CodecError, json},
+    protocol::Param,
+};
 
 /// A task, as a type. `#[task]` implements it for the unit value that replaces the function; write it by hand
 /// only for tasks made at run time.
@@ -44,6 +60,15 @@ pub trait Task: Copy + Send + Sync + 'static {
     const OPTIONS: TaskOptions = TaskOptions::DEFAULT;
     /// The types of `#[state]` parameters: a worker that lacks one refuses to start.
     const STATES: &'static [StateKey] = &[];
+
+    /// The arguments as they travel: a JSON list of the positional ones, and a JSON object of those that can
+    /// only be given by name (parameters after `#[args]`, and `#[kwargs]`).
+    ///
+    /// # Errors
+    /// When one cannot be encoded.
+    fn encode(args: &Self::Args) -> Result<(Bytes, Bytes), CodecError> {
+        Ok((json::to_bytes(args)?, Bytes::from_static(b"{}")))
+    }
 
     /// Runs the task. For [`TaskKind::Blocking`] the future blocks and must be polled on a thread of its own.
     fn call(

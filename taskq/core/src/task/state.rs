@@ -47,6 +47,11 @@ impl States {
         self.0.get(&TypeId::of::<T>()).and_then(|value| value.downcast_ref())
     }
 
+    /// The same, shared.
+    pub fn get_shared<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.0.get(&TypeId::of::<T>()).and_then(|value| Arc::clone(value).downcast().ok())
+    }
+
     /// Whether a value for the key is there.
     pub fn has(&self, key: &StateKey) -> bool {
         self.0.contains_key(&(key.id)())
