@@ -20,3 +20,6 @@ pub use taskq_core::{
     protocol::TaskId,
     task::{Failure, IntoDuration, Outcome, RateLimit, Registry, Task, TaskContext, TaskError, TaskOptions},
 };
+
+#[doc = include_str!("docs/task.md")]
+pub use taskq_macros::task;

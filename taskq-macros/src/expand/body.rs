@@ -1,0 +1,19 @@
+//! The user's function, under its own name: traces and backtraces show it. It is an associated function so
+//! that the name still means the task inside the body.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::model::Model;
+
+pub(super) fn expand(model: &Model) -> TokenStream {
+    let Model { body_attrs, signature, body, .. } = model;
+    quote! {
+        struct __TaskqBody;
+
+        impl __TaskqBody {
+            #(#body_attrs)*
+            #signature #body
+        }
+    }
+}

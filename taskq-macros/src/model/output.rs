@@ -1,0 +1,42 @@
+//! The return type.
+
+use syn::{ReturnType, Type, spanned::Spanned};
+
+use super::{Output, types};
+use crate::errors::Errors;
+
+pub(super) fn check(output: &ReturnType, errors: &mut Errors) -> Option<Output> {
+    let ty = match output {
+        ReturnType::Default => {
+            return Some(Output {
+                ty: syn::parse_quote!(()),
+                is_result: false,
+                span: proc_macro2::Span::call_site(),
+            });
+        }
+        ReturnType::Type(_, ty) => &**ty,
+    };
+    match ty {
+        Type::Never(never) => {
+            errors.at(never, "a task that never returns never ends: its message would come back for ever");
+            return None;
+        }
+        Type::ImplTrait(opaque) => {
+            errors.at(
+                opaque,
+                "a task cannot return `impl Trait`: callers have to name the type to read the result",
+            );
+            return None;
+        }
+        _ => {}
+    }
+    if let Some((place, what)) = types::not_owned(ty) {
+        errors.at(
+            place,
+            format!("a task returns owned values, not {what}: the result is sent to another process"),
+        );
+        return None;
+    }
+    let is_result = types::last_segment(ty).is_some_and(|segment| segment.ident == "Result");
+    Some(Output { ty: ty.clone(), is_result, span: ty.span() })
+}

@@ -1,0 +1,7 @@
+//! What `#[task]` makes of a function, seen from a program that uses it.
+
+mod decoys;
+mod options;
+mod parameters;
+mod returns;
+mod run;
