@@ -9,12 +9,18 @@
 
 use std::{future::Future, pin::Pin};
 
+pub mod app;
 pub mod backend;
 pub mod broker;
+pub mod canvas;
 pub mod codec;
 pub mod config;
 pub mod error;
+pub mod middleware;
 pub mod protocol;
+pub mod result;
+pub mod routing;
+pub mod send;
 pub mod task;
 pub mod time;
 

@@ -106,6 +106,12 @@ pub enum WaitError {
         /// `revoked`, `terminated` or `expired`.
         reason: String,
     },
+    /// Waiting inside a running task, which can stop a whole fleet.
+    #[error("a task must not wait for the result of task `{id}`: use a callback, or `get().inside_task()`")]
+    InsideTask {
+        /// The task that was to be waited for.
+        id: TaskId,
+    },
     /// The result cannot be decoded into the expected type.
     #[error("could not decode the result of task `{id}`: {reason}")]
     Decode {
@@ -124,6 +130,7 @@ impl From<WaitError> for Error {
         let kind = match &error {
             WaitError::Timeout { .. } => ErrorKind::Timeout,
             WaitError::Decode { .. } => ErrorKind::Decode,
+            WaitError::InsideTask { .. } => ErrorKind::Unsupported,
             WaitError::Backend(inner) if inner.is_retryable() => ErrorKind::Connection,
             WaitError::Backend(_) => ErrorKind::Backend,
             WaitError::Failed(_) | WaitError::Revoked { .. } => ErrorKind::Other,

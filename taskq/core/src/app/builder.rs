@@ -1,0 +1,159 @@
+//! Building an app.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock, atomic::AtomicU64},
+};
+
+use super::{App, Connections, Drivers, Inner, annotations, drivers::NoDrivers, host};
+use crate::{
+    Error,
+    codec::Value,
+    config::{RouteOptions, Settings, Sources},
+    middleware::Middleware,
+    routing::{RouteQuery, Router, Routing},
+    task::{Registry, States, Task, TaskDef},
+    time::{Clock, system_clock},
+};
+
+/// What an app is built from. Settings come from the process (file and environment) unless
+/// [`sources`](Self::sources) or [`settings`](Self::settings) say otherwise.
+#[derive(Default)]
+#[must_use = "an app is made by `build`"]
+pub struct AppBuilder {
+    sources: Option<Sources>,
+    settings: Option<Settings>,
+    code: Vec<(String, Value)>,
+    registry: Option<Registry>,
+    added: Vec<TaskDef>,
+    states: States,
+    clock: Option<Arc<dyn Clock>>,
+    middleware: Vec<Arc<dyn Middleware>>,
+    routers: Vec<Router>,
+    drivers: Option<Arc<dyn Drivers>>,
+}
+
+impl AppBuilder {
+    /// Where settings come from, instead of the process.
+    pub fn sources(mut self, sources: Sources) -> Self {
+        self.sources = Some(sources);
+        self
+    }
+
+    /// Settings that are complete; no source is read.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// One setting, by name: wins over file and environment, not over the command line.
+    pub fn set(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.code.push((name.into(), value.into()));
+        self
+    }
+
+    /// The tasks, instead of every function with `#[task]` in this program.
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// A task made by hand.
+    pub fn task<T: Task>(mut self, _: T) -> Self {
+        self.added.push(TaskDef::of::<T>());
+        self
+    }
+
+    /// A definition made by hand.
+    pub fn task_def(mut self, def: TaskDef) -> Self {
+        self.added.push(def);
+        self
+    }
+
+    /// Shared state for `#[state]` parameters of this type.
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states.insert(value);
+        self
+    }
+
+    /// Another clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Adds a middleware inside those already added.
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.middleware.push(Arc::new(middleware));
+        self
+    }
+
+    /// Adds a router, asked before `task_routes`.
+    pub fn router(
+        mut self,
+        router: impl Fn(&RouteQuery<'_>) -> Option<RouteOptions> + Send + Sync + 'static,
+    ) -> Self {
+        self.routers.push(Arc::new(router));
+        self
+    }
+
+    /// What opens brokers and backends. The façade sets it.
+    pub fn drivers(mut self, drivers: Arc<dyn Drivers>) -> Self {
+        self.drivers = Some(drivers);
+        self
+    }
+
+    /// Whether drivers were given.
+    pub fn has_drivers(&self) -> bool {
+        self.drivers.is_some()
+    }
+
+    /// Builds it. Nothing is connected.
+    ///
+    /// # Errors
+    /// When a setting is wrong, two tasks have one name, or no driver knows an address.
+    pub fn build(self) -> Result<App, Error> {
+        let settings = match self.settings {
+            Some(settings) => settings,
+            None => {
+                let sources = self.sources.unwrap_or_else(Sources::process);
+                self.code
+                    .into_iter()
+                    .fold(sources, |sources, (name, value)| sources.set(name, value))
+                    .load()?
+            }
+        };
+        let mut registry = self.registry.map_or_else(Registry::linked, Ok)?;
+        for def in self.added {
+            registry.add(def)?;
+        }
+        let registry = annotations::apply(registry, &settings)?;
+        let drivers = self.drivers.unwrap_or_else(|| Arc::new(NoDrivers));
+        drivers.check(&settings)?;
+        for notice in settings.notices() {
+            tracing::info!("{notice}");
+        }
+        Ok(App(Arc::new(Inner {
+            registry,
+            states: self.states,
+            clock: self.clock.unwrap_or_else(system_clock),
+            middleware: self.middleware,
+            routing: Routing::new(&settings, self.routers),
+            origin: host::origin(),
+            reply_to: uuid::Uuid::new_v4().as_hyphenated().to_string(),
+            lamport: AtomicU64::new(0),
+            connections: Arc::new(Connections::new(settings, drivers)),
+            publisher: OnceLock::new(),
+        })))
+    }
+}
+
+impl fmt::Debug for AppBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppBuilder")
+            .field("settings", &self.settings)
+            .field("drivers", &self.drivers)
+            .field("middleware", &self.middleware.len())
+            .finish_non_exhaustive()
+    }
+}

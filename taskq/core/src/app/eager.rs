@@ -1,0 +1,207 @@
+//! Tasks run in the caller's process, without a broker: `apply` and the setting `task_always_eager`.
+//!
+//! Kept true here: the task sees the same request, middleware and retries as in a worker; retries come at
+//! once, without their delay.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use super::{App, block_on};
+use crate::{
+    BoxFuture, Error, ErrorKind,
+    backend::{DisabledBackend, RemoteFailure, ResultBackend, State, StoredError, TaskMeta, TaskOutput},
+    codec::Value,
+    middleware::{ExecuteEnd, ExecuteNext},
+    protocol::{Arguments, DeliveryInfo, Request},
+    result::AsyncResult,
+    send::{Draft, Invocation, NO_KWARGS, SendOptions},
+    task::{
+        ContextParts, Failure, FailureKind, Outcome, RetryRequest, Task, TaskContext, TaskDef, TaskError,
+        TaskKind, TaskOptions, decide,
+    },
+};
+
+impl App {
+    /// `.delay()` with `task_always_eager`.
+    pub(crate) async fn run_eagerly<T: Task>(
+        &self,
+        args: Bytes,
+        options: SendOptions,
+        own: &TaskOptions,
+    ) -> Result<AsyncResult<T::Output>, Error> {
+        let result = self.apply_eagerly::<T>(args, options, own).await?;
+        self.propagate(&result)?;
+        Ok(result)
+    }
+
+    /// `.apply()`.
+    pub(crate) async fn apply_eagerly<T: Task>(
+        &self,
+        args: Bytes,
+        options: SendOptions,
+        own: &TaskOptions,
+    ) -> Result<AsyncResult<T::Output>, Error> {
+        let mut def = TaskDef::of::<T>();
+        def.options = *own;
+        let call = Invocation { task: T::NAME, args, kwargs: NO_KWARGS, own: Some(own) };
+        let meta = self.eager(&def, Draft::new(self, call, options)?).await?;
+        Ok(AsyncResult::eager(self, meta))
+    }
+
+    /// A task by name, with `task_always_eager`.
+    pub(crate) async fn run_named_eagerly(
+        &self,
+        task: &str,
+        args: Bytes,
+        kwargs: Bytes,
+        options: SendOptions,
+    ) -> Result<AsyncResult<Value>, Error> {
+        let def = self.registry().get(task).cloned().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Registration,
+                format!("could not run `{task}` eagerly: it is not registered here"),
+            )
+        })?;
+        let call = Invocation { task, args, kwargs, own: Some(&def.options) };
+        let result = AsyncResult::eager(self, self.eager(&def, Draft::new(self, call, options)?).await?);
+        self.propagate(&result)?;
+        Ok(result)
+    }
+
+    fn propagate<T>(&self, result: &AsyncResult<T>) -> Result<(), Error> {
+        match result.eager_failure() {
+            Some(failure) if self.settings().task_eager_propagates => {
+                Err(Error::with_source(ErrorKind::Other, "the eager task failed", failure))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs until the task has ended.
+    async fn eager(&self, def: &TaskDef, draft: Draft) -> Result<TaskMeta, Error> {
+        let options = def.options;
+        let store = options.store_eager_result.unwrap_or(self.settings().task_store_eager_result);
+        let backend: Arc<dyn ResultBackend> =
+            if store { self.backend().await? } else { Arc::new(DisabledBackend) };
+        let mut request = request(draft);
+        loop {
+            let run = Run { app: self, def, backend: Arc::clone(&backend) };
+            let mut attempt = request.clone();
+            let outcome = ExecuteNext::new(self.middleware(), &run).run(&mut attempt).await;
+            let (state, output, traceback) = match outcome {
+                Outcome::Retry { request: asked, .. } => {
+                    again(&mut request, *asked);
+                    continue;
+                }
+                Outcome::Success(value) => (State::Success, TaskOutput::Json(value), None),
+                Outcome::Failure(failure) => {
+                    (State::Failure, TaskOutput::Error(failure.error), failure.traceback)
+                }
+                Outcome::Ignore => (State::Ignored, TaskOutput::NULL, None),
+                Outcome::Reject { reason, .. } => {
+                    (State::Failure, TaskOutput::Error(StoredError::celery("Reject", reason)), None)
+                }
+                Outcome::Revoked { reason } => {
+                    (State::Revoked, TaskOutput::Error(StoredError::celery("TaskRevokedError", reason)), None)
+                }
+            };
+            let mut meta = TaskMeta::new(request.id().clone(), state, output);
+            meta.traceback = traceback;
+            meta.date_done = Some(self.clock().now());
+            meta.parent_id.clone_from(&request.headers.parent_id);
+            let ignored = request.headers.ignore_result.unwrap_or(false);
+            if store && !ignored {
+                backend.store(std::slice::from_ref(&meta)).await?;
+            }
+            return Ok(meta);
+        }
+    }
+}
+
+fn request(draft: Draft) -> Request {
+    let message = draft.message;
+    Request {
+        delivery: DeliveryInfo {
+            queue: draft.route.destination().into(),
+            exchange: draft.route.exchange.clone(),
+            routing_key: draft.route.routing_key.clone(),
+            priority: message.properties.priority,
+            redelivered: false,
+        },
+        headers: message.headers,
+        properties: message.properties,
+        arguments: Arguments::Raw { args: message.args, kwargs: message.kwargs },
+        embed: message.embed,
+        protocol: draft.protocol,
+        content_type: draft.serializer.content_type().to_owned(),
+        eta: draft.eta,
+        expires: None,
+    }
+}
+
+/// The request of the next attempt.
+fn again(request: &mut Request, asked: RetryRequest) {
+    request.headers.retries += 1;
+    if let Arguments::Raw { args, kwargs } = &mut request.arguments {
+        *args = asked.args.unwrap_or_else(|| args.clone());
+        *kwargs = asked.kwargs.unwrap_or_else(|| kwargs.clone());
+    }
+    request.headers.extra.extend(asked.headers);
+}
+
+/// The end of the execute chain in this process.
+struct Run<'r> {
+    app: &'r App,
+    def: &'r TaskDef,
+    backend: Arc<dyn ResultBackend>,
+}
+
+impl ExecuteEnd for Run<'_> {
+    fn execute<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let cx = TaskContext::new(ContextParts {
+                request: request.clone(),
+                hostname: self.app.origin().into(),
+                states: self.app.states().clone(),
+                backend: Arc::clone(&self.backend),
+                cancel: CancellationToken::new(),
+                is_eager: true,
+            });
+            let task = self.app.clone().scoped(cx.clone().scope(self.def.run(cx)));
+            let result = match (self.def.kind, self.app.connections().io()) {
+                (TaskKind::Async, _) => task.await,
+                (TaskKind::Blocking, Ok(io)) => {
+                    io.spawn_blocking(|| block_on(task)).await.unwrap_or_else(|error| {
+                        Err(TaskError::Failure(
+                            Failure::new("RuntimeError", error.to_string()).of_kind(FailureKind::Panic),
+                        ))
+                    })
+                }
+                (TaskKind::Blocking, Err(error)) => Err(error.into()),
+            };
+            decide(result, &self.def.options, request, self.app.clock().now(), &mut fastrand::Rng::new())
+        })
+    }
+}
+
+impl App {
+    /// As [`scope`](Self::scope), owning the app.
+    async fn scoped<F: Future>(self, future: F) -> F::Output {
+        self.scope(future).await
+    }
+}
+
+/// What a caller gets who asked for the failure of an eager task to be an error.
+pub(crate) fn failure_of(meta: &TaskMeta) -> Option<RemoteFailure> {
+    match &meta.output {
+        TaskOutput::Error(error) => Some(RemoteFailure {
+            id: meta.id.clone(),
+            state: meta.state.clone(),
+            error: error.clone(),
+            traceback: meta.traceback.clone(),
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,103 @@
+//! From a draft to the broker's confirmation: through the middleware, into the batcher, one by one or many
+//! in one round trip.
+
+use std::{sync::Arc, time::Instant};
+
+use futures_util::future::try_join_all;
+
+use super::{
+    Draft,
+    publisher::{BATCH_MESSAGES, Parcel},
+};
+use crate::{
+    BoxFuture, Error,
+    app::App,
+    broker::{Outgoing, Queue},
+    middleware::{PublishEnd, PublishNext},
+};
+
+impl App {
+    /// Publishes a message that is ready, and waits until it is stored.
+    ///
+    /// # Errors
+    /// When it cannot be encoded or was not confirmed in time.
+    pub async fn publish(&self, mut draft: Draft) -> Result<(), Error> {
+        if self.middleware().is_empty() {
+            return self.hand_over(&draft).await;
+        }
+        PublishNext::new(self.middleware(), self).run(&mut draft).await
+    }
+
+    /// Publishes many, in as few round trips as possible, and waits until all are stored.
+    ///
+    /// # Errors
+    /// When one of them fails; the others may be stored.
+    pub async fn publish_many(&self, mut drafts: Vec<Draft>) -> Result<(), Error> {
+        if !self.middleware().is_empty() {
+            let one = |draft| PublishNext::new(self.middleware(), self).run(draft);
+            return try_join_all(drafts.iter_mut().map(one)).await.map(drop);
+        }
+        let parcels: Vec<Parcel> = drafts.chunks(BATCH_MESSAGES).map(parcel).collect::<Result<_, _>>()?;
+        try_join_all(parcels.into_iter().map(|parcel| self.send_parcel(parcel))).await.map(drop)
+    }
+
+    /// Runs the publish middleware and encodes, but leaves the publishing to the caller: a worker publishes
+    /// follow-ups together with the settlement. A middleware that does not go on makes this `None`.
+    ///
+    /// # Errors
+    /// What a middleware returns, or when it cannot be encoded.
+    pub async fn prepare(&self, mut draft: Draft) -> Result<Option<Outgoing>, Error> {
+        if self.middleware().is_empty() {
+            return draft.encode().map(Some);
+        }
+        let prepared = Prepared::default();
+        PublishNext::new(self.middleware(), &prepared).run(&mut draft).await?;
+        Ok(prepared.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    async fn hand_over(&self, draft: &Draft) -> Result<(), Error> {
+        self.send_parcel(parcel(std::slice::from_ref(draft))?).await
+    }
+
+    async fn send_parcel(&self, parcel: Parcel) -> Result<(), Error> {
+        self.publisher()?.publish(self.connections(), parcel).await
+    }
+}
+
+impl PublishEnd for App {
+    fn publish<'a>(&'a self, draft: &'a mut Draft) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.hand_over(draft))
+    }
+}
+
+/// The end of a chain that keeps the message instead of publishing it.
+#[derive(Debug, Default)]
+struct Prepared(std::sync::Mutex<Option<Outgoing>>);
+
+impl PublishEnd for Prepared {
+    fn publish<'a>(&'a self, draft: &'a mut Draft) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async {
+            let out = draft.encode()?;
+            *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(out);
+            Ok(())
+        })
+    }
+}
+
+fn parcel(drafts: &[Draft]) -> Result<Parcel, Error> {
+    let messages = drafts.iter().map(Draft::encode).collect::<Result<_, _>>()?;
+    let mut queues: Vec<Arc<Queue>> = Vec::new();
+    for queue in drafts.iter().filter_map(Draft::queue) {
+        if !queues.iter().any(|known| known.name == queue.name) {
+            queues.push(Arc::clone(queue));
+        }
+    }
+    let first = &drafts[0]; // chunks and single drafts are never empty
+    Ok(Parcel {
+        messages,
+        queues,
+        destination: first.route.destination().to_owned(),
+        deadline: Instant::now() + first.timeout,
+        retry: first.retry,
+    })
+}

@@ -1,0 +1,21 @@
+//! Sending tasks: options of a call, the message made of it, and the batcher that stores it.
+//!
+//! Kept true here: `Ok` means that the broker has confirmed the message; every send ends within its deadline
+//! (`publish_timeout`, 2 s), whatever the broker does; messages of one caller to one queue keep their order.
+
+mod builder;
+mod call;
+mod deliver;
+mod draft;
+mod flush;
+mod options;
+mod publisher;
+mod retry;
+
+pub use call::Call;
+pub use draft::Draft;
+pub use options::{Expiry, Flow, SendOptions};
+pub use retry::RetryPolicy;
+
+pub(crate) use draft::{Invocation, NO_KWARGS};
+pub(crate) use publisher::Publisher;
