@@ -16,10 +16,10 @@ use crate::{
     middleware::{ExecuteEnd, ExecuteNext},
     protocol::{Arguments, DeliveryInfo, Request},
     result::AsyncResult,
-    send::{Draft, Invocation, SendOptions},
+    send::{Draft, Invocation, NO_KWARGS, SendOptions},
     task::{
         ContextParts, Failure, FailureKind, Outcome, RetryRequest, Task, TaskContext, TaskDef, TaskError,
-        TaskKind, decide,
+        TaskKind, TaskOptions, decide,
     },
 };
 
@@ -27,10 +27,11 @@ impl App {
     /// `.delay()` with `task_always_eager`.
     pub(crate) async fn run_eagerly<T: Task>(
         &self,
-        call: Invocation<'_>,
+        args: Bytes,
         options: SendOptions,
+        own: &TaskOptions,
     ) -> Result<AsyncResult<T::Output>, Error> {
-        let result = self.apply_eagerly::<T>(call, options).await?;
+        let result = self.apply_eagerly::<T>(args, options, own).await?;
         self.propagate(&result)?;
         Ok(result)
     }
@@ -38,11 +39,13 @@ impl App {
     /// `.apply()`.
     pub(crate) async fn apply_eagerly<T: Task>(
         &self,
-        call: Invocation<'_>,
+        args: Bytes,
         options: SendOptions,
+        own: &TaskOptions,
     ) -> Result<AsyncResult<T::Output>, Error> {
         let mut def = TaskDef::of::<T>();
-        def.options = call.own.copied().unwrap_or(T::OPTIONS);
+        def.options = *own;
+        let call = Invocation { task: T::NAME, args, kwargs: NO_KWARGS, own: Some(own) };
         let meta = self.eager(&def, Draft::new(self, call, options)?).await?;
         Ok(AsyncResult::eager(self, meta))
     }

@@ -111,15 +111,16 @@ impl<T: Task> From<Call<T>> for Signature {
     fn from(call: Call<T>) -> Self {
         let (args, options) = call.into_parts();
         let mut signature = Self { task: T::NAME.to_owned(), options, ..Self::default() };
-        let encode = |error| {
-            let text = format!("could not encode the arguments of `{}`", T::NAME);
-            Error::with_source(ErrorKind::Encode, text, error)
-        };
-        let decoded = args.and_then(|(args, kwargs)| {
-            Ok((json::from_slice(&args).map_err(encode)?, json::from_slice(&kwargs).map_err(encode)?))
-        });
-        match decoded {
-            Ok((args, kwargs)) => (signature.args, signature.kwargs) = (args, kwargs),
+        match args.and_then(|args| {
+            json::from_slice(&args).map_err(|error| {
+                Error::with_source(
+                    ErrorKind::Encode,
+                    format!("could not encode the arguments of `{}`", T::NAME),
+                    error,
+                )
+            })
+        }) {
+            Ok(args) => signature.args = args,
             Err(error) => signature.options.note(error.to_string()),
         }
         signature

@@ -22,8 +22,8 @@ use crate::{
 #[must_use = "a call is sent when it is awaited"]
 #[derive(Debug)]
 pub struct Call<T: Task> {
-    /// JSON list and JSON object, or why there are none.
-    args: Result<(Bytes, Bytes), Error>,
+    /// JSON list, or why there is none.
+    args: Result<Bytes, Error>,
     options: SendOptions,
     app: Option<App>,
     task: PhantomData<fn() -> T>,
@@ -39,7 +39,7 @@ impl<T: Task> Call<T> {
     /// A call with these arguments and options; what `task.with()…delay(…)` makes.
     #[allow(clippy::needless_pass_by_value)]
     pub fn with_options(args: T::Args, options: SendOptions) -> Self {
-        let args = T::encode(&args).map_err(|error| {
+        let args = json::to_bytes(&args).map_err(|error| {
             Error::with_source(
                 ErrorKind::Encode,
                 format!("could not encode the arguments of `{}`", T::NAME),
@@ -70,11 +70,11 @@ impl<T: Task> Call<T> {
     pub async fn send(self) -> Result<AsyncResult<T::Output>, Error> {
         let app = self.app.map_or_else(App::current, Ok)?;
         let own = known(&app, T::NAME).copied().unwrap_or(T::OPTIONS);
-        let (args, kwargs) = self.args?;
-        let call = Invocation { task: T::NAME, args, kwargs, own: Some(&own) };
+        let args = self.args?;
         if app.settings().task_always_eager {
-            return app.run_eagerly::<T>(call, self.options).await;
+            return app.run_eagerly::<T>(args, self.options, &own).await;
         }
+        let call = Invocation { task: T::NAME, args, kwargs: super::draft::NO_KWARGS, own: Some(&own) };
         let trail = self.options.add_to_parent.unwrap_or(true);
         let draft = Draft::new(&app, call, self.options)?;
         let result = AsyncResult::new(&app, draft.id().clone());
@@ -98,9 +98,7 @@ impl<T: Task> Call<T> {
     pub async fn apply(self) -> Result<AsyncResult<T::Output>, Error> {
         let app = self.app.map_or_else(App::current, Ok)?;
         let own = known(&app, T::NAME).copied().unwrap_or(T::OPTIONS);
-        let (args, kwargs) = self.args?;
-        let call = Invocation { task: T::NAME, args, kwargs, own: Some(&own) };
-        app.apply_eagerly::<T>(call, self.options).await
+        app.apply_eagerly::<T>(self.args?, self.options, &own).await
     }
 
     /// The message it would send.
@@ -110,12 +108,12 @@ impl<T: Task> Call<T> {
     pub fn into_draft(self) -> Result<Draft, Error> {
         let app = self.app.map_or_else(App::current, Ok)?;
         let own = known(&app, T::NAME).copied().unwrap_or(T::OPTIONS);
-        let (args, kwargs) = self.args?;
-        let call = Invocation { task: T::NAME, args, kwargs, own: Some(&own) };
+        let call =
+            Invocation { task: T::NAME, args: self.args?, kwargs: super::draft::NO_KWARGS, own: Some(&own) };
         Draft::new(&app, call, self.options)
     }
 
-    pub(crate) fn into_parts(self) -> (Result<(Bytes, Bytes), Error>, SendOptions) {
+    pub(crate) fn into_parts(self) -> (Result<Bytes, Error>, SendOptions) {
         (self.args, self.options)
     }
 }

@@ -17,5 +17,5 @@ pub use draft::Draft;
 pub use options::{Expiry, Flow, SendOptions};
 pub use retry::RetryPolicy;
 
-pub(crate) use draft::Invocation;
+pub(crate) use draft::{Invocation, NO_KWARGS};
 pub(crate) use publisher::Publisher;
