@@ -16,7 +16,7 @@ use crate::{
     middleware::{ExecuteEnd, ExecuteNext},
     protocol::{Arguments, DeliveryInfo, Request},
     result::AsyncResult,
-    send::{Draft, Invocation, SendOptions},
+    send::{Draft, Invocation, NO_KWARGS, SendOptions},
     task::{
         ContextParts, Failure, FailureKind, Outcome, RetryRequest, Task, TaskContext, TaskDef, TaskError,
         TaskKind, TaskOptions, decide,
@@ -27,11 +27,11 @@ impl App {
     /// `.delay()` with `task_always_eager`.
     pub(crate) async fn run_eagerly<T: Task>(
         &self,
-        arguments: (Bytes, Bytes),
+        args: Bytes,
         options: SendOptions,
         own: &TaskOptions,
     ) -> Result<AsyncResult<T::Output>, Error> {
-        let result = self.apply_eagerly::<T>(arguments, options, own).await?;
+        let result = self.apply_eagerly::<T>(args, options, own).await?;
         self.propagate(&result)?;
         Ok(result)
     }
@@ -39,14 +39,13 @@ impl App {
     /// `.apply()`.
     pub(crate) async fn apply_eagerly<T: Task>(
         &self,
-        arguments: (Bytes, Bytes),
+        args: Bytes,
         options: SendOptions,
         own: &TaskOptions,
     ) -> Result<AsyncResult<T::Output>, Error> {
         let mut def = TaskDef::of::<T>();
         def.options = *own;
-        let (args, kwargs) = arguments;
-        let call = Invocation { task: T::NAME, args, kwargs, own: Some(own) };
+        let call = Invocation { task: T::NAME, args, kwargs: NO_KWARGS, own: Some(own) };
         let meta = self.eager(&def, Draft::new(self, call, options)?).await?;
         Ok(AsyncResult::eager(self, meta))
     }

@@ -2,7 +2,10 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde::Serialize;
@@ -45,12 +48,14 @@ pub struct ContextParts {
 struct Inner {
     parts: ContextParts,
     children: Mutex<Vec<Child>>,
+    /// The task has looked at its cancellation token.
+    watches: AtomicBool,
 }
 
 impl TaskContext {
     /// A context; made by workers and eager calls.
     pub fn new(parts: ContextParts) -> Self {
-        Self(Arc::new(Inner { parts, children: Mutex::new(Vec::new()) }))
+        Self(Arc::new(Inner { parts, children: Mutex::new(Vec::new()), watches: AtomicBool::new(false) }))
     }
 
     /// The context of the task that runs here, if one does.
@@ -126,13 +131,22 @@ impl TaskContext {
 
     /// Cancelled when the run should end early: the task was revoked, the worker stops at once, or the lease
     /// was lost. Async tasks are dropped at their next await anyway; blocking ones should look here.
+    ///
+    /// A task that has asked for its token ends a run beyond its soft time limit in its own way; others are
+    /// dropped.
     pub fn cancellation(&self) -> &CancellationToken {
+        self.0.watches.store(true, Ordering::Relaxed);
         &self.0.parts.cancel
     }
 
     /// Whether the run should end early. Celery: `is_aborted()`.
     pub fn is_cancelled(&self) -> bool {
-        self.0.parts.cancel.is_cancelled()
+        self.cancellation().is_cancelled()
+    }
+
+    /// Whether the task has looked at its cancellation so far. For workers.
+    pub fn watches_cancellation(&self) -> bool {
+        self.0.watches.load(Ordering::Relaxed)
     }
 
     /// Records a task sent from this one (Celery: `add_trail`).
