@@ -1,1 +1,57 @@
-//! worker
+//! The worker of taskq: takes messages, runs their tasks, stores results, settles.
+//!
+//! ```text
+//! broker → consume → gate → pool/queue → executor → effects → completer → backend, broker → emit
+//! ```
+//!
+//! What it promises, and where that is kept: nothing acknowledged is lost ([`effects`](self), applied by the
+//! completer in a fixed order); nothing live is run twice (`lease`); what cannot run is kept and its caller
+//! told (`gate`); the order of start and stop is one page ([`Worker::run`]).
+//!
+//! It is a library: `taskq worker` is a few lines around [`Worker`], and tests run one in their own process:
+//!
+//! ```no_run
+//! # use taskq_core::{Error, app::App};
+//! # use taskq_worker::{Worker, WorkerOptions};
+//! # async fn example(app: App) -> Result<(), Error> {
+//! let mut worker = Worker::new(&app, &WorkerOptions::new().concurrency(4))?.start();
+//! worker.ready().await?;
+//! // …
+//! let report = worker.stop().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod completer;
+mod connect;
+mod consume;
+mod control;
+mod effects;
+mod emit;
+mod executor;
+mod gate;
+mod handle;
+mod held;
+mod hostname;
+mod job;
+mod lease;
+mod limits;
+mod node;
+mod options;
+mod panics;
+mod plan;
+mod pool;
+mod signals;
+mod stats;
+mod stop;
+mod tasks;
+mod worker;
+
+pub use handle::{Report, WorkerHandle};
+pub use options::WorkerOptions;
+pub use signals::{SignalRule, Signals};
+pub use stats::Stats;
+pub use stop::Stop;
+pub use worker::Worker;

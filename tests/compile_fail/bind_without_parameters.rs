@@ -1,6 +1,0 @@
-use taskq::task;
-
-#[task(bind)]
-async fn ping() {}
-
-fn main() {}

@@ -1,8 +1,0 @@
-use taskq::task;
-
-#[task]
-fn add<T: Copy>(x: T) -> T {
-    x
-}
-
-fn main() {}

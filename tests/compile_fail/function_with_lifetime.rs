@@ -1,8 +1,0 @@
-use taskq::task;
-
-#[task]
-fn first<'a>(words: Vec<&'a str>) -> usize {
-    words.len()
-}
-
-fn main() {}

@@ -1,8 +1,0 @@
-use taskq::task;
-
-trait Tasks {
-    #[task]
-    fn add(x: i64) -> i64;
-}
-
-fn main() {}

@@ -1,6 +1,0 @@
-use taskq::task;
-
-#[task]
-struct Add;
-
-fn main() {}

@@ -1,6 +1,0 @@
-use taskq::task;
-
-#[task(max_retries = -1)]
-fn ping() {}
-
-fn main() {}

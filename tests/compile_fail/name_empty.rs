@@ -1,6 +1,0 @@
-use taskq::task;
-
-#[task(name = "")]
-fn ping() {}
-
-fn main() {}

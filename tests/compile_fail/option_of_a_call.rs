@@ -1,6 +1,0 @@
-use taskq::task;
-
-#[task(countdown = 3, task_id = "one")]
-fn ping() {}
-
-fn main() {}

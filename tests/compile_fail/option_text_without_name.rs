@@ -1,6 +1,0 @@
-use taskq::task;
-
-#[task("proj.ping")]
-fn ping() {}
-
-fn main() {}

@@ -1,6 +1,0 @@
-use taskq::task;
-
-#[task(queue = "high", queue = "low")]
-fn ping() {}
-
-fn main() {}

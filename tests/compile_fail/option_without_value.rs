@@ -1,6 +1,0 @@
-use taskq::task;
-
-#[task(queue, time_limit)]
-fn ping() {}
-
-fn main() {}

@@ -1,8 +1,0 @@
-use taskq::task;
-
-#[task]
-fn add(#[optional] x: i64) -> i64 {
-    x
-}
-
-fn main() {}

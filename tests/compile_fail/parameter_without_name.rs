@@ -1,6 +1,0 @@
-use taskq::task;
-
-#[task]
-fn ping(_: i64) {}
-
-fn main() {}

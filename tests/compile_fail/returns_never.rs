@@ -1,8 +1,0 @@
-use taskq::task;
-
-#[task]
-fn serve() -> ! {
-    loop {}
-}
-
-fn main() {}

@@ -1,8 +1,0 @@
-use taskq::task;
-
-#[task]
-fn name(#[state] names: &Vec<String>) -> &str {
-    &names[0]
-}
-
-fn main() {}

@@ -1,0 +1,63 @@
+//! Applies completions, many in one round trip.
+//!
+//! Kept true here: a delivery is settled only after its result is stored; a backend or broker that is away is
+//! retried (leases are kept meanwhile) until the worker is told to stop cold; what was completed before
+//! [`Completer::finish`] is applied when it returns.
+
+mod apply;
+mod batched;
+
+use std::sync::Arc;
+
+use taskq_core::broker::Settler;
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::error;
+
+use crate::{effects::Completion, node::Node};
+
+/// Settlements in one batch.
+pub(crate) const BATCH: usize = 256;
+
+/// The running completer.
+#[derive(Debug)]
+pub(crate) struct Completer {
+    send: mpsc::Sender<Completion>,
+    finish: CancellationToken,
+    task: AbortOnDropHandle<()>,
+}
+
+/// Where completions go. When it is full, senders wait, and with them their slots.
+#[derive(Clone, Debug)]
+pub(crate) struct Completions(mpsc::Sender<Completion>);
+
+impl Completions {
+    pub(crate) async fn send(&self, completion: Completion) {
+        if self.0.send(completion).await.is_err() {
+            // Only after a cold stop. The lease lapses and the message is delivered again.
+            error!("a completion came after the worker had stopped; its message will be delivered again");
+        }
+    }
+}
+
+impl Completer {
+    pub(crate) fn start(node: Arc<Node>, settler: Arc<dyn Settler>) -> Self {
+        let bound = node.tuning.prefetch.saturating_mul(4).clamp(BATCH, 1 << 16);
+        let (send, receive) = mpsc::channel(bound);
+        let finish = CancellationToken::new();
+        let run = batched::run(node, settler, receive, finish.clone());
+        Self { send, finish, task: AbortOnDropHandle::new(tokio::spawn(run)) }
+    }
+
+    pub(crate) fn completions(&self) -> Completions {
+        Completions(self.send.clone())
+    }
+
+    /// Applies everything that has been sent, then ends.
+    pub(crate) async fn finish(self) {
+        self.finish.cancel();
+        if let Err(error) = self.task.await {
+            error!(%error, "the completer ended badly");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The connections of a worker, opened at its start; waits for a server that is away.
+
+use std::{sync::Arc, time::Duration};
+
+use taskq_core::{
+    Error,
+    backend::ResultBackend,
+    broker::{Broker, Consumer, Topology},
+};
+use tokio::time::sleep;
+use tracing::error;
+
+use crate::{Stop, plan::Plan};
+
+/// First and longest pause between attempts.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// What a worker works with.
+pub(crate) struct Connected {
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) backend: Arc<dyn ResultBackend>,
+    pub(crate) consumer: Box<dyn Consumer>,
+}
+
+/// Connects, declares the queues and starts to consume. `None`: told to stop meanwhile.
+///
+/// # Errors
+/// What no retry can mend, or anything when retries are switched off.
+pub(crate) async fn open(plan: &Plan, stop: &Stop) -> Result<Option<Connected>, Error> {
+    let mut pause = PAUSE.0;
+    loop {
+        let error = tokio::select! {
+            () = stop.warm_asked() => return Ok(None),
+            connected = attempt(plan) => match connected {
+                Ok(connected) => return Ok(Some(connected)),
+                Err(error) => error,
+            }
+        };
+        if !error.is_retryable() || !plan.tuning.retry_connect {
+            return Err(error);
+        }
+        error!(%error, again_in = ?pause, "could not connect");
+        tokio::select! {
+            () = stop.warm_asked() => return Ok(None),
+            () = sleep(pause) => {}
+        }
+        pause = (pause * 2).min(PAUSE.1);
+    }
+}
+
+async fn attempt(plan: &Plan) -> Result<Connected, Error> {
+    let broker = plan.app.read_broker().await?;
+    broker.declare(&Topology { queues: plan.queues.clone() }).await?;
+    let backend = plan.app.backend().await?;
+    let consumer = broker.consume(plan.consume_spec()).await?;
+    Ok(Connected { broker, backend, consumer })
+}

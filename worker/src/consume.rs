@@ -1,0 +1,126 @@
+//! Takes messages, leads them through the gates and puts them in line.
+//!
+//! Kept true here: never more deliveries are held than the prefetch allows, whatever they wait for; a stop is
+//! heard at every wait.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use taskq_core::broker::{BrokerError, Consumer, Delivery};
+use tokio::time::{Instant, sleep_until};
+
+use crate::{
+    completer::Completions,
+    gate::{Gate, Verdict},
+    job::Job,
+    node::Node,
+    pool::Pool,
+};
+
+/// Deliveries in one take.
+const BATCH: usize = 512;
+
+/// The fetch loop.
+pub(crate) struct Fetch<'a> {
+    node: Arc<Node>,
+    gate: Gate,
+    pool: &'a Pool,
+    done: Completions,
+    aside: Aside,
+}
+
+impl<'a> Fetch<'a> {
+    pub(crate) fn new(node: Arc<Node>, pool: &'a Pool, done: Completions) -> Self {
+        Self { gate: Gate::new(Arc::clone(&node)), node, pool, done, aside: Aside::default() }
+    }
+
+    /// Fetches until the worker is told to stop; hands back what waits for its turn.
+    ///
+    /// # Errors
+    /// What the consumer reports: no retry can mend it.
+    pub(crate) async fn run(&mut self, consumer: &mut dyn Consumer) -> Result<(), BrokerError> {
+        let node = Arc::clone(&self.node);
+        let mut batch: Vec<Delivery> = Vec::with_capacity(BATCH.min(node.tuning.prefetch));
+        loop {
+            let room = node.tuning.prefetch.saturating_sub(node.held.len());
+            tokio::select! {
+                biased;
+                () = node.stop.warm_asked() => return Ok(()),
+                () = self.aside.due() => {
+                    let mut due = self.aside.take_due();
+                    node.busy.add(due.len());
+                    self.pool.push(&mut due);
+                }
+                () = node.held.freed(), if room == 0 => {}
+                taken = consumer.next_batch(room.min(BATCH), &mut batch), if room > 0 => {
+                    taken?;
+                    tokio::select! {
+                        () = self.dispatch(&mut batch) => {}
+                        // What was not sent to the completer is given back by the lapse of its lease.
+                        () = node.stop.cold_asked() => return Ok(()),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Those that wait for their turn, oldest first.
+    pub(crate) fn take_aside(&mut self) -> Vec<Job> {
+        std::mem::take(&mut self.aside.0).into_values().collect()
+    }
+
+    async fn dispatch(&mut self, batch: &mut Vec<Delivery>) {
+        let node = &self.node;
+        node.counters.received.add(batch.len());
+        let (mut held, mut jobs, mut ends) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
+        jobs.reserve(batch.len());
+        for delivery in batch.drain(..) {
+            // Half of what may be held, so that tasks without a limit always find room.
+            let may_hold = self.aside.0.len() < node.tuning.prefetch / 2;
+            let (of, verdict) = self.gate.pass(delivery, may_hold).await;
+            held.push(of);
+            match verdict {
+                Verdict::Run(job) => jobs.push(job),
+                Verdict::Hold(job, until) => self.aside.put(job, until),
+                Verdict::End(completion) => ends.push(completion),
+            }
+        }
+        node.busy.add(jobs.len() + ends.len());
+        // Before anybody may end them.
+        node.held.insert(held);
+        self.pool.push(&mut jobs);
+        for completion in ends {
+            node.busy.done();
+            self.done.send(*completion).await;
+        }
+    }
+}
+
+/// Jobs that wait for their turn in this process, by time.
+#[derive(Debug, Default)]
+struct Aside(BTreeMap<(Instant, u64), Job>, u64);
+
+impl Aside {
+    fn put(&mut self, job: Job, until: Instant) {
+        self.1 += 1;
+        self.0.insert((until, self.1), job);
+    }
+
+    /// Waits until the first is due; for ever when there is none.
+    async fn due(&self) {
+        match self.0.first_key_value() {
+            Some(((at, _), _)) => sleep_until(*at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn take_due(&mut self) -> Vec<Job> {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        while let Some(entry) = self.0.first_entry()
+            && entry.key().0 <= now
+        {
+            due.push(entry.remove());
+        }
+        due
+    }
+}

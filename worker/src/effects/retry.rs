@@ -1,0 +1,95 @@
+//! The message of the next attempt.
+//!
+//! Kept true here: same id, same headers (those nobody knows included), same links, same format; only what a
+//! retry changes is changed.
+
+use taskq_core::{
+    broker::Outgoing,
+    codec::{CodecError, json},
+    protocol::{Arguments, Request, TaskMessage, format_timestamp},
+    task::RetryRequest,
+};
+use tracing::error;
+
+use crate::node::Node;
+
+/// The next attempt.
+pub(super) fn message(
+    node: &Node,
+    request: &Request,
+    not_before: taskq_core::Timestamp,
+    asked: &RetryRequest,
+) -> Result<Outgoing, CodecError> {
+    let mut task = same(request)?;
+    let headers = &mut task.headers;
+    headers.retries = headers.retries.saturating_add(1);
+    headers.eta = Some(format_timestamp(not_before));
+    headers.parent_id = Some(headers.id.clone());
+    if let Some(expires) = asked.expires {
+        headers.expires = Some(format_timestamp(expires));
+    }
+    if let Some(limit) = asked.time_limit {
+        headers.timelimit.0 = Some(limit.as_secs_f64());
+    }
+    if let Some(limit) = asked.soft_time_limit {
+        headers.timelimit.1 = Some(limit.as_secs_f64());
+    }
+    headers.extra.extend(asked.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    if let Some(priority) = asked.priority {
+        task.properties.priority = Some(i64::from(priority));
+    }
+    if let Some(args) = &asked.args {
+        task.args.clone_from(args);
+        task.headers.argsrepr = None;
+    }
+    if let Some(kwargs) = &asked.kwargs {
+        task.kwargs.clone_from(kwargs);
+        task.headers.kwargsrepr = None;
+    }
+    let mut out = encode(node, request, task)?;
+    if let Some(queue) = &asked.queue {
+        out.exchange.clear();
+        out.routing_key.clone_from(queue);
+    }
+    out.not_before = node.can.native_delay.then_some(not_before);
+    Ok(out)
+}
+
+/// The same message once more, for a task that was acknowledged early and wants to be requeued.
+pub(super) fn copy(node: &Node, request: &Request) -> Vec<Outgoing> {
+    match same(request).and_then(|task| encode(node, request, task)) {
+        Ok(out) => vec![out],
+        Err(error) => {
+            error!(id = %request.id(), %error, "could not write the rejected message again: it is gone");
+            Vec::new()
+        }
+    }
+}
+
+fn same(request: &Request) -> Result<TaskMessage, CodecError> {
+    let (args, kwargs) = match &request.arguments {
+        Arguments::Raw { args, kwargs } => (args.clone(), kwargs.clone()),
+        Arguments::Values { args, kwargs } => (json::to_bytes(args)?, json::to_bytes(kwargs)?),
+    };
+    let mut properties = request.properties.clone();
+    // The broker would count it from now; the header says when it is over.
+    properties.expiration = None;
+    Ok(TaskMessage {
+        headers: request.headers.clone(),
+        properties,
+        args,
+        kwargs,
+        embed: request.embed.clone(),
+    })
+}
+
+fn encode(node: &Node, request: &Request, task: TaskMessage) -> Result<Outgoing, CodecError> {
+    let serializer = node.decoding.accept.check(&request.content_type)?;
+    let message = task.encode(request.protocol, serializer, request.headers.compression.as_deref())?;
+    Ok(Outgoing {
+        message,
+        exchange: request.delivery.exchange.clone(),
+        routing_key: request.delivery.routing_key.clone(),
+        not_before: None,
+    })
+}

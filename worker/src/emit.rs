@@ -1,0 +1,151 @@
+//! One structured log line for each change of a task's state, and the counters. Events join here.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use taskq_core::{
+    Timestamp,
+    broker::DeadReason,
+    protocol::{Request, TaskId},
+    task::Failure,
+};
+use tracing::{debug, error, info, warn};
+
+use crate::{node::Node, tasks::Known};
+
+/// The end of a delivery, to be told after it was settled.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) task: Arc<str>,
+    pub(crate) id: Option<TaskId>,
+    pub(crate) root: Option<TaskId>,
+    /// `None` when it did not run.
+    pub(crate) runtime: Option<Duration>,
+    /// Longest result text in the log, in bytes.
+    pub(crate) repr_limit: usize,
+    /// Which failures are no alarm.
+    pub(crate) expected: Option<fn(&Failure) -> bool>,
+    pub(crate) how: How,
+}
+
+/// How a delivery ended.
+#[derive(Debug)]
+pub(crate) enum How {
+    Succeeded(Bytes),
+    Failed { failure: Failure, dead: bool },
+    Retried { not_before: Timestamp, cause: Failure },
+    Ignored,
+    Rejected { requeue: bool, reason: String },
+    Revoked(&'static str),
+    Postponed { until: Timestamp, why: &'static str },
+    GivenBack,
+    Dead(DeadReason),
+}
+
+impl Ended {
+    pub(crate) fn new(known: &Known, request: &Request, how: How) -> Self {
+        Self {
+            task: Arc::clone(&known.name),
+            id: Some(request.id().clone()),
+            root: request.headers.root_id.clone(),
+            runtime: None,
+            repr_limit: known.def.options.resultrepr_maxsize,
+            expected: known.def.options.throws,
+            how,
+        }
+    }
+
+    /// A message that never became a run.
+    pub(crate) fn dead(task: Option<&str>, id: Option<TaskId>, reason: DeadReason) -> Self {
+        Self { task: task.unwrap_or("?").into(), ..Self::unnamed(id, How::Dead(reason)) }
+    }
+
+    /// The end of a delivery whose task's name is not at hand.
+    pub(crate) fn unnamed(id: Option<TaskId>, how: How) -> Self {
+        Self { task: "?".into(), id, root: None, runtime: None, repr_limit: 0, expected: None, how }
+    }
+}
+
+/// A task has arrived and passed the gates.
+pub(crate) fn received(known: &Known, request: &Request) {
+    info!(task = %known.name, id = %request.id(), root = %shown(request.headers.root_id.as_ref()), "task received");
+}
+
+/// Tells the end of a delivery. `lost`: its lease was gone, so what it did last was dropped.
+pub(crate) fn ended(node: &Node, ended: &Ended, lost: bool) {
+    let (task, id) = (&*ended.task, shown(ended.id.as_ref()));
+    let count = &node.counters;
+    if lost {
+        count.lost.inc();
+        warn!(task, id, "lease lost: the task runs somewhere else, its end here was dropped");
+        return;
+    }
+    let root = shown(ended.root.as_ref());
+    let runtime = ended.runtime.unwrap_or_default().as_secs_f64();
+    match &ended.how {
+        How::Succeeded(value) => {
+            count.succeeded.inc();
+            info!(task, id, root, runtime, result = %Text(value, ended.repr_limit), "task succeeded");
+        }
+        How::Failed { failure, dead } => {
+            count.failed.inc();
+            if *dead {
+                count.dead.inc();
+            }
+            let traceback = failure.traceback.as_deref().unwrap_or_default();
+            if ended.expected.is_some_and(|expected| expected(failure)) {
+                info!(task, id, root, runtime, error = %failure, "task failed as expected");
+            } else {
+                error!(task, id, root, runtime, error = %failure, traceback, "task failed");
+            }
+        }
+        How::Retried { not_before, cause } => {
+            count.retried.inc();
+            info!(task, id, root, runtime, not_before = %not_before, cause = %cause, "task retries");
+        }
+        How::Ignored => {
+            count.ignored.inc();
+            info!(task, id, root, runtime, "task ignored");
+        }
+        How::Rejected { requeue, reason } => {
+            count.rejected.inc();
+            if !requeue {
+                count.dead.inc();
+            }
+            warn!(task, id, root, runtime, requeue, reason, "task rejected");
+        }
+        How::Revoked(reason) => {
+            count.revoked.inc();
+            info!(task, id, root, runtime, reason, "task revoked");
+        }
+        How::Postponed { until, why } => {
+            count.postponed.inc();
+            info!(task, id, root, until = %until, why, "task waits in the broker");
+        }
+        How::GivenBack => {
+            count.given_back.inc();
+            debug!(task, id, root, "task given back");
+        }
+        How::Dead(reason) => {
+            count.failed.inc();
+            count.dead.inc();
+            error!(task, id, root, %reason, "message put aside");
+        }
+    }
+}
+
+fn shown(id: Option<&TaskId>) -> &str {
+    id.map_or("", TaskId::as_str)
+}
+
+/// A result as text, cut at a limit.
+struct Text<'a>(&'a [u8], usize);
+
+impl std::fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let cut = self.0.len() > self.1;
+        let bytes = if cut { &self.0[..self.1] } else { self.0 };
+        f.write_str(&String::from_utf8_lossy(bytes))?;
+        if cut { f.write_str("...") } else { Ok(()) }
+    }
+}

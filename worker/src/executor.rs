@@ -1,0 +1,188 @@
+//! Runs one job: last checks, early acknowledgement, the task itself, and what it came to.
+//!
+//! Kept true here: whatever a task does (return, fail, panic, overrun its limits, lose its lease), exactly one
+//! [`Completion`] comes of it; nothing is stored or settled here.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+
+use futures_util::FutureExt;
+use taskq_core::{
+    BoxFuture,
+    backend::{State, TaskMeta, TaskOutput},
+    codec::{Map, Value},
+    middleware::{ExecuteEnd, ExecuteNext},
+    protocol::Request,
+    task::{ContextParts, Outcome, TaskContext, decide},
+};
+use tokio::sync::oneshot;
+use tracing::{debug, warn};
+
+use crate::{
+    completer::Completions,
+    effects::{self, Completion, Ran},
+    gate,
+    held::{Held, Why},
+    job::Job,
+    limits,
+    node::Node,
+    panics,
+    tasks::Known,
+};
+
+/// What runs jobs for every pool.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    pub(crate) node: Arc<Node>,
+    pub(crate) done: Completions,
+}
+
+/// How a run ended: by itself, or dropped from outside.
+enum Ended {
+    Outcome(Outcome),
+    Dropped(Why),
+}
+
+impl Executor {
+    /// Runs a job to its completion, which goes to the completer.
+    pub(crate) async fn run(&self, job: Job) {
+        let held = Arc::clone(&job.held);
+        held.set_running();
+        let completion = self.complete(job).await;
+        self.node.busy.done();
+        // Somebody else may have ended the delivery: its lease was lost, or it was given back at a cold stop.
+        if let Some(completion) = completion
+            && held.claim()
+        {
+            self.done.send(completion).await;
+        }
+    }
+
+    async fn complete(&self, job: Job) -> Option<Completion> {
+        let Job { known, request, held } = job;
+        if let Some(end) = gate::before_run(&self.node, &known, &request, &held) {
+            return Some(end);
+        }
+        let acked = !known.policy.acks_late;
+        if acked && !self.ack_early(&held).await {
+            return None;
+        }
+        self.node.counters.started.inc();
+        debug!(task = %known.name, id = %held.id, "task started");
+        if known.policy.track_started && known.stores_result(&request) {
+            self.store_started(&request).await;
+        }
+        let started = Instant::now();
+        let run = Run { node: &self.node, known: &known, held: &held, context: OnceLock::new() };
+        let ended = run.to_end(*request).await;
+        let runtime = started.elapsed();
+        let cx = run.context.into_inner()?;
+        let ran = Ran { known, cx, tag: held.tag, acked, runtime };
+        match ended {
+            Ended::Outcome(outcome) => Some(effects::of(&self.node, &ran, outcome).await),
+            Ended::Dropped(Why::Terminated) => {
+                Some(effects::of(&self.node, &ran, Outcome::Revoked { reason: "terminated" }).await)
+            }
+            Ended::Dropped(Why::GivenBack) => Some(effects::given_back(&self.node, &ran).await),
+            Ended::Dropped(Why::LeaseLost) => {
+                warn!(task = %ran.known.name, id = %held.id, "run cancelled: its lease was lost");
+                None
+            }
+        }
+    }
+
+    /// Acknowledges before the run. False: the delivery is no longer ours.
+    async fn ack_early(&self, held: &Held) -> bool {
+        let (tell, told) = oneshot::channel();
+        self.done.send(Completion::early_ack(held.tag, tell)).await;
+        told.await.unwrap_or(false)
+    }
+
+    async fn store_started(&self, request: &Request) {
+        let mut meta = Map::default();
+        meta.insert("pid".into(), Value::Int(i64::from(std::process::id())));
+        meta.insert("hostname".into(), Value::Str(self.node.name.as_ref().into()));
+        let meta = TaskMeta::new(request.id().clone(), State::Started, TaskOutput::Value(Value::Map(meta)));
+        if let Err(error) = self.node.backend.store(std::slice::from_ref(&meta)).await {
+            warn!(id = %request.id(), %error, "could not store STARTED; the task runs all the same");
+        }
+    }
+}
+
+/// One run.
+struct Run<'a> {
+    node: &'a Node,
+    known: &'a Known,
+    held: &'a Held,
+    context: OnceLock<TaskContext>,
+}
+
+impl Run<'_> {
+    async fn to_end(&self, mut request: Request) -> Ended {
+        if self.node.app.middleware().is_empty() {
+            return self.unless_dropped(self.task(request)).await;
+        }
+        let stack = self.node.app.middleware();
+        // Before the chain, so that a middleware that does not go on leaves a context all the same.
+        let _ = self.context.set(self.new_context(request.clone()));
+        self.unless_dropped(ExecuteNext::new(stack, self).run(&mut request)).await
+    }
+
+    /// Runs until the end, or until the run is to be dropped. A middleware, or a destructor of the task's
+    /// future, that panics must not take the executor along.
+    async fn unless_dropped(&self, run: impl Future<Output = Outcome>) -> Ended {
+        let run = async {
+            tokio::select! {
+                biased; // most runs are over at the first look
+                outcome = run => Ended::Outcome(outcome),
+                why = self.held.cancelled() => Ended::Dropped(why),
+            }
+        };
+        AssertUnwindSafe(run)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|payload| Ended::Outcome(Outcome::Failure(panics::failure(&*payload))))
+    }
+
+    fn new_context(&self, request: Request) -> TaskContext {
+        TaskContext::new(ContextParts {
+            request,
+            hostname: Arc::clone(&self.node.name),
+            states: self.node.app.states().clone(),
+            backend: Arc::clone(&self.node.backend),
+            cancel: self.held.told.clone(),
+            is_eager: false,
+        })
+    }
+
+    /// The task itself, within its limits.
+    async fn task(&self, request: Request) -> Outcome {
+        let cx = self.new_context(request);
+        let cx = self.context.get_or_init(|| cx).clone();
+        let app = &self.node.app;
+        let run =
+            AssertUnwindSafe(app.scope(cx.clone().scope(self.known.def.run(cx.clone())))).catch_unwind();
+        let run = async { run.await.unwrap_or_else(|payload| Err(panics::failure(&*payload).into())) };
+        let result = match self.known.limits(cx.request()) {
+            limits if limits.is_none() => run.await,
+            limits => limits::within(self.known.def.kind, limits, &cx, &self.held.told, run).await,
+        };
+        match result {
+            Ok(value) => Outcome::Success(value),
+            Err(error) => {
+                let (now, rng) = (self.node.now(), &mut fastrand::Rng::new());
+                decide(Err(error), &self.known.def.options, cx.request(), now, rng)
+            }
+        }
+    }
+}
+
+impl ExecuteEnd for Run<'_> {
+    fn execute<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Outcome> {
+        let request = request.clone();
+        Box::pin(self.task(request))
+    }
+}

@@ -1,0 +1,133 @@
+//! What a delivery passes before it may run: can it be read, is its task known, is it poison, expired, revoked,
+//! early, over its rate?
+//!
+//! Kept true here: whatever does not pass ends as a [`Completion`] that says why; nothing is dropped, nothing
+//! loops, and nothing waits in this process that can wait in the broker.
+
+mod eta;
+mod expired;
+mod rate;
+mod revoked;
+
+use std::sync::Arc;
+
+use taskq_core::{
+    broker::{Delivery, Payload},
+    protocol::{Request, TaskId},
+};
+use tokio::time::Instant;
+
+pub(crate) use self::revoked::Revoked;
+use self::{
+    eta::Eta,
+    rate::{Grant, Rates},
+};
+use crate::{
+    effects::{self, Completion},
+    emit,
+    held::{Held, Why},
+    job::Job,
+    node::Node,
+    tasks::Known,
+};
+
+/// What becomes of a delivery.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It may run.
+    Run(Job),
+    /// It may run at that time, soon.
+    Hold(Job, Instant),
+    /// It ends here.
+    End(Box<Completion>),
+}
+
+/// The gates of a worker.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    node: Arc<Node>,
+    rates: Rates,
+}
+
+impl Gate {
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        let rates = Rates::new(&node.tasks);
+        Self { node, rates }
+    }
+
+    /// Reads a delivery and leads it through. It is held from here on, whatever the verdict. `may_hold`: there
+    /// is room to wait in this process.
+    pub(crate) async fn pass(&mut self, delivery: Delivery, may_hold: bool) -> (Arc<Held>, Verdict) {
+        let node = Arc::clone(&self.node);
+        let (tag, payload, info, deliveries) = delivery.accept();
+        let hold = |id: TaskId| Arc::new(Held::new(tag, id));
+        let end = |held: Arc<Held>, completion| (held, Verdict::End(Box::new(completion)));
+        let message = match payload {
+            Payload::Message(message) => message,
+            Payload::Undecodable(undecodable) => {
+                return end(hold(TaskId::from("")), effects::undecodable(tag, &undecodable));
+            }
+        };
+        let reading = &node.decoding;
+        let request = Request::decode(message, info, &reading.accept, &reading.zone, reading.inflate_limit);
+        let request = match request {
+            Ok(request) => request,
+            Err(malformed) => {
+                let id = malformed.id.clone().unwrap_or_else(|| TaskId::from(""));
+                return end(hold(id), effects::malformed(&node, tag, &malformed));
+            }
+        };
+        let held = hold(request.id().clone());
+        let limit = node.tuning.max_deliveries;
+        if limit > 0 && deliveries > limit {
+            return end(held, effects::poison(&node, tag, &request, deliveries).await);
+        }
+        let Some(known) = node.tasks.get(&request.headers.task) else {
+            return end(held, effects::unknown_task(&node, tag, &request).await);
+        };
+        if let Some(completion) = refused(&node, known, &request, &held) {
+            return end(held, completion);
+        }
+        let hold_until = match eta::look(&node, &request) {
+            Eta::Due => None,
+            Eta::Hold(until) => Some(until),
+            Eta::Postpone(until) => {
+                return end(held, Completion::postpone(tag, known, &request, until, "eta"));
+            }
+        };
+        let grant = match hold_until {
+            Some(_) => Grant::Now,
+            None => self.rates.take(&node, known, may_hold),
+        };
+        if let Grant::Later(until) = grant {
+            return end(held, Completion::postpone(tag, known, &request, until, "rate limit"));
+        }
+        emit::received(known, &request);
+        let job = Job { known: Arc::clone(known), request: Box::new(request), held: Arc::clone(&held) };
+        let verdict = match (hold_until, grant) {
+            (Some(until), _) | (None, Grant::At(until)) => Verdict::Hold(job, until),
+            _ => Verdict::Run(job),
+        };
+        (held, verdict)
+    }
+}
+
+/// Looks once more, when a job's turn has come: it may have waited for long.
+pub(crate) fn before_run(node: &Node, known: &Known, request: &Request, held: &Held) -> Option<Completion> {
+    match held.why() {
+        None => refused(node, known, request, held),
+        Some(Why::Terminated) => Some(Completion::revoked(node, held.tag, known, request, "terminated")),
+        Some(Why::GivenBack | Why::LeaseLost) => Some(Completion::give_back(held.tag, known, request)),
+    }
+}
+
+fn refused(node: &Node, known: &Known, request: &Request, held: &Held) -> Option<Completion> {
+    let reason = if expired::is(node, request) {
+        "expired"
+    } else if node.revoked.contains(request.id()) {
+        "revoked"
+    } else {
+        return None;
+    };
+    Some(Completion::revoked(node, held.tag, known, request, reason))
+}

@@ -1,0 +1,191 @@
+//! What this worker holds: every delivery between its arrival and its settlement.
+//!
+//! Kept true here: a delivery in the table keeps its lease; exactly one party may end it
+//! ([`Held::claim`]); its place is free again only after it has been settled. The table is locked once a batch,
+//! never once a task.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+    },
+};
+
+use taskq_core::{broker::DeliveryTag, protocol::TaskId};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Why a run is to end early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Why {
+    /// Its lease was lost: it runs, or will run, somewhere else.
+    LeaseLost = 1,
+    /// The worker stops and gives it back.
+    GivenBack = 2,
+    /// It was terminated by remote control.
+    Terminated = 3,
+}
+
+/// One delivery.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) tag: DeliveryTag,
+    pub(crate) id: TaskId,
+    /// The token its task sees. A soft time limit cancels it too, without a [`Why`].
+    pub(crate) told: CancellationToken,
+    why: AtomicU8,
+    drop_it: Notify,
+    claimed: AtomicBool,
+    running: AtomicBool,
+    acked: AtomicBool,
+}
+
+impl Held {
+    pub(crate) fn new(tag: DeliveryTag, id: TaskId) -> Self {
+        Self {
+            tag,
+            id,
+            told: CancellationToken::new(),
+            why: AtomicU8::new(0),
+            drop_it: Notify::new(),
+            claimed: AtomicBool::new(false),
+            running: AtomicBool::new(false),
+            acked: AtomicBool::new(false),
+        }
+    }
+
+    /// Ends the run early. The first reason stays.
+    pub(crate) fn cancel(&self, why: Why) {
+        let _ = self.why.compare_exchange(0, why as u8, Ordering::AcqRel, Ordering::Acquire);
+        self.told.cancel();
+        self.drop_it.notify_one();
+    }
+
+    /// Why the run is to end early, if it is.
+    pub(crate) fn why(&self) -> Option<Why> {
+        match self.why.load(Ordering::Acquire) {
+            1 => Some(Why::LeaseLost),
+            2 => Some(Why::GivenBack),
+            3 => Some(Why::Terminated),
+            _ => None,
+        }
+    }
+
+    /// Waits until the run is to be dropped. One waiter: whoever runs it.
+    pub(crate) async fn cancelled(&self) -> Why {
+        loop {
+            if let Some(why) = self.why() {
+                return why;
+            }
+            self.drop_it.notified().await;
+        }
+    }
+
+    /// Takes the right to settle it. True for the first caller only.
+    pub(crate) fn claim(&self) -> bool {
+        !self.claimed.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn set_running(&self) {
+        self.running.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
+    /// Whether it was acknowledged before its run: it has no lease and takes no room.
+    pub(crate) fn is_acked(&self) -> bool {
+        self.acked.load(Ordering::Acquire)
+    }
+}
+
+/// Every delivery that has not ended yet.
+#[derive(Debug, Default)]
+pub(crate) struct HeldTable {
+    table: Mutex<Table>,
+    /// Those that are not acknowledged.
+    len: AtomicUsize,
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    map: HashMap<DeliveryTag, Arc<Held>>,
+    acked: usize,
+}
+
+impl HeldTable {
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, table: &Table) {
+        self.len.store(table.map.len() - table.acked, Ordering::Release);
+    }
+
+    /// Adds a batch.
+    pub(crate) fn insert(&self, batch: impl IntoIterator<Item = Arc<Held>>) {
+        let mut table = self.lock();
+        table.map.extend(batch.into_iter().map(|held| (held.tag, held)));
+        self.count(&table);
+    }
+
+    /// Removes what has ended; wakes whoever waits for room.
+    pub(crate) fn remove(&self, ended: impl IntoIterator<Item = DeliveryTag>) {
+        let mut table = self.lock();
+        for tag in ended {
+            if table.map.remove(&tag).is_some_and(|held| held.is_acked()) {
+                table.acked -= 1;
+            }
+        }
+        self.count(&table);
+        drop(table);
+        self.freed.notify_one();
+    }
+
+    /// Notes what was acknowledged and runs on; wakes whoever waits for room.
+    pub(crate) fn acked(&self, tags: &[DeliveryTag]) {
+        let mut table = self.lock();
+        for tag in tags {
+            if table.map.get(tag).is_some_and(|held| !held.acked.swap(true, Ordering::AcqRel)) {
+                table.acked += 1;
+            }
+        }
+        self.count(&table);
+        drop(table);
+        self.freed.notify_one();
+    }
+
+    /// How many are held and not acknowledged.
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// Waits until there may be room again. One waiter.
+    pub(crate) async fn freed(&self) {
+        self.freed.notified().await;
+    }
+
+    /// The delivery of that tag.
+    pub(crate) fn get(&self, tag: DeliveryTag) -> Option<Arc<Held>> {
+        self.lock().map.get(&tag).cloned()
+    }
+
+    /// The tags that have a lease.
+    pub(crate) fn leased(&self) -> Vec<DeliveryTag> {
+        self.lock().map.values().filter(|held| !held.is_acked()).map(|held| held.tag).collect()
+    }
+
+    /// All that have not ended.
+    pub(crate) fn all(&self) -> Vec<Arc<Held>> {
+        self.lock().map.values().cloned().collect()
+    }
+
+    /// Those with one of these ids.
+    pub(crate) fn with_ids(&self, ids: &[TaskId]) -> Vec<Arc<Held>> {
+        self.lock().map.values().filter(|held| ids.contains(&held.id)).cloned().collect()
+    }
+}

@@ -1,0 +1,57 @@
+//! Keeps the leases of everything this worker holds, in one call for all.
+
+use std::{sync::Arc, time::Duration};
+
+use taskq_core::broker::{DeliveryTag, Settler};
+use tokio::time::sleep;
+use tracing::warn;
+
+use crate::{
+    held::{Held, Why},
+    node::Node,
+};
+
+/// Pause after a failed renewal.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Renews until dropped, every third of the lease. A delivery whose lease was lost is cancelled: it runs, or
+/// will run, somewhere else.
+pub(crate) async fn keep(node: Arc<Node>, settler: Arc<dyn Settler>) {
+    let lease = node.tuning.lease;
+    let mut pause = lease / 3;
+    loop {
+        sleep(pause).await;
+        let tags = node.held.leased();
+        pause = lease / 3;
+        if tags.is_empty() {
+            continue;
+        }
+        match settler.extend(&tags, lease).await {
+            Ok(settled) => lost(&node, &settled.lost),
+            Err(error) => {
+                warn!(deliveries = tags.len(), %error, "could not renew leases; trying again");
+                pause = AGAIN.min(lease / 10);
+            }
+        }
+    }
+}
+
+fn lost(node: &Node, tags: &[DeliveryTag]) {
+    let mut gone = Vec::new();
+    for held in tags.iter().filter_map(|tag| node.held.get(*tag)) {
+        drop_run(&held, &mut gone);
+    }
+    if !gone.is_empty() {
+        node.counters.lost.add(gone.len());
+        warn!(deliveries = gone.len(), "leases lost: these tasks run somewhere else and are cancelled here");
+        node.held.remove(gone);
+    }
+}
+
+fn drop_run(held: &Held, gone: &mut Vec<DeliveryTag>) {
+    // When its completion is on its way already, the settlement will find out.
+    if held.claim() {
+        gone.push(held.tag);
+    }
+    held.cancel(Why::LeaseLost);
+}

@@ -1,0 +1,115 @@
+//! What every part of a worker shares: who it is, its connections, its tasks, its counters.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::tz::TimeZone;
+use taskq_core::{
+    Timestamp,
+    app::App,
+    backend::ResultBackend,
+    broker::{Broker, Capabilities},
+    codec::Accept,
+};
+
+use crate::{Stop, gate::Revoked, held::HeldTable, plan::Plan, stats::Counters, tasks::Tasks};
+
+/// A running worker's shared parts.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// Node name: `celery@host`.
+    pub(crate) name: Arc<str>,
+    pub(crate) app: App,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) can: Capabilities,
+    pub(crate) backend: Arc<dyn ResultBackend>,
+    pub(crate) tasks: Tasks,
+    pub(crate) decoding: Decoding,
+    pub(crate) tuning: Tuning,
+    pub(crate) stop: Stop,
+    pub(crate) held: HeldTable,
+    pub(crate) revoked: Revoked,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) busy: Busy,
+}
+
+impl Node {
+    pub(crate) fn new(
+        plan: Plan,
+        broker: Arc<dyn Broker>,
+        backend: Arc<dyn ResultBackend>,
+        stop: Stop,
+    ) -> Self {
+        let Plan { app, name, tasks, tuning, decoding, counters, .. } = plan;
+        Self {
+            can: broker.capabilities(),
+            name,
+            app,
+            broker,
+            backend,
+            tasks,
+            decoding,
+            tuning,
+            stop,
+            held: HeldTable::default(),
+            revoked: Revoked::default(),
+            counters,
+            busy: Busy::default(),
+        }
+    }
+
+    /// The instant now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.app.clock().now()
+    }
+}
+
+/// How messages are read.
+#[derive(Debug)]
+pub(crate) struct Decoding {
+    pub(crate) accept: Accept,
+    pub(crate) zone: TimeZone,
+    /// Bound on a decompressed body, in bytes.
+    pub(crate) inflate_limit: usize,
+}
+
+/// The numbers a worker runs by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tuning {
+    /// Tasks at once.
+    pub(crate) concurrency: usize,
+    /// Deliveries held at most.
+    pub(crate) prefetch: usize,
+    pub(crate) lease: Duration,
+    /// Deliveries of one message before it is poison; 0 is no limit.
+    pub(crate) max_deliveries: u32,
+    pub(crate) rate_limits: bool,
+    /// Store name, arguments, worker, retries and queue with results.
+    pub(crate) result_extended: bool,
+    /// Wait for a broker that is away at the start.
+    pub(crate) retry_connect: bool,
+}
+
+/// How many deliveries are on their way to an end that the completer has not seen yet. Zero means that
+/// waiting for more is pointless.
+#[derive(Debug, Default)]
+pub(crate) struct Busy(AtomicUsize);
+
+impl Busy {
+    pub(crate) fn add(&self, n: usize) {
+        self.0.fetch_add(n, Ordering::AcqRel);
+    }
+
+    pub(crate) fn done(&self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn none(&self) -> bool {
+        self.0.load(Ordering::Acquire) == 0
+    }
+}

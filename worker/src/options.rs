@@ -1,0 +1,100 @@
+//! What a worker can be told besides the settings: what the command line says.
+
+use std::time::Duration;
+
+/// Options of a [`Worker`](crate::Worker). `None` means: as the settings say.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct WorkerOptions {
+    /// Queues to consume (`-Q`). Default: all of `task_queues`, or the default queue.
+    pub queues: Vec<String>,
+    /// Queues not to consume (`-X`).
+    pub exclude_queues: Vec<String>,
+    /// How many tasks run at once (`-c`), of both kinds together. Default: `worker_concurrency`, by default the
+    /// number of CPUs.
+    pub concurrency: Option<usize>,
+    /// Node name (`-n`): `%h` is the host's name, `%n` its first part, `%d` its domain, `%%` a percent sign; a
+    /// name without `@` gets the host's. Default: `celery@%h`.
+    pub hostname: Option<String>,
+    /// Deliveries held per slot (`--prefetch-multiplier`); 0 is no limit. Default: `worker_prefetch_multiplier`.
+    pub prefetch_multiplier: Option<u32>,
+    /// Hard limit of tasks that name none (`--time-limit`).
+    pub time_limit: Option<Duration>,
+    /// Soft limit of tasks that name none (`--soft-time-limit`).
+    pub soft_time_limit: Option<Duration>,
+    /// How long a warm stop waits for running tasks before they are given back. Default:
+    /// `worker_shutdown_timeout`; without one, until they end.
+    pub grace: Option<Duration>,
+    /// How long a cold stop waits for running tasks. Default: `worker_soft_shutdown_timeout`.
+    pub soft_shutdown: Option<Duration>,
+}
+
+impl WorkerOptions {
+    /// As the settings say.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Consumes these queues.
+    #[must_use]
+    pub fn queues<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.queues = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Does not consume these queues.
+    #[must_use]
+    pub fn exclude_queues<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.exclude_queues = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Runs so many tasks at once.
+    #[must_use]
+    pub fn concurrency(mut self, slots: usize) -> Self {
+        self.concurrency = Some(slots);
+        self
+    }
+
+    /// Sets the node name.
+    #[must_use]
+    pub fn hostname(mut self, name: impl Into<String>) -> Self {
+        self.hostname = Some(name.into());
+        self
+    }
+
+    /// Holds so many deliveries per slot.
+    #[must_use]
+    pub fn prefetch_multiplier(mut self, deliveries: u32) -> Self {
+        self.prefetch_multiplier = Some(deliveries);
+        self
+    }
+
+    /// Sets the hard limit of tasks that name none.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Sets the soft limit of tasks that name none.
+    #[must_use]
+    pub fn soft_time_limit(mut self, limit: Duration) -> Self {
+        self.soft_time_limit = Some(limit);
+        self
+    }
+
+    /// Waits so long for running tasks at a warm stop.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Waits so long for running tasks at a cold stop.
+    #[must_use]
+    pub fn soft_shutdown(mut self, grace: Duration) -> Self {
+        self.soft_shutdown = Some(grace);
+        self
+    }
+}

@@ -1,0 +1,139 @@
+//! What a worker is going to do: settings and options put together and checked, before anything is connected.
+
+use std::{sync::Arc, time::Duration};
+
+use taskq_core::{
+    Error, ErrorKind,
+    app::{self, App},
+    broker::{ConsumeSpec, Queue},
+    codec::Accept,
+};
+
+use crate::{
+    WorkerOptions, hostname,
+    node::{Decoding, Tuning},
+    stats::Counters,
+    tasks::{TaskDefaults, Tasks},
+};
+
+/// Prefetch where the settings say "no limit": enough to keep any pool busy, little enough to give back.
+const UNLIMITED_PREFETCH: usize = 4096;
+
+/// A checked plan.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) app: App,
+    pub(crate) name: Arc<str>,
+    pub(crate) queues: Vec<Queue>,
+    pub(crate) tasks: Tasks,
+    pub(crate) tuning: Tuning,
+    pub(crate) decoding: Decoding,
+    pub(crate) counters: Arc<Counters>,
+    /// How long a warm stop waits.
+    pub(crate) grace: Option<Duration>,
+    /// How long a cold stop waits.
+    pub(crate) soft_shutdown: Duration,
+}
+
+impl Plan {
+    pub(crate) fn new(app: &App, options: &WorkerOptions) -> Result<Self, Error> {
+        let settings = app.settings();
+        app.registry().check_states(app.states())?;
+        let concurrency = options.concurrency.unwrap_or_else(|| settings.worker_concurrency.get());
+        if concurrency == 0 {
+            return Err(Error::new(ErrorKind::Config, "a `concurrency` of 0 runs nothing: use 1 or more"));
+        }
+        let defaults = TaskDefaults {
+            acks_late: settings.task_acks_late,
+            acks_on_failure: settings
+                .task_acks_on_failure
+                .unwrap_or(settings.task_acks_on_failure_or_timeout),
+            acks_on_timeout: settings
+                .task_acks_on_timeout
+                .unwrap_or(settings.task_acks_on_failure_or_timeout),
+            ignore_result: settings.task_ignore_result,
+            store_errors_even_if_ignored: settings.task_store_errors_even_if_ignored,
+            track_started: settings.task_track_started,
+            time_limit: options.time_limit.or(settings.task_time_limit),
+            soft_time_limit: options.soft_time_limit.or(settings.task_soft_time_limit),
+            rate_limit: settings.task_default_rate_limit,
+        };
+        let multiplier = match options.prefetch_multiplier.unwrap_or(settings.worker_prefetch_multiplier) {
+            _ if settings.worker_disable_prefetch => 1,
+            multiplier => multiplier as usize,
+        };
+        let prefetch = match concurrency.saturating_mul(multiplier) {
+            0 => UNLIMITED_PREFETCH,
+            prefetch => prefetch,
+        };
+        let retry = settings.broker_connection_retry;
+        let tuning = Tuning {
+            concurrency,
+            prefetch,
+            lease: settings.lease,
+            max_deliveries: settings.max_deliveries,
+            rate_limits: !settings.worker_disable_rate_limits,
+            result_extended: settings.result_extended,
+            retry_connect: settings.broker_connection_retry_on_startup.unwrap_or(retry),
+        };
+        let decoding = Decoding {
+            accept: Accept::from_names(&settings.accept_content).map_err(|error| {
+                Error::with_source(ErrorKind::Config, "could not read `accept_content`", error)
+            })?,
+            zone: settings.zone(),
+            inflate_limit: usize::try_from(settings.max_body_size).unwrap_or(usize::MAX),
+        };
+        let template = options.hostname.as_deref().unwrap_or("celery@%h");
+        Ok(Self {
+            app: app.clone(),
+            name: hostname::node_name(template, &app::hostname()).into(),
+            queues: queues(app, options)?,
+            tasks: Tasks::new(app.registry(), &defaults)?,
+            tuning,
+            decoding,
+            counters: Arc::default(),
+            grace: options.grace.or(settings.worker_shutdown_timeout),
+            soft_shutdown: options.soft_shutdown.unwrap_or(settings.worker_soft_shutdown_timeout),
+        })
+    }
+
+    /// What to consume.
+    pub(crate) fn consume_spec(&self) -> ConsumeSpec {
+        let mut spec = ConsumeSpec::new(self.name.as_ref(), self.queues.clone());
+        spec.prefetch = u32::try_from(self.tuning.prefetch).unwrap_or(u32::MAX);
+        spec.lease = self.tuning.lease;
+        // The worker itself puts poison aside and tells the caller. The driver's own limit catches what
+        // kills a worker before it comes to that.
+        spec.max_deliveries = match self.tuning.max_deliveries {
+            0 => 0,
+            limit => limit.saturating_add(1),
+        };
+        spec
+    }
+}
+
+fn queues(app: &App, options: &WorkerOptions) -> Result<Vec<Queue>, Error> {
+    let routing = app.routing();
+    let chosen = if options.queues.is_empty() {
+        routing.worker_queues()
+    } else {
+        options.queues.iter().map(|name| routing.queue(name)).collect::<Result<Vec<_>, _>>()?
+    };
+    for name in &options.exclude_queues {
+        if !chosen.iter().any(|queue| queue.name == *name) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("could not exclude queue `{name}`: this worker would not consume it anyway"),
+            ));
+        }
+    }
+    let kept: Vec<Queue> = chosen
+        .iter()
+        .filter(|queue| !options.exclude_queues.contains(&queue.name))
+        .map(|queue| queue.as_ref().clone())
+        .collect();
+    if kept.is_empty() {
+        return Err(Error::new(ErrorKind::Config, "no queue is left to consume: exclude fewer with `-X`"));
+    }
+    Ok(kept)
+}

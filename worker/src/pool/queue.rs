@@ -1,0 +1,221 @@
+//! The line in which jobs wait for a slot.
+//!
+//! Kept true here: never more than `slots` jobs run at once, over both kinds of executors; jobs start in the
+//! order they came; an executor that has a slot keeps it from job to job, so that short tasks cost no wake-up;
+//! while a job waits and a slot is free, somebody is awake to take it (each taker wakes the next).
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use taskq_core::task::TaskKind;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::job::Job;
+
+/// The line.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// One permit wakes one idle runner.
+    runners: Semaphore,
+    /// Threads wait here for their tokens.
+    threads: Condvar,
+    quiet: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    jobs: VecDeque<Job>,
+    slots: usize,
+    free: usize,
+    closed: bool,
+    runners: Crew,
+    threads: Crew,
+    /// Wake-ups that threads have not taken yet.
+    tokens: usize,
+}
+
+/// The executors of one kind.
+#[derive(Debug, Default)]
+struct Crew {
+    hired: usize,
+    idle: usize,
+}
+
+/// What to do after the lock is released.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wake {
+    Nobody,
+    Runner,
+    Thread,
+    /// All are busy and there may be more of them: start another.
+    Hire(TaskKind),
+}
+
+/// An executor's next step.
+#[derive(Debug)]
+pub(super) enum Next {
+    Job(Job, Wake),
+    Idle(Wake),
+    Closed,
+}
+
+impl Queue {
+    pub(super) fn new(slots: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                jobs: VecDeque::new(),
+                slots,
+                free: slots,
+                closed: false,
+                runners: Crew::default(),
+                threads: Crew::default(),
+                tokens: 0,
+            }),
+            runners: Semaphore::new(0),
+            threads: Condvar::new(),
+            quiet: Notify::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts jobs in line. After [`drain`](Self::drain) they come back.
+    pub(super) fn push(&self, jobs: &mut Vec<Job>) -> Wake {
+        let mut state = self.lock();
+        if state.closed {
+            return Wake::Nobody;
+        }
+        state.jobs.extend(jobs.drain(..));
+        let wake = state.wake_next();
+        drop(state);
+        self.rouse(wake)
+    }
+
+    /// The next job for an executor of `kind`, which gives up its slot (if it `holds` one) when there is none.
+    pub(super) fn next(&self, kind: TaskKind, holds: bool) -> Next {
+        let mut state = self.lock();
+        if holds {
+            state.free += 1;
+        }
+        let mine = state.free > 0 && state.jobs.front().is_some_and(|job| job.kind() == kind);
+        if mine && let Some(job) = state.jobs.pop_front() {
+            state.free -= 1;
+            let wake = state.wake_next();
+            drop(state);
+            return Next::Job(job, self.rouse(wake));
+        }
+        if state.closed && state.jobs.is_empty() {
+            let quiet = state.free == state.slots;
+            drop(state);
+            if quiet {
+                self.quiet.notify_one();
+            }
+            return Next::Closed;
+        }
+        let wake = state.wake_next();
+        state.crew(kind).idle += 1;
+        drop(state);
+        Next::Idle(self.rouse(wake))
+    }
+
+    /// An executor that was to be hired could not be started.
+    pub(super) fn not_hired(&self, kind: TaskKind) {
+        self.lock().crew(kind).hired -= 1;
+    }
+
+    /// Waits for a wake-up on the runtime.
+    pub(super) async fn runner_waits(&self) {
+        if let Ok(permit) = self.runners.acquire().await {
+            permit.forget();
+        }
+    }
+
+    /// Waits for a wake-up on a thread.
+    pub(super) fn thread_waits(&self) {
+        let mut state = self.lock();
+        while state.tokens == 0 {
+            state = self.threads.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.tokens -= 1;
+    }
+
+    /// Takes no more jobs and hands back those that have not started, oldest first.
+    pub(super) fn drain(&self) -> Vec<Job> {
+        let mut state = self.lock();
+        state.closed = true;
+        let jobs = state.jobs.drain(..).collect();
+        let (runners, threads) = (state.runners.idle, state.threads.idle);
+        state.runners.idle = 0;
+        state.threads.idle = 0;
+        state.tokens += threads;
+        let quiet = state.free == state.slots;
+        drop(state);
+        self.runners.add_permits(runners);
+        self.threads.notify_all();
+        if quiet {
+            self.quiet.notify_one();
+        }
+        jobs
+    }
+
+    /// Waits until nothing runs, after [`drain`](Self::drain). One waiter.
+    pub(super) async fn quiet(&self) {
+        loop {
+            {
+                let state = self.lock();
+                if state.closed && state.free == state.slots {
+                    return;
+                }
+            }
+            self.quiet.notified().await;
+        }
+    }
+
+    fn rouse(&self, wake: Wake) -> Wake {
+        match wake {
+            Wake::Runner => self.runners.add_permits(1),
+            Wake::Thread => self.threads.notify_one(),
+            Wake::Nobody | Wake::Hire(_) => {}
+        }
+        wake
+    }
+}
+
+impl State {
+    fn crew(&mut self, kind: TaskKind) -> &mut Crew {
+        match kind {
+            TaskKind::Async => &mut self.runners,
+            TaskKind::Blocking => &mut self.threads,
+        }
+    }
+
+    /// Wakes, or hires, whoever can take the first job in line.
+    fn wake_next(&mut self) -> Wake {
+        let Some(kind) = self.jobs.front().filter(|_| self.free > 0).map(|job| job.kind()) else {
+            return Wake::Nobody;
+        };
+        let slots = self.slots;
+        let crew = self.crew(kind);
+        if crew.idle > 0 {
+            crew.idle -= 1;
+            return match kind {
+                TaskKind::Async => Wake::Runner,
+                TaskKind::Blocking => {
+                    self.tokens += 1;
+                    Wake::Thread
+                }
+            };
+        }
+        if crew.hired < slots {
+            crew.hired += 1;
+            return Wake::Hire(kind);
+        }
+        Wake::Nobody
+    }
+}

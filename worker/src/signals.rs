@@ -1,0 +1,68 @@
+//! Signals of the operating system, as levels of [`Stop`].
+
+use std::io;
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinHandle,
+};
+use tracing::warn;
+
+use crate::Stop;
+
+/// What further signals mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignalRule {
+    /// SIGTERM and SIGINT alike: the first stops warm, the second cold, the third at once.
+    #[default]
+    Escalate,
+    /// As Celery: any number of SIGTERM stops warm; SIGINT escalates.
+    Celery,
+}
+
+/// Listens for SIGTERM, SIGINT and SIGQUIT (cold at once) until dropped.
+#[derive(Debug)]
+pub struct Signals(JoinHandle<()>);
+
+impl Signals {
+    /// Starts to listen. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the system refuses a handler.
+    pub fn install(stop: &Stop, rule: SignalRule) -> io::Result<Self> {
+        let term = signal(SignalKind::terminate())?;
+        let int = signal(SignalKind::interrupt())?;
+        let quit = signal(SignalKind::quit())?;
+        Ok(Self(tokio::spawn(listen(stop.clone(), rule, term, int, quit))))
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn listen(stop: Stop, rule: SignalRule, mut term: Signal, mut int: Signal, mut quit: Signal) {
+    loop {
+        let name = tokio::select! {
+            Some(()) = term.recv() => {
+                match rule {
+                    SignalRule::Escalate => stop.escalate(),
+                    SignalRule::Celery => stop.warm(),
+                }
+                "SIGTERM"
+            }
+            Some(()) = int.recv() => { stop.escalate(); "SIGINT" }
+            Some(()) = quit.recv() => { stop.cold(); "SIGQUIT" }
+            else => return,
+        };
+        let how = match (stop.is_cold(), stop.is_now()) {
+            (_, true) => "now",
+            (true, _) => "cold: running tasks go back to their queues",
+            _ => "warm: running tasks may finish",
+        };
+        warn!(signal = name, how, "stopping");
+    }
+}

@@ -1,0 +1,67 @@
+//! What a worker has done so far, as plain counters.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+macro_rules! counters {
+    ($($(#[$text:meta])* $name:ident),+ $(,)?) => {
+        /// What a worker has done since it started.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Stats {
+            $($(#[$text])* pub $name: u64,)+
+        }
+
+        /// The counters behind [`Stats`].
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $(pub(crate) $name: Counter,)+
+        }
+
+        impl Counters {
+            pub(crate) fn snapshot(&self) -> Stats {
+                Stats { $($name: self.$name.0.load(Relaxed),)+ }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Messages taken from the broker, whatever became of them.
+    received,
+    /// Runs started.
+    started,
+    /// Runs that returned a value.
+    succeeded,
+    /// Tasks that failed for good, bad arguments included.
+    failed,
+    /// Runs that ended in another attempt.
+    retried,
+    /// Tasks that were revoked, terminated or expired.
+    revoked,
+    /// Runs that ended without a state.
+    ignored,
+    /// Runs that rejected their message.
+    rejected,
+    /// Messages put aside as dead letters.
+    dead,
+    /// Messages sent back to wait in the broker: for their time, or for the rate limit.
+    postponed,
+    /// Messages given back at a stop.
+    given_back,
+    /// Deliveries whose lease was lost: they run, or will run, somewhere else.
+    lost,
+}
+
+/// One counter.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn inc(&self) {
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, n: usize) {
+        self.0.fetch_add(n as u64, Relaxed);
+    }
+}

@@ -1,0 +1,145 @@
+//! The tasks a worker runs, each with its options resolved against the settings, by name.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use taskq_core::{
+    Error, ErrorKind,
+    protocol::Request,
+    task::{RateLimit, Registry, TaskDef, TaskKind, TaskOptions},
+};
+
+/// What the settings say where a task says nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskDefaults {
+    pub(crate) acks_late: bool,
+    pub(crate) acks_on_failure: bool,
+    pub(crate) acks_on_timeout: bool,
+    pub(crate) ignore_result: bool,
+    pub(crate) store_errors_even_if_ignored: bool,
+    pub(crate) track_started: bool,
+    pub(crate) time_limit: Option<Duration>,
+    pub(crate) soft_time_limit: Option<Duration>,
+    pub(crate) rate_limit: Option<RateLimit>,
+}
+
+impl Default for TaskDefaults {
+    fn default() -> Self {
+        Self {
+            acks_late: true,
+            acks_on_failure: true,
+            acks_on_timeout: true,
+            ignore_result: false,
+            store_errors_even_if_ignored: false,
+            track_started: false,
+            time_limit: None,
+            soft_time_limit: None,
+            rate_limit: None,
+        }
+    }
+}
+
+/// A task this worker runs.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) name: Arc<str>,
+    pub(crate) def: Arc<TaskDef>,
+    pub(crate) policy: TaskDefaults,
+}
+
+/// The time limits of one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) hard: Option<Duration>,
+    pub(crate) soft: Option<Duration>,
+}
+
+impl Limits {
+    pub(crate) fn is_none(&self) -> bool {
+        self.hard.is_none() && self.soft.is_none()
+    }
+}
+
+impl Known {
+    fn new(def: &Arc<TaskDef>, defaults: &TaskDefaults) -> Self {
+        let TaskOptions { time_limit, soft_time_limit, rate_limit, .. } = def.options;
+        let options = &def.options;
+        let policy = TaskDefaults {
+            acks_late: options.acks_late.unwrap_or(defaults.acks_late),
+            acks_on_failure: options.acks_on_failure.unwrap_or(defaults.acks_on_failure),
+            acks_on_timeout: options.acks_on_timeout.unwrap_or(defaults.acks_on_timeout),
+            ignore_result: options.ignore_result.unwrap_or(defaults.ignore_result),
+            store_errors_even_if_ignored: options
+                .store_errors_even_if_ignored
+                .unwrap_or(defaults.store_errors_even_if_ignored),
+            track_started: options.track_started.unwrap_or(defaults.track_started),
+            time_limit: time_limit.or(defaults.time_limit),
+            soft_time_limit: soft_time_limit.or(defaults.soft_time_limit),
+            rate_limit: rate_limit.or(defaults.rate_limit),
+        };
+        Self { name: def.name.as_ref().into(), def: Arc::clone(def), policy }
+    }
+
+    /// Whether a return value is stored: the call decides, else the task.
+    pub(crate) fn stores_result(&self, request: &Request) -> bool {
+        !request.headers.ignore_result.unwrap_or(self.policy.ignore_result)
+    }
+
+    /// Whether RETRY, FAILURE and REVOKED are stored.
+    pub(crate) fn stores_errors(&self, request: &Request) -> bool {
+        self.stores_result(request) || self.policy.store_errors_even_if_ignored
+    }
+
+    /// The limits of this run: those of the call, else the task's. Zero means none, as in Celery.
+    pub(crate) fn limits(&self, request: &Request) -> Limits {
+        let (hard, soft) = request.headers.timelimit;
+        let pick = |seconds: Option<f64>, own: Option<Duration>| match seconds {
+            Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+            None => own,
+        };
+        let some = |limit: &Duration| !limit.is_zero();
+        Limits {
+            hard: pick(hard, self.policy.time_limit).filter(some),
+            soft: pick(soft, self.policy.soft_time_limit).filter(some),
+        }
+    }
+}
+
+/// The tasks a worker runs.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks(HashMap<Arc<str>, Arc<Known>>);
+
+impl Tasks {
+    /// # Errors
+    /// When a blocking task declares a hard time limit: a thread cannot be stopped from outside.
+    pub(crate) fn new(registry: &Registry, defaults: &TaskDefaults) -> Result<Self, Error> {
+        let mut tasks = HashMap::with_capacity(registry.len());
+        for def in registry.iter() {
+            if def.kind == TaskKind::Blocking && def.options.time_limit.is_some() {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!(
+                        "task `{}` has a hard `time_limit`, but it is a blocking `fn` and a thread cannot be \
+                         stopped: make it an `async fn`, or use `soft_time_limit` and look at \
+                         `cx.is_cancelled()`",
+                        def.name
+                    ),
+                ));
+            }
+            let known = Arc::new(Known::new(def, defaults));
+            tasks.insert(Arc::clone(&known.name), known);
+        }
+        Ok(Self(tasks))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Known>> {
+        self.0.get(name)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Known>> {
+        self.0.values()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

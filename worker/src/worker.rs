@@ -1,0 +1,189 @@
+//! The worker: the order in which its parts start and stop.
+//!
+//! Kept true here: every part that is started is stopped, in an order in which nothing that still works misses
+//! what it needs; when [`Worker::run`] returns, nothing of the worker is left.
+
+use std::{sync::Arc, time::Duration};
+
+use taskq_core::{Error, app::App};
+use tokio::time::{sleep, timeout};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::{info, warn};
+
+use crate::{
+    Report, Stop, WorkerHandle, WorkerOptions,
+    completer::{Completer, Completions},
+    connect::{self, Connected},
+    consume::Fetch,
+    control,
+    effects::Completion,
+    executor::Executor,
+    held::{Held, Why},
+    job::Job,
+    lease,
+    node::Node,
+    panics,
+    plan::Plan,
+    pool::Pool,
+    stats::Counters,
+};
+
+/// How long async tasks that were told to end may take to be dropped. They are dropped at their next await, so
+/// this is only reached by tasks that block.
+const DROPPED: Duration = Duration::from_secs(1);
+
+/// A worker that has not started. It connects when it runs.
+#[derive(Debug)]
+pub struct Worker {
+    plan: Plan,
+    ready: CancellationToken,
+}
+
+impl Worker {
+    /// A worker for the tasks of `app`.
+    ///
+    /// # Errors
+    /// When it could not work: no queue, an impossible option, a task that misses its state or has a limit that
+    /// cannot be enforced. Nothing is connected yet.
+    pub fn new(app: &App, options: &WorkerOptions) -> Result<Self, Error> {
+        Ok(Self { plan: Plan::new(app, options)?, ready: CancellationToken::new() })
+    }
+
+    /// Its node name: `celery@host`.
+    pub fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.plan.counters)
+    }
+
+    /// Cancelled when it consumes.
+    pub fn ready(&self) -> CancellationToken {
+        self.ready.clone()
+    }
+
+    /// Runs in the background of the current runtime: for tests, and beside other parts of a program.
+    pub fn start(self) -> WorkerHandle {
+        WorkerHandle::start(self)
+    }
+
+    /// Runs until `stop` says so, and answers what it has done.
+    ///
+    /// # Errors
+    /// When the broker refuses it for good. What ran was finished, or given back, all the same.
+    pub async fn run(self, stop: Stop) -> Result<Report, Error> {
+        panics::note_places();
+        let Plan { grace, soft_shutdown, .. } = self.plan;
+        let Some(connected) = connect::open(&self.plan, &stop).await? else { return Ok(Report::default()) };
+        let Connected { broker, backend, mut consumer } = connected;
+        let node = Arc::new(Node::new(self.plan, broker, backend, stop));
+
+        // Start: first what ends deliveries, then what runs them, last what takes them.
+        let settler = consumer.settler();
+        let completer = Completer::start(Arc::clone(&node), Arc::clone(&settler));
+        let done = completer.completions();
+        let pool =
+            Pool::new(node.tuning.concurrency, Executor { node: Arc::clone(&node), done: done.clone() });
+        let leases = AbortOnDropHandle::new(tokio::spawn(lease::keep(Arc::clone(&node), settler)));
+        let control = control::start(&node);
+        let mut fetch = Fetch::new(Arc::clone(&node), &pool, done.clone());
+        info!(node = %node.name, tasks = node.tasks.len(), concurrency = node.tuning.concurrency, "worker is ready");
+        self.ready.cancel();
+
+        // Run.
+        let fetched = fetch.run(consumer.as_mut()).await;
+
+        // Stop: take nothing more, give back what has not started, let the rest finish.
+        node.stop.warm();
+        if let Err(error) = consumer.stop_fetching().await {
+            warn!(%error, "could not stop fetching in order");
+        }
+        let mut waiting = pool.drain();
+        (0..waiting.len()).for_each(|_| node.busy.done());
+        waiting.append(&mut fetch.take_aside());
+        give_back(&done, waiting).await;
+        finish_running(&node, &pool, &done, grace, soft_shutdown).await;
+        flush(&node, completer).await;
+        drop(leases);
+        drop(control);
+        drop(consumer); // what it took and never delivered goes back
+        let report = Report::of(&node);
+        info!(node = %node.name, left = report.left, "worker has stopped");
+        fetched.map_err(Error::from)?;
+        Ok(report)
+    }
+}
+
+/// Newest first: each goes to the front of its queue, so that the order stays.
+async fn give_back(done: &Completions, jobs: Vec<Job>) {
+    for job in jobs.into_iter().rev() {
+        if job.held.claim() {
+            done.send(Completion::give_back(job.held.tag, &job.known, &job.request)).await;
+        }
+    }
+}
+
+/// Lets running tasks finish within the grace; after it, or when told to stop cold, they are given back.
+async fn finish_running(
+    node: &Node,
+    pool: &Pool,
+    done: &Completions,
+    grace: Option<Duration>,
+    soft: Duration,
+) {
+    let in_time = tokio::select! {
+        biased;
+        () = pool.quiet() => true,
+        () = node.stop.cold_asked() => false,
+        () = after(grace) => { warn!("the grace is over: running tasks go back to their queues"); false }
+    };
+    let in_time = in_time
+        || (!soft.is_zero() && !node.stop.is_now() && {
+            tokio::select! {
+                () = pool.quiet() => true,
+                () = sleep(soft) => false,
+                () = node.stop.now_asked() => false,
+            }
+        });
+    if !in_time {
+        node.stop.cold();
+        for held in node.held.all() {
+            held.cancel(Why::GivenBack);
+        }
+        let dropped = async { timeout(DROPPED, pool.quiet()).await.is_ok() };
+        let all = tokio::select! {
+            all = dropped => all,
+            () = node.stop.now_asked() => false,
+        };
+        if !all {
+            give_back_blocked(node, done).await;
+            return; // their threads end with their tasks, or with the process
+        }
+    }
+    pool.join().await;
+}
+
+/// Tasks that cannot be stopped: their messages go back, whatever they still do.
+async fn give_back_blocked(node: &Node, done: &Completions) {
+    let leased = |held: &Arc<Held>| held.is_running() && !held.is_acked() && held.claim();
+    let blocked: Vec<_> = node.held.all().into_iter().filter(leased).collect();
+    warn!(tasks = blocked.len(), "tasks that cannot be stopped were given back; they may run twice");
+    for held in blocked {
+        done.send(Completion::give_back_blocked(held.tag, &held.id)).await;
+    }
+}
+
+async fn flush(node: &Node, completer: Completer) {
+    tokio::select! {
+        () = completer.finish() => {}
+        () = node.stop.now_asked() => {}
+    }
+}
+
+async fn after(time: Option<Duration>) {
+    match time {
+        Some(time) => sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
