@@ -5,7 +5,7 @@
 
 mod args;
 mod body;
-// mod calls;
+mod calls;
 mod task;
 mod value;
 
@@ -23,7 +23,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         args::expand(model, &facade),
         value::implementations(model),
         task::expand(model),
-        // calls::expand(model),
+        calls::expand(model),
     ];
     quote! {
         #value

@@ -75,6 +75,7 @@ pub(crate) struct Output {
     pub(crate) ty: Type,
     /// It is written `Result<…>`, perhaps with a path before it.
     pub(crate) is_result: bool,
+    /// Where mistakes are shown: the error type, if there is one.
     pub(crate) span: Span,
 }
 

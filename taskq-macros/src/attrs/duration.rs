@@ -21,6 +21,7 @@ pub(super) fn from_text(text: &str) -> Result<Duration, String> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
+        let after = after.trim_start();
         let letters = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
         let (unit, after) = after.split_at(letters);
         let Ok(number) = number.parse::<f64>() else {
@@ -67,7 +68,7 @@ mod tests {
         let error = |text| from_text(text).unwrap_err();
         assert!(error("30").contains("has no unit"));
         assert!(error("soon").contains("is no duration"));
-        assert!(error("3fortnights").contains("no unit of time"));
+        assert!(error("3 fortnights").contains("no unit of time"));
         assert!(error("-5s").contains("negative"));
         assert!(error("").contains("empty"));
         assert!(error("99999999999999999999999w").contains("too long"));

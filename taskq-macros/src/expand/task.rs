@@ -40,6 +40,8 @@ pub(super) fn expand(model: &Model) -> TokenStream {
     quote! {
         #checked_output
 
+        #[automatically_derived]
+        #[allow(clippy::all, clippy::pedantic)]
         impl __taskq::taskq_core::task::Task for #ident {
             type Args = __TaskqArgs;
             type Output = #output;
@@ -148,7 +150,7 @@ fn call(model: &Model) -> TokenStream {
         }
     };
     quote! {
-        #[allow(clippy::all, clippy::pedantic, unused_variables)]
+        #[allow(unused_variables)]
         async fn call(
             args: Self::Args,
             cx: __taskq::taskq_core::task::TaskContext,

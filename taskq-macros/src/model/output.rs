@@ -38,5 +38,6 @@ pub(super) fn check(output: &ReturnType, errors: &mut Errors) -> Option<Output> 
         return None;
     }
     let is_result = types::last_segment(ty).is_some_and(|segment| segment.ident == "Result");
-    Some(Output { ty: ty.clone(), is_result, span: ty.span() })
+    let error = if is_result { types::second_argument(ty) } else { None };
+    Some(Output { ty: ty.clone(), is_result, span: error.unwrap_or(ty).span() })
 }

@@ -27,6 +27,15 @@ pub(super) fn only_argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     }
 }
 
+/// The `E` of `Result<T, E>`.
+pub(super) fn second_argument(ty: &Type) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &last_segment(ty)?.arguments else { return None };
+    match arguments.args.iter().nth(1) {
+        Some(GenericArgument::Type(ty)) => Some(ty),
+        _ => None,
+    }
+}
+
 /// Whether it is `TaskContext` or a reference to it.
 pub(super) fn is_context(ty: &Type) -> bool {
     match ty {

@@ -1,5 +1,6 @@
 //! What `#[task]` makes of a function, seen from a program that uses it.
 
+mod calls;
 mod decoys;
 mod options;
 mod parameters;

@@ -14,7 +14,7 @@ use taskq::{
 use tokio_util::sync::CancellationToken;
 
 /// A context of a request with these arguments, in JSON.
-pub fn context(task: &str, args: &str, kwargs: &str, states: States) -> TaskContext {
+pub(crate) fn context(task: &str, args: &str, kwargs: &str, states: States) -> TaskContext {
     let request = Request {
         headers: Headers::new(task, TaskId::from("id-1")),
         properties: Properties::default(),
@@ -40,7 +40,7 @@ pub fn context(task: &str, args: &str, kwargs: &str, states: States) -> TaskCont
 }
 
 /// What the task returns for these arguments, as JSON; or its failure, as text.
-pub async fn run_with<T: Task>(_: T, args: &str, kwargs: &str, states: States) -> Result<String, String> {
+pub(crate) async fn run_with<T: Task>(_: T, args: &str, kwargs: &str, states: States) -> Result<String, String> {
     let result = TaskDef::of::<T>().run(context(T::NAME, args, kwargs, states)).await;
     match result {
         Ok(value) => Ok(String::from_utf8_lossy(&value).into_owned()),
@@ -49,12 +49,12 @@ pub async fn run_with<T: Task>(_: T, args: &str, kwargs: &str, states: States) -
     }
 }
 
-pub async fn run<T: Task>(task: T, args: &str, kwargs: &str) -> Result<String, String> {
+pub(crate) async fn run<T: Task>(task: T, args: &str, kwargs: &str) -> Result<String, String> {
     run_with(task, args, kwargs, States::default()).await
 }
 
 /// The definition that linking registered.
-pub fn linked<T: Task>(_: T) -> Arc<TaskDef> {
+pub(crate) fn linked<T: Task>(_: T) -> Arc<TaskDef> {
     let registry = Registry::linked().expect("no two tasks of one name");
     Arc::clone(registry.get(T::NAME).expect("registered by being linked"))
 }

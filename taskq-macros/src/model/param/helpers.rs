@@ -99,7 +99,7 @@ impl Helpers {
             } else if meta.path.is_ident("deserialize_with") {
                 meta.value()?.parse::<syn::Expr>()?;
             } else if meta.path.is_ident("default") {
-                return Err(meta.error("write `#[default]` or `#[default = value]`: Python's tools see it too"));
+                return Err(meta.error("a default is given with `#[default]` or `#[default = value]`"));
             } else {
                 return Err(meta.error(
                     "on a task's parameter serde takes `with`, `serialize_with`, `deserialize_with` and `rename`",

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
-use super::{App, Connections, Drivers, Inner, annotations, drivers::NoDrivers, host};
+use super::{App, Connections, Drivers, Inner, annotations, drivers, host};
 use crate::{
     Error,
     codec::Value,
@@ -37,6 +37,12 @@ impl AppBuilder {
     /// Where settings come from, instead of the process.
     pub fn sources(mut self, sources: Sources) -> Self {
         self.sources = Some(sources);
+        self
+    }
+
+    /// Changes where settings come from: `.map_sources(|sources| sources.file("/etc/proj.toml"))`.
+    pub fn map_sources(mut self, change: impl FnOnce(Sources) -> Sources) -> Self {
+        self.sources = Some(change(self.sources.unwrap_or_else(Sources::process)));
         self
     }
 
@@ -97,7 +103,7 @@ impl AppBuilder {
         self
     }
 
-    /// What opens brokers and backends. The façade sets it.
+    /// What opens brokers and backends. Default: every driver that the façade was built with.
     pub fn drivers(mut self, drivers: Arc<dyn Drivers>) -> Self {
         self.drivers = Some(drivers);
         self
@@ -128,7 +134,7 @@ impl AppBuilder {
             registry.add(def)?;
         }
         let registry = annotations::apply(registry, &settings)?;
-        let drivers = self.drivers.unwrap_or_else(|| Arc::new(NoDrivers));
+        let drivers = self.drivers.unwrap_or_else(drivers::linked);
         drivers.check(&settings)?;
         for notice in settings.notices() {
             tracing::info!("{notice}");

@@ -43,9 +43,21 @@ pub trait Drivers: Send + Sync + fmt::Debug + 'static {
     }
 }
 
+/// The drivers of a program that names none: the façade submits every driver it was built with, so that
+/// `App::builder().build()` works wherever the façade is linked.
+#[derive(Clone, Copy)]
+pub struct LinkedDrivers(pub fn() -> Arc<dyn Drivers>);
+
+inventory::collect!(LinkedDrivers);
+
+/// What is linked, else none.
+pub(super) fn linked() -> Arc<dyn Drivers> {
+    inventory::iter::<LinkedDrivers>().next().map_or_else(|| Arc::new(NoDrivers) as _, |linked| (linked.0)())
+}
+
 /// No drivers: for programs that only describe tasks.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct NoDrivers;
+struct NoDrivers;
 
 fn none(urls: &Urls) -> Error {
     Error::new(ErrorKind::Config, format!("could not open `{urls}`: the app was built without drivers"))

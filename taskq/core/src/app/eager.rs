@@ -16,7 +16,7 @@ use crate::{
     middleware::{ExecuteEnd, ExecuteNext},
     protocol::{Arguments, DeliveryInfo, Request},
     result::AsyncResult,
-    send::{Draft, Invocation, NO_KWARGS, SendOptions},
+    send::{Draft, Invocation, SendOptions},
     task::{
         ContextParts, Failure, FailureKind, Outcome, RetryRequest, Task, TaskContext, TaskDef, TaskError,
         TaskKind, TaskOptions, decide,
@@ -27,11 +27,11 @@ impl App {
     /// `.delay()` with `task_always_eager`.
     pub(crate) async fn run_eagerly<T: Task>(
         &self,
-        args: Bytes,
+        arguments: (Bytes, Bytes),
         options: SendOptions,
         own: &TaskOptions,
     ) -> Result<AsyncResult<T::Output>, Error> {
-        let result = self.apply_eagerly::<T>(args, options, own).await?;
+        let result = self.apply_eagerly::<T>(arguments, options, own).await?;
         self.propagate(&result)?;
         Ok(result)
     }
@@ -39,13 +39,14 @@ impl App {
     /// `.apply()`.
     pub(crate) async fn apply_eagerly<T: Task>(
         &self,
-        args: Bytes,
+        arguments: (Bytes, Bytes),
         options: SendOptions,
         own: &TaskOptions,
     ) -> Result<AsyncResult<T::Output>, Error> {
         let mut def = TaskDef::of::<T>();
         def.options = *own;
-        let call = Invocation { task: T::NAME, args, kwargs: NO_KWARGS, own: Some(own) };
+        let (args, kwargs) = arguments;
+        let call = Invocation { task: T::NAME, args, kwargs, own: Some(own) };
         let meta = self.eager(&def, Draft::new(self, call, options)?).await?;
         Ok(AsyncResult::eager(self, meta))
     }

@@ -23,7 +23,7 @@ use std::{
 
 pub use builder::AppBuilder;
 pub use connections::Connections;
-pub use drivers::Drivers;
+pub use drivers::{Drivers, LinkedDrivers};
 pub use host::{hostname, origin};
 
 pub(crate) use block::block_on;

@@ -5,7 +5,7 @@
 use super::{Args, Kwargs};
 use crate::{
     Error, ErrorKind,
-    codec::{Map, Value, json},
+    codec::{Map, Value},
     send::{Call, SendOptions},
     task::Task,
 };
@@ -109,20 +109,6 @@ impl Signature {
 /// The call of a task that is known here.
 impl<T: Task> From<Call<T>> for Signature {
     fn from(call: Call<T>) -> Self {
-        let (args, options) = call.into_parts();
-        let mut signature = Self { task: T::NAME.to_owned(), options, ..Self::default() };
-        match args.and_then(|args| {
-            json::from_slice(&args).map_err(|error| {
-                Error::with_source(
-                    ErrorKind::Encode,
-                    format!("could not encode the arguments of `{}`", T::NAME),
-                    error,
-                )
-            })
-        }) {
-            Ok(args) => signature.args = args,
-            Err(error) => signature.options.note(error.to_string()),
-        }
-        signature
+        call.into_signature()
     }
 }

@@ -22,9 +22,10 @@ use crate::{
 #[must_use = "a call is sent when it is awaited"]
 #[derive(Debug)]
 pub struct Call<T: Task> {
-    /// JSON list, or why there is none.
-    args: Result<Bytes, Error>,
+    /// JSON list and JSON object, or why there are none.
+    args: Result<(Bytes, Bytes), Error>,
     options: SendOptions,
+    immutable: bool,
     app: Option<App>,
     task: PhantomData<fn() -> T>,
 }
@@ -39,14 +40,20 @@ impl<T: Task> Call<T> {
     /// A call with these arguments and options; what `task.with()…delay(…)` makes.
     #[allow(clippy::needless_pass_by_value)]
     pub fn with_options(args: T::Args, options: SendOptions) -> Self {
-        let args = json::to_bytes(&args).map_err(|error| {
+        let args = T::encode(&args).map_err(|error| {
             Error::with_source(
                 ErrorKind::Encode,
                 format!("could not encode the arguments of `{}`", T::NAME),
                 error,
             )
         });
-        Self { args, options, app: None, task: PhantomData }
+        Self { args, options, immutable: false, app: None, task: PhantomData }
+    }
+
+    /// As a signature it does not take the result of what ran before. Celery: `.si()`.
+    pub fn immutable(mut self) -> Self {
+        self.immutable = true;
+        self
     }
 
     /// Sends it through this app instead of the current one.
@@ -70,11 +77,11 @@ impl<T: Task> Call<T> {
     pub async fn send(self) -> Result<AsyncResult<T::Output>, Error> {
         let app = self.app.map_or_else(App::current, Ok)?;
         let own = known(&app, T::NAME).copied().unwrap_or(T::OPTIONS);
-        let args = self.args?;
+        let (args, kwargs) = self.args?;
         if app.settings().task_always_eager {
-            return app.run_eagerly::<T>(args, self.options, &own).await;
+            return app.run_eagerly::<T>((args, kwargs), self.options, &own).await;
         }
-        let call = Invocation { task: T::NAME, args, kwargs: super::draft::NO_KWARGS, own: Some(&own) };
+        let call = Invocation { task: T::NAME, args, kwargs, own: Some(&own) };
         let trail = self.options.add_to_parent.unwrap_or(true);
         let draft = Draft::new(&app, call, self.options)?;
         let result = AsyncResult::new(&app, draft.id().clone());
@@ -108,13 +115,27 @@ impl<T: Task> Call<T> {
     pub fn into_draft(self) -> Result<Draft, Error> {
         let app = self.app.map_or_else(App::current, Ok)?;
         let own = known(&app, T::NAME).copied().unwrap_or(T::OPTIONS);
-        let call =
-            Invocation { task: T::NAME, args: self.args?, kwargs: super::draft::NO_KWARGS, own: Some(&own) };
+        let (args, kwargs) = self.args?;
+        let call = Invocation { task: T::NAME, args, kwargs, own: Some(&own) };
         Draft::new(&app, call, self.options)
     }
 
-    pub(crate) fn into_parts(self) -> (Result<Bytes, Error>, SendOptions) {
-        (self.args, self.options)
+    pub(crate) fn into_signature(self) -> Signature {
+        let mut signature = Signature {
+            task: T::NAME.to_owned(),
+            options: self.options,
+            immutable: self.immutable,
+            ..Signature::default()
+        };
+        let decoded = self.args.map_err(|error| error.to_string()).and_then(|(args, kwargs)| {
+            let read = json::from_slice(&args).and_then(|args| Ok((args, json::from_slice(&kwargs)?)));
+            read.map_err(|error| format!("could not encode the arguments of `{}`: {error}", T::NAME))
+        });
+        match decoded {
+            Ok((args, kwargs)) => (signature.args, signature.kwargs) = (args, kwargs),
+            Err(problem) => signature.options.note(problem),
+        }
+        signature
     }
 }
 

@@ -50,8 +50,6 @@ pub(crate) struct Invocation<'a> {
     pub(crate) own: Option<&'a TaskOptions>,
 }
 
-pub(crate) const NO_KWARGS: Bytes = Bytes::from_static(b"{}");
-
 impl Draft {
     /// Makes the message of a call.
     pub(crate) fn new(app: &App, call: Invocation<'_>, mut options: SendOptions) -> Result<Self, Error> {

@@ -11,11 +11,13 @@ mod flush;
 mod options;
 mod publisher;
 mod retry;
+mod with;
 
 pub use call::Call;
 pub use draft::Draft;
 pub use options::{Expiry, Flow, SendOptions};
 pub use retry::RetryPolicy;
+pub use with::{Prepared, Typed, With};
 
-pub(crate) use draft::{Invocation, NO_KWARGS};
+pub(crate) use draft::Invocation;
 pub(crate) use publisher::Publisher;

@@ -1,0 +1,151 @@
+//! The typed calls: `add.delay(2, 3)`, `add.s(2, 3)`, `add.with().queue("low").delay(2, 3)`.
+//!
+//! Only what depends on the parameters is generated; the options of `with()` are methods of a type of the
+//! core, which reaches the generated ones through `Deref`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Ident, Type};
+
+use crate::model::{ArgumentKind, Default, Model};
+
+pub(super) fn expand(model: &Model) -> TokenStream {
+    let Model { ident, vis, .. } = model;
+    let of_task = methods(model, &quote!(<__TaskqCalls as ::core::default::Default>::default().prepared));
+    let of_calls = methods(model, &quote!(self.prepared));
+    let from_tuples = from_tuples(model);
+    quote! {
+        #[allow(clippy::all, clippy::pedantic)]
+        impl #ident {
+            #of_task
+
+            /// Options of the call first, its arguments last:
+            /// `task.with().queue("low").countdown(delay).delay(…)`. Celery: `apply_async`.
+            #vis fn with(&self) -> __taskq::taskq_core::send::With<Self> {
+                __taskq::taskq_core::send::With::new()
+            }
+        }
+
+        #[doc(hidden)]
+        #[allow(unreachable_pub, missing_docs)]
+        #[derive(::core::fmt::Debug, ::core::default::Default)]
+        pub struct __TaskqCalls {
+            prepared: __taskq::taskq_core::send::Prepared,
+        }
+
+        #[allow(clippy::all, clippy::pedantic)]
+        impl __TaskqCalls {
+            #of_calls
+        }
+
+        #[automatically_derived]
+        impl ::core::convert::AsMut<__taskq::taskq_core::send::Prepared> for __TaskqCalls {
+            fn as_mut(&mut self) -> &mut __taskq::taskq_core::send::Prepared {
+                &mut self.prepared
+            }
+        }
+
+        #[automatically_derived]
+        impl __taskq::taskq_core::send::Typed for #ident {
+            type Calls = __TaskqCalls;
+        }
+
+        #from_tuples
+    }
+}
+
+/// `delay`, `s`, `si` and `delay_many`, on something prepared.
+fn methods(model: &Model, prepared: &TokenStream) -> TokenStream {
+    let Model { ident, vis, .. } = model;
+    let (mut params, mut fields) = (Vec::new(), Vec::new());
+    for argument in model.arguments() {
+        let (name, ty) = (&argument.ident, &argument.ty);
+        if converts(ty, &argument.kind) {
+            params.push(quote!(#name: impl ::core::convert::Into<#ty>));
+            fields.push(quote!(#name: ::core::convert::Into::into(#name)));
+        } else {
+            params.push(quote!(#name: #ty));
+            fields.push(name.to_token_stream());
+        }
+    }
+    quote! {
+        /// Sends the task. Awaiting it gives the handle of its result, once the broker has stored the message.
+        #vis fn delay(&self, #(#params),*) -> __taskq::taskq_core::send::Call<#ident> {
+            #prepared.call(__TaskqArgs { #(#fields),* })
+        }
+
+        /// A call that is not sent yet: to be sent later, or to follow another task, whose result is then put
+        /// in front of its arguments.
+        #vis fn s(&self, #(#params),*) -> __taskq::taskq_core::send::Call<#ident> {
+            #prepared.call(__TaskqArgs { #(#fields),* })
+        }
+
+        /// The same, but it does not take the result of the task it follows.
+        #vis fn si(&self, #(#params),*) -> __taskq::taskq_core::send::Call<#ident> {
+            #prepared.call::<#ident>(__TaskqArgs { #(#fields),* }).immutable()
+        }
+
+        /// Sends the task once for each tuple of arguments, in as few round trips as possible. The results are
+        /// in the same order.
+        #vis fn delay_many<__TaskqMany>(
+            &self,
+            calls: __TaskqMany,
+        ) -> __taskq::taskq_core::BoxFuture<
+            'static,
+            ::core::result::Result<
+                ::std::vec::Vec<
+                    __taskq::taskq_core::result::AsyncResult<
+                        <#ident as __taskq::taskq_core::task::Task>::Output,
+                    >,
+                >,
+                __taskq::taskq_core::Error,
+            >,
+        >
+        where
+            __TaskqMany: ::core::iter::IntoIterator<Item: ::core::convert::Into<__TaskqArgs>>,
+        {
+            #prepared.call_many::<#ident, __TaskqMany>(calls)
+        }
+    }
+}
+
+/// Texts may be given as `&str`, optional values without `Some`.
+fn converts(ty: &Type, kind: &ArgumentKind) -> bool {
+    let is_option = matches!(kind, ArgumentKind::Optional(Default::OfType))
+        && last_ident(ty).is_some_and(|it| it == "Option");
+    is_option || last_ident(ty).is_some_and(|it| it == "String")
+}
+
+fn last_ident(ty: &Type) -> Option<&Ident> {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
+        _ => None,
+    }
+}
+
+/// The arguments of one of many calls: a tuple, or the value itself where there is one parameter.
+fn from_tuples(model: &Model) -> TokenStream {
+    let names: Vec<&Ident> = model.arguments().map(|argument| &argument.ident).collect();
+    let types: Vec<&Type> = model.arguments().map(|argument| &argument.ty).collect();
+    let plain = match (&*names, &*types) {
+        ([name], [ty]) => Some(quote! {
+            #[automatically_derived]
+            impl ::core::convert::From<#ty> for __TaskqArgs {
+                fn from(#name: #ty) -> Self {
+                    Self { #name }
+                }
+            }
+        }),
+        _ => None,
+    };
+    quote! {
+        #[automatically_derived]
+        impl ::core::convert::From<(#(#types,)*)> for __TaskqArgs {
+            fn from((#(#names,)*): (#(#types,)*)) -> Self {
+                Self { #(#names),* }
+            }
+        }
+
+        #plain
+    }
+}

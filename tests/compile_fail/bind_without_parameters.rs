@@ -1,0 +1,6 @@
+use taskq::task;
+
+#[task(bind)]
+async fn ping() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use taskq::task;
+
+#[task]
+struct Add;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use taskq::task;
+
+#[task(name = "")]
+fn ping() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use taskq::task;
+
+#[task("proj.ping")]
+fn ping() {}
+
+fn main() {}

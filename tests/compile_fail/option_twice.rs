@@ -1,0 +1,6 @@
+use taskq::task;
+
+#[task(queue = "high", queue = "low")]
+fn ping() {}
+
+fn main() {}

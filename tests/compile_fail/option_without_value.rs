@@ -1,0 +1,6 @@
+use taskq::task;
+
+#[task(queue, time_limit)]
+fn ping() {}
+
+fn main() {}

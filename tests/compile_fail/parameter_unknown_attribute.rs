@@ -1,0 +1,8 @@
+use taskq::task;
+
+#[task]
+fn add(#[optional] x: i64) -> i64 {
+    x
+}
+
+fn main() {}

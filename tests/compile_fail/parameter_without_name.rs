@@ -1,0 +1,6 @@
+use taskq::task;
+
+#[task]
+fn ping(_: i64) {}
+
+fn main() {}

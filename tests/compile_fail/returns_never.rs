@@ -1,0 +1,8 @@
+use taskq::task;
+
+#[task]
+fn serve() -> ! {
+    loop {}
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use taskq::task;
+
+struct Point;
+
+#[task]
+fn origin() -> Point {
+    Point
+}
+
+fn main() {}

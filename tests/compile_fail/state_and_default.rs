@@ -1,0 +1,8 @@
+use taskq::task;
+
+#[task]
+fn read(#[state] #[default] pool: &u32) -> u32 {
+    *pool
+}
+
+fn main() {}
