@@ -39,14 +39,19 @@ impl Function {
         parse.parse2(item)
     }
 
-    /// The function without the attributes that only `#[task]` understands.
+    /// The function as an ordinary one, for when it cannot become a task.
     pub(crate) fn without_helpers(&self) -> TokenStream {
         let Self { attrs, vis, body, .. } = self;
-        let sig = self.bare_signature();
+        let mut sig = self.sig.clone();
+        for input in &mut sig.inputs {
+            if let FnArg::Typed(param) = input {
+                param.attrs.clear(); // a misspelt one is reported already
+            }
+        }
         quote!(#(#attrs)* #[allow(dead_code)] #vis #sig #body)
     }
 
-    /// Its signature without those.
+    /// Its signature without the attributes that only `#[task]` understands.
     pub(crate) fn bare_signature(&self) -> Signature {
         let mut sig = self.sig.clone();
         for input in &mut sig.inputs {

@@ -68,26 +68,29 @@ fn methods(model: &Model, prepared: &TokenStream) -> TokenStream {
             fields.push(name.to_token_stream());
         }
     }
+    // Mistakes in a call point at the function, not at the attribute.
+    let [delay, s, si, delay_many] =
+        ["delay", "s", "si", "delay_many"].map(|method| Ident::new(method, ident.span()));
     quote! {
         /// Sends the task. Awaiting it gives the handle of its result, once the broker has stored the message.
-        #vis fn delay(&self, #(#params),*) -> __taskq::taskq_core::send::Call<#ident> {
+        #vis fn #delay(&self, #(#params),*) -> __taskq::taskq_core::send::Call<#ident> {
             #prepared.call(__TaskqArgs { #(#fields),* })
         }
 
         /// A call that is not sent yet: to be sent later, or to follow another task, whose result is then put
         /// in front of its arguments.
-        #vis fn s(&self, #(#params),*) -> __taskq::taskq_core::send::Call<#ident> {
+        #vis fn #s(&self, #(#params),*) -> __taskq::taskq_core::send::Call<#ident> {
             #prepared.call(__TaskqArgs { #(#fields),* })
         }
 
         /// The same, but it does not take the result of the task it follows.
-        #vis fn si(&self, #(#params),*) -> __taskq::taskq_core::send::Call<#ident> {
+        #vis fn #si(&self, #(#params),*) -> __taskq::taskq_core::send::Call<#ident> {
             #prepared.call::<#ident>(__TaskqArgs { #(#fields),* }).immutable()
         }
 
         /// Sends the task once for each tuple of arguments, in as few round trips as possible. The results are
         /// in the same order.
-        #vis fn delay_many<__TaskqMany>(
+        #vis fn #delay_many<__TaskqMany>(
             &self,
             calls: __TaskqMany,
         ) -> __taskq::taskq_core::BoxFuture<

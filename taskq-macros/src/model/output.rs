@@ -33,7 +33,7 @@ pub(super) fn check(output: &ReturnType, errors: &mut Errors) -> Option<Output> 
     if let Some((place, what)) = types::not_owned(ty) {
         errors.at(
             place,
-            format!("a task returns owned values, not {what}: the result is sent to another process"),
+            format!("a task returns an owned value, not {what}: the result is sent to another process"),
         );
         return None;
     }

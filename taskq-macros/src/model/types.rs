@@ -63,13 +63,13 @@ impl VisitMut for NotOwned {
     fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
         match &reference.lifetime {
             Some(lifetime) if lifetime.ident == "static" => {} // the error of a `Result` may be one
-            _ => self.found(reference, "references"),
+            _ => self.found(reference, "a reference"),
         }
     }
 
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
         if lifetime.ident != "static" {
-            self.found(lifetime, "borrowed ones");
+            self.found(lifetime, "a borrow");
         }
     }
 

@@ -164,11 +164,11 @@ fn what_a_typed_call_sends() {
         serde_json::from_str(args).unwrap()
     }
     let same = |json: &str| (json.to_owned(), "{}".to_owned());
-    assert_eq!(sent(add, &read(add, "[1, 2, null]")), same("[1, 2, null]"));
+    assert_eq!(sent(add, &read(add, "[1, 2, null]")), same("[1,2,null]"));
     assert_eq!(sent(recursive, &read(recursive, "[1]")), same("[1]"));
-    assert_eq!(sent(with_serde, &read(with_serde, r#"["ff", 1, 2]"#)), same(r#"["ff", 1, 2]"#));
+    assert_eq!(sent(with_serde, &read(with_serde, r#"["ff", 1, 2]"#)), same(r#"["ff",1,2]"#));
     let args = read(collect, r#"{"first": 1, "rest": [2, 3], "factor": 2.5, "more": {"k": 4}}"#);
-    assert_eq!(sent(collect, &args), ("[1, 2, 3]".into(), r#"{"factor": 2.5, "k": 4}"#.into()));
+    assert_eq!(sent(collect, &args), ("[1,2,3]".into(), r#"{"factor":2.5,"k":4}"#.into()));
 }
 
 #[test]

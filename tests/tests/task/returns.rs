@@ -101,7 +101,7 @@ async fn failure<T: Task>(_: T, args: &str) -> Failure {
 #[tokio::test]
 async fn values() {
     assert_eq!(run(nothing, "[]", "{}").await.unwrap(), "null");
-    assert_eq!(run(blocking, "[7]", "{}").await.unwrap(), "[7, 7]");
+    assert_eq!(run(blocking, "[7]", "{}").await.unwrap(), "[7,7]");
     assert_eq!(run(std_error, "[false]", "{}").await.unwrap(), "1");
     assert_eq!(run(task_error, "[0]", "{}").await.unwrap(), "0");
 }

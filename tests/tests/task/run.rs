@@ -40,7 +40,12 @@ pub(crate) fn context(task: &str, args: &str, kwargs: &str, states: States) -> T
 }
 
 /// What the task returns for these arguments, as JSON; or its failure, as text.
-pub(crate) async fn run_with<T: Task>(_: T, args: &str, kwargs: &str, states: States) -> Result<String, String> {
+pub(crate) async fn run_with<T: Task>(
+    _: T,
+    args: &str,
+    kwargs: &str,
+    states: States,
+) -> Result<String, String> {
     let result = TaskDef::of::<T>().run(context(T::NAME, args, kwargs, states)).await;
     match result {
         Ok(value) => Ok(String::from_utf8_lossy(&value).into_owned()),
