@@ -46,7 +46,7 @@ impl SendOptions {
         put("exchange_type", self.exchange_type.map(|kind| Value::Str(kind.as_str().to_owned())));
         put("routing_key", text(&self.routing_key));
         put("priority", self.priority.map(|priority| Value::Int(priority.into())));
-        put("serializer", self.serializer.map(|format| Value::Str(serializer_name(format).to_owned())));
+        put("serializer", self.serializer.map(|format| Value::Str(format.name().to_owned())));
         put("compression", text(&self.compression));
         put("headers", (!self.headers.is_empty()).then(|| Value::Map(self.headers.clone())));
         put("retry", self.retry.map(Value::Bool));
@@ -129,8 +129,8 @@ impl SendOptions {
                 self.priority = Some(priority.ok_or(Wrong("a priority"))?);
             }
             "serializer" => {
-                let name = text(value)?;
-                self.serializer = Some(serializer_named(&name).ok_or(Wrong("a known serializer"))?);
+                let format = Serializer::from_name(&text(value)?);
+                self.serializer = Some(format.map_err(|_| Wrong("a known serializer"))?);
             }
             "compression" => self.compression = Some(text(value)?),
             "headers" => self.headers = value_map(value)?,
@@ -220,15 +220,4 @@ fn links(signatures: &[Signature]) -> Option<Value> {
         return None;
     }
     Some(Value::List(signatures.iter().map(Signature::to_value).collect()))
-}
-
-const SERIALIZERS: [(&str, Serializer); 3] =
-    [("json", Serializer::Json), ("msgpack", Serializer::Msgpack), ("yaml", Serializer::Yaml)];
-
-fn serializer_name(format: Serializer) -> &'static str {
-    SERIALIZERS.iter().find(|(_, known)| *known == format).map_or("json", |(name, _)| *name)
-}
-
-fn serializer_named(name: &str) -> Option<Serializer> {
-    SERIALIZERS.iter().find(|(known, _)| *known == name).map(|(_, format)| *format)
 }

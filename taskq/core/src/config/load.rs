@@ -292,3 +292,6 @@ fn shown(name: &str, raw: Raw<'_>) -> String {
         Raw::Value(_) => "a value of another type".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,3 +21,6 @@ pub use with::{Prepared, Typed, With};
 
 pub(crate) use draft::Invocation;
 pub(crate) use publisher::Publisher;
+
+#[cfg(test)]
+mod tests;

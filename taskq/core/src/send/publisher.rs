@@ -99,6 +99,12 @@ impl Publisher {
         }
     }
 
+    /// Messages handed over and not answered.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        WAITING_MESSAGES - self.room.available_permits()
+    }
+
     /// Waits until everything handed over before has been answered.
     pub(crate) async fn drain(&self) {
         let (done, drained) = oneshot::channel();

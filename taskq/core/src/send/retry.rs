@@ -50,7 +50,8 @@ impl RetryPolicy {
         match map.get("max_retries") {
             Some(Value::Null) => policy.max_retries = None,
             Some(value) => {
-                policy.max_retries = value.as_i64().and_then(|n| u32::try_from(n).ok()).or(policy.max_retries)
+                policy.max_retries =
+                    value.as_i64().and_then(|n| u32::try_from(n).ok()).or(policy.max_retries);
             }
             None => {}
         }

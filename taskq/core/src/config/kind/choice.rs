@@ -34,27 +34,16 @@ impl Kind for Urls {
     }
 }
 
-const FORMATS: [(&str, Serializer); 6] = [
-    ("json", Serializer::Json),
-    ("msgpack", Serializer::Msgpack),
-    ("yaml", Serializer::Yaml),
-    ("application/json", Serializer::Json),
-    ("application/x-msgpack", Serializer::Msgpack),
-    ("application/x-yaml", Serializer::Yaml),
-];
-
 impl Kind for Serializer {
     fn expected() -> String {
         "`json`, `msgpack` or `yaml` (pickle is refused: it runs code of whoever can write to the broker)"
             .into()
     }
     fn from_value(value: &Value) -> Result<Self, String> {
-        let known = |name| FORMATS.iter().find(|(known, _)| *known == name).map(|(_, format)| *format);
-        value.as_str().and_then(known).ok_or_else(refuse::<Self>)
+        value.as_str().and_then(|name| Self::from_name(name).ok()).ok_or_else(refuse::<Self>)
     }
     fn to_value(&self) -> Value {
-        let name = FORMATS.iter().find(|(_, format)| format == self).map_or("json", |(name, _)| *name);
-        Value::Str(name.to_owned())
+        Value::Str(self.name().to_owned())
     }
 }
 
