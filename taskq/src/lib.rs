@@ -8,16 +8,31 @@
 
 #![forbid(unsafe_code)]
 
+mod cli;
+mod drivers;
+mod entry;
 pub mod prelude;
 #[doc(hidden)]
 pub mod private;
+mod program;
 pub mod telemetry;
 
+pub use drivers::AllDrivers;
+pub use program::{Main, main};
 pub use taskq_core as core;
 pub use taskq_core::{
     Error, ErrorKind, Timestamp,
+    app::{App, AppBuilder},
+    args,
     backend::{RemoteFailure, State, WaitError},
+    canvas::{Args, Kwargs, Signature},
+    codec::Value,
+    config::Settings,
+    kwargs,
+    middleware::{self, Middleware},
     protocol::TaskId,
+    result::AsyncResult,
+    send::{Call, Expiry, SendOptions},
     task::{Failure, IntoDuration, Outcome, RateLimit, Registry, Task, TaskContext, TaskError, TaskOptions},
 };
 

@@ -2,4 +2,6 @@
 
 pub use jiff::ToSpan;
 
-pub use crate::{Error, TaskContext, TaskError, TaskId, WaitError};
+pub use crate::{
+    App, AsyncResult, Error, Main, TaskContext, TaskError, TaskId, WaitError, args, kwargs, task,
+};

@@ -41,9 +41,10 @@ impl LogLevel {
         Self("warn".into())
     }
 
-    /// `RUST_LOG`, if it is set and can be read.
+    /// `TASKQ_LOG`, else `RUST_LOG`, if set and readable.
     pub fn from_env() -> Option<Self> {
-        std::env::var("RUST_LOG").ok()?.parse().ok()
+        let read = |name| std::env::var(name).ok()?.parse().ok();
+        read("TASKQ_LOG").or_else(|| read("RUST_LOG"))
     }
 
     fn filter(&self) -> EnvFilter {

@@ -1,0 +1,107 @@
+//! The command line of every taskq program: one file a command.
+//!
+//! Kept true here: data goes to standard output and nothing else does; every command that prints data has
+//! `--json`; every error says what was tried and how to mend it; flags that Celery has carry Celery's names.
+
+mod call;
+mod completions;
+mod dead;
+mod dev;
+mod failure;
+mod global;
+mod json_arg;
+mod list;
+mod meta;
+mod output;
+mod progress;
+mod purge;
+mod queues;
+mod report;
+mod result;
+mod session;
+mod setting_flag;
+mod style;
+mod table;
+mod time_arg;
+mod worker;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use self::{
+    failure::{Exit, Failure},
+    global::Global,
+    output::Output,
+    session::Session,
+    setting_flag::SettingFlag,
+    worker::LogArgs,
+};
+
+/// Below the help of every program.
+const AFTER_HELP: &str = "\
+Settings come from `taskq.toml` (or --config), the environment (TASKQ_BROKER_URL, …), the program
+and the command line; later ones win.
+
+Exit codes: 0 done, 1 failed, 2 wrong command line or setting, 3 the task asked about failed,
+4 its result is not there yet, 69 the broker or the result backend cannot be reached.";
+
+/// Runs tasks, sends them, and looks after their queues.
+#[derive(Debug, Parser)]
+#[command(version = concat!("(taskq ", env!("CARGO_PKG_VERSION"), ")"), after_help = AFTER_HELP, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Worker(Box<worker::Worker>),
+    Dev(dev::Dev),
+    Call(call::Call),
+    Result(result::ResultOf),
+    List(list::List),
+    Queues(queues::Queues),
+    Purge(purge::Purge),
+    #[command(subcommand)]
+    Dead(dead::Dead),
+    Report(report::Report),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    /// The settings that its options stand for.
+    pub(crate) fn flags(&self) -> Result<Vec<SettingFlag>, Failure> {
+        match self {
+            Self::Worker(worker) => worker.flags(),
+            Self::Dev(dev) => Ok(dev.flags()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Its logging options, if it has any.
+    pub(crate) fn logs(&self) -> Option<&LogArgs> {
+        match self {
+            Self::Worker(worker) => Some(&worker.logs),
+            Self::Dev(dev) => Some(&dev.logs),
+            _ => None,
+        }
+    }
+
+    /// Runs it to its end.
+    pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::Worker(worker) => worker.run(session).await,
+            Self::Dev(dev) => dev.run(session).await,
+            Self::Call(call) => call.run(session).await,
+            Self::Result(result) => result.run(session).await,
+            Self::List(list) => list.run(session),
+            Self::Queues(queues) => queues.run(session).await,
+            Self::Purge(purge) => purge.run(session).await,
+            Self::Dead(dead) => dead.run(session).await,
+            Self::Report(report) => report.run(session).await,
+            Self::Completions(completions) => completions.run(&session.program, session.out),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Options of Celery's worker that taskq's has not (yet): refused with a way out, never ignored.
+
+use clap::Args;
+
+use super::super::Failure;
+
+/// Options that are known and refused.
+#[derive(Args, Debug, Default)]
+pub(super) struct Later {
+    #[arg(long, hide = true, value_name = "MAX,MIN")]
+    autoscale: Option<String>,
+    #[arg(short = 'B', long, hide = true)]
+    beat: bool,
+    #[arg(short = 's', long, visible_alias = "schedule-filename", hide = true)]
+    schedule: Option<String>,
+    #[arg(long, hide = true)]
+    scheduler: Option<String>,
+    #[arg(short = 'S', long, hide = true)]
+    statedb: Option<String>,
+    #[arg(short = 'D', long, hide = true)]
+    detach: bool,
+    #[arg(long, hide = true)]
+    pidfile: Option<String>,
+    #[arg(long, hide = true)]
+    uid: Option<String>,
+    #[arg(long, hide = true)]
+    gid: Option<String>,
+    #[arg(long, hide = true)]
+    umask: Option<String>,
+    #[arg(long, hide = true)]
+    executable: Option<String>,
+    #[arg(long, hide = true)]
+    max_tasks_per_child: Option<String>,
+    #[arg(long, hide = true)]
+    max_memory_per_child: Option<String>,
+    #[arg(long, hide = true)]
+    pool_start_method: Option<String>,
+}
+
+const SERVICE: &str = "let a service manager (systemd, a container) run the worker in the foreground";
+const BEAT: &str = "the scheduler is not part of taskq yet; Celery's `celery beat` can send to taskq workers";
+const PROCESSES: &str = "the process pool is not part of taskq yet; tasks run on the runtime and on threads";
+
+impl Later {
+    pub(super) fn refuse(&self) -> Result<(), Failure> {
+        let given = [
+            (
+                self.autoscale.is_some(),
+                "--autoscale",
+                "use a fixed `-c N`; autoscaling is not part of taskq yet",
+            ),
+            (self.beat, "--beat", BEAT),
+            (self.schedule.is_some(), "--schedule", BEAT),
+            (self.scheduler.is_some(), "--scheduler", BEAT),
+            (self.statedb.is_some(), "--statedb", "revoked ids are kept in memory only"),
+            (self.detach, "--detach", SERVICE),
+            (self.pidfile.is_some(), "--pidfile", SERVICE),
+            (self.uid.is_some(), "--uid", SERVICE),
+            (self.gid.is_some(), "--gid", SERVICE),
+            (self.umask.is_some(), "--umask", SERVICE),
+            (self.executable.is_some(), "--executable", "a taskq worker is the program itself"),
+            (self.max_tasks_per_child.is_some(), "--max-tasks-per-child", PROCESSES),
+            (self.max_memory_per_child.is_some(), "--max-memory-per-child", PROCESSES),
+            (self.pool_start_method.is_some(), "--pool-start-method", PROCESSES),
+        ];
+        match given.into_iter().find(|(given, ..)| *given) {
+            Some((_, option, way_out)) => {
+                Err(Failure::usage(format!("`{option}` is not offered by this worker")).hint(way_out))
+            }
+            None => Ok(()),
+        }
+    }
+}

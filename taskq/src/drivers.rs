@@ -1,0 +1,155 @@
+//! Which driver opens an address, by its scheme.
+
+use std::sync::Arc;
+
+use taskq_core::{
+    BoxFuture, Error, ErrorKind,
+    app::{Drivers, LinkedDrivers},
+    backend::ResultBackend,
+    broker::Broker,
+    config::{ServiceUrl, Settings, Urls},
+};
+
+/// Every driver this crate was built with. [`App::builder`](crate::App::builder) finds it by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AllDrivers;
+
+/// The family of drivers that a scheme belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Memory,
+    Sqlite,
+    Redis,
+}
+
+/// What an address is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Broker,
+    Backend,
+}
+
+impl Role {
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Broker => "broker_url",
+            Self::Backend => "result_backend",
+        }
+    }
+
+    fn schemes(self) -> &'static str {
+        match self {
+            Self::Broker => {
+                "`sqlite:`, `redis://`, `rediss://`, `redis+socket://`, `unix://`, `sentinel://`, `memory://`"
+            }
+            Self::Backend => {
+                "`sqlite:`, `redis://`, `rediss://`, `redis+socket://`, `unix://`, `sentinel://`, `memory://`, \
+                 `disabled://`"
+            }
+        }
+    }
+}
+
+fn family(url: &ServiceUrl, role: Role) -> Result<Family, Error> {
+    let refuse = |why: String| Err(Error::new(ErrorKind::Config, format!("{}: {why}", role.setting())));
+    let feature = |has: bool, family, name: &str| {
+        if has {
+            Ok(family)
+        } else {
+            refuse(format!(
+                "`{url}` needs the feature `{name}` of the crate `taskq`, which this program was built without"
+            ))
+        }
+    };
+    match url.scheme().as_ref() {
+        "memory" | "cache+memory" => Ok(Family::Memory),
+        "sqlite" => feature(cfg!(feature = "sqlite"), Family::Sqlite, "sqlite"),
+        "redis" | "rediss" | "redis+socket" | "unix" | "sentinel" => {
+            feature(cfg!(feature = "redis"), Family::Redis, "redis")
+        }
+        "amqp" | "amqps" | "pyamqp" | "rpc" => refuse(format!(
+            "`{url}` needs the amqp driver (RabbitMQ), which is not part of taskq yet; there are {}",
+            role.schemes()
+        )),
+        _ => refuse(format!("no driver for `{url}`; there are {}", role.schemes())),
+    }
+}
+
+/// Drivers fail over among addresses of one kind only.
+fn family_of_all(urls: &Urls, role: Role) -> Result<Family, Error> {
+    let first = family(urls.first(), role)?;
+    for url in urls.iter() {
+        if family(url, role)? != first {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "{}: `{urls}` mixes kinds of servers: fail over works among one kind",
+                    role.setting()
+                ),
+            ));
+        }
+    }
+    Ok(first)
+}
+
+fn not_yet(urls: &Urls) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("the driver of `{urls}` is not part of this build yet"))
+}
+
+inventory::submit! { LinkedDrivers(|| Arc::new(AllDrivers)) }
+
+impl Drivers for AllDrivers {
+    fn broker<'a>(
+        &'a self,
+        urls: &'a Urls,
+        _: &'a Settings,
+    ) -> BoxFuture<'a, Result<Arc<dyn Broker>, Error>> {
+        Box::pin(async move { Err(not_yet(urls)) })
+    }
+
+    fn backend<'a>(
+        &'a self,
+        urls: &'a Urls,
+        _: &'a Settings,
+    ) -> BoxFuture<'a, Result<Arc<dyn ResultBackend>, Error>> {
+        Box::pin(async move { Err(not_yet(urls)) })
+    }
+
+    fn check(&self, settings: &Settings) -> Result<(), Error> {
+        family_of_all(settings.write_url(), Role::Broker)?;
+        family_of_all(settings.read_url(), Role::Broker)?;
+        let backend = settings.backend_url();
+        if backend.scheme() != "disabled" {
+            family_of_all(&backend, Role::Backend)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(broker: &str) -> Result<Family, String> {
+        family_of_all(&Urls::parse(broker).unwrap(), Role::Broker).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn schemes_find_their_drivers() {
+        assert_eq!(check("memory://"), Ok(Family::Memory));
+        assert_eq!(check("sqlite:./a.db"), Ok(Family::Sqlite));
+        for url in ["redis://h", "rediss://h", "redis+socket:///s", "unix:///s", "sentinel://a;sentinel://b"]
+        {
+            assert_eq!(check(url), Ok(Family::Redis), "{url}");
+        }
+    }
+
+    #[test]
+    fn others_are_refused_with_the_ones_there_are() {
+        let error = check("kafka://me:secret@h").unwrap_err();
+        assert!(error.contains("`redis://`") && !error.contains("secret"), "{error}");
+        let error = check("amqp://me:secret@h//").unwrap_err();
+        assert!(error.contains("amqp driver") && !error.contains("secret"), "{error}");
+        assert!(check("redis://h;sqlite:a.db").unwrap_err().contains("mixes"));
+    }
+}
