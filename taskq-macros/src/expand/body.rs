@@ -12,6 +12,8 @@ pub(super) fn expand(model: &Model) -> TokenStream {
         struct __TaskqBody;
 
         impl __TaskqBody {
+            // Arguments come out of a message, so they are owned; `async` chooses where the task runs.
+            #[allow(clippy::needless_pass_by_value, clippy::unused_async)]
             #(#body_attrs)*
             #signature #body
         }

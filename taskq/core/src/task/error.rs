@@ -9,6 +9,9 @@ use super::{Failure, RetryRequest};
 /// `?` makes a failure of any error: one that implements `std::error::Error`, `anyhow::Error`, a boxed error, a
 /// `String`. The other ends are made with [`TaskContext::retry`](super::TaskContext::retry),
 /// [`TaskError::Reject`] and [`TaskError::Ignore`].
+///
+/// An `anyhow::Error` that gets here by `?` hides the type of its outermost error from `retry_on`; a task that
+/// returns `anyhow::Result` shows it.
 #[derive(Clone, Debug)]
 pub enum TaskError {
     /// It failed. Stored as FAILURE, unless the task's `retry_on` takes it.
