@@ -27,6 +27,8 @@ pub struct Node {
     pub queues: String,
     /// How many tasks may run at once.
     pub concurrency: u32,
+    /// What the names of the tasks begin with.
+    pub prefix: String,
     /// Settings, by Celery's names.
     pub conf: Value,
     /// Where it logs.
@@ -44,6 +46,7 @@ impl Node {
             name: name.to_owned(),
             queues: "celery".to_owned(),
             concurrency: 4,
+            prefix: "conf_tasks.".to_owned(),
             conf: json!({}),
             logs: logs.to_path_buf(),
         }
@@ -99,6 +102,7 @@ impl Node {
             .env("CONCURRENCY", self.concurrency.to_string())
             .env("HOSTNAME", &self.name)
             .env("CONF", self.conf.to_string())
+            .env("TASK_PREFIX", &self.prefix)
             .env("MINGLE", "0")
             .env("LOGLEVEL", "INFO")
     }

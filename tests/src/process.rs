@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How often a condition that nothing announces is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How much of its processes' output a failed test shows.
+const SHOWN_LINES: usize = 40;
+
 /// Looks until `condition` holds.
 ///
 /// # Panics
@@ -134,5 +137,11 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.kill();
+        if thread::panicking() {
+            let output = self.output();
+            let lines: Vec<&str> = output.lines().collect();
+            let last = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+            eprintln!("---- end of {} ----\n{}", self.log.display(), last.join("\n"));
+        }
     }
 }

@@ -1,0 +1,81 @@
+//! What the worker is told by its environment.
+
+use std::env;
+
+use taskq::core::app::App;
+use taskq::core::codec::{Map, Value, json};
+use taskq::core::config::Sources;
+use taskq::core::task::Registry;
+use taskq::{Error, ErrorKind};
+use taskq_worker::WorkerOptions;
+
+use crate::interop::Interop;
+
+/// What stands in the environment.
+#[derive(Debug)]
+pub(crate) struct Start {
+    broker: String,
+    backend: String,
+    account: String,
+    queues: Vec<String>,
+    concurrency: usize,
+    hostname: String,
+    conf: Map,
+    /// What task names begin with.
+    pub(crate) prefix: String,
+    /// How much is logged.
+    pub(crate) level: String,
+}
+
+impl Start {
+    pub(crate) fn from_env() -> Result<Self, Error> {
+        let conf = env::var("CONF").unwrap_or_else(|_| "{}".to_owned());
+        let conf = json::from_slice(conf.as_bytes()).map_err(|error| wrong("CONF", &error.to_string()))?;
+        let queues = optional("QUEUES").unwrap_or_default();
+        Ok(Self {
+            broker: required("BROKER_URL")?,
+            backend: optional("RESULT_BACKEND").unwrap_or_else(|| "disabled://".to_owned()),
+            account: required("ACCOUNT_URL")?,
+            queues: queues.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            concurrency: required("CONCURRENCY")?.parse().map_err(|_| wrong("CONCURRENCY", "no number"))?,
+            hostname: required("HOSTNAME")?,
+            conf,
+            prefix: optional("TASK_PREFIX").unwrap_or_else(|| "conf_tasks.".to_owned()),
+            level: optional("LOGLEVEL").unwrap_or_else(|| "INFO".to_owned()),
+        })
+    }
+
+    /// The app: these settings and the tasks under their run-time names, nothing from files.
+    pub(crate) fn app(&self, registry: Registry) -> Result<App, Error> {
+        let interop = Interop::new(self.prefix.clone(), &self.account)
+            .map_err(|error| wrong("ACCOUNT_URL", &error.to_string()))?;
+        let sources = Sources::none()
+            .lenient()
+            // Celery's default, where ours is late.
+            .set("task_acks_late", Value::Bool(false))
+            .set_all(self.conf.clone())
+            .set("broker_url", Value::Str(self.broker.clone()))
+            .set("result_backend", Value::Str(self.backend.clone()));
+        App::builder().sources(sources).registry(registry).state(interop).build()
+    }
+
+    /// What `celery worker` takes as flags.
+    pub(crate) fn options(&self) -> WorkerOptions {
+        WorkerOptions::new()
+            .queues(self.queues.iter().map(String::as_str))
+            .concurrency(self.concurrency)
+            .hostname(self.hostname.as_str())
+    }
+}
+
+fn optional(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn required(name: &str) -> Result<String, Error> {
+    optional(name).ok_or_else(|| wrong(name, "not set"))
+}
+
+fn wrong(name: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("could not read `{name}` from the environment: {why}"))
+}
