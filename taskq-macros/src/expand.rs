@@ -25,9 +25,11 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         task::expand(model),
         calls::expand(model),
     ];
+    let allow = model.is_deprecated().then(|| quote!(#[allow(deprecated)]));
     quote! {
         #value
 
+        #allow
         const _: () = {
             use #facade::private as __taskq;
 

@@ -48,6 +48,8 @@ pub(crate) struct Argument {
     pub(crate) serde: Vec<Attribute>,
     /// The function that writes it, when serde attributes name one.
     pub(crate) serialize_with: Option<Path>,
+    /// Calls may give anything that converts into it: texts as `&str`, optional values without `Some`.
+    pub(crate) converts: bool,
     /// Python can give it by name only: it stands after `#[args]`.
     pub(crate) by_name: bool,
 }
@@ -102,6 +104,11 @@ impl Model {
             output: output?,
             options,
         })
+    }
+
+    /// Whether calls of the task are warned about.
+    pub(crate) fn is_deprecated(&self) -> bool {
+        self.value_attrs.iter().any(|attr| attr.path().is_ident("deprecated"))
     }
 
     /// The parameters that travel.

@@ -13,7 +13,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
 
         impl __TaskqBody {
             // Arguments come out of a message, so they are owned; `async` chooses where the task runs.
-            #[allow(clippy::needless_pass_by_value, clippy::unused_async)]
+            #[allow(clippy::missing_const_for_fn, clippy::needless_pass_by_value, clippy::unused_async)]
             #(#body_attrs)*
             #signature #body
         }

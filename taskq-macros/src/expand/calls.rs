@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Ident, Type};
 
-use crate::model::{ArgumentKind, Default, Model};
+use crate::model::Model;
 
 pub(super) fn expand(model: &Model) -> TokenStream {
     let Model { ident, vis, .. } = model;
@@ -60,7 +60,7 @@ fn methods(model: &Model, prepared: &TokenStream) -> TokenStream {
     let (mut params, mut fields) = (Vec::new(), Vec::new());
     for argument in model.arguments() {
         let (name, ty) = (&argument.ident, &argument.ty);
-        if converts(ty, &argument.kind) {
+        if argument.converts {
             params.push(quote!(#name: impl ::core::convert::Into<#ty>));
             fields.push(quote!(#name: ::core::convert::Into::into(#name)));
         } else {
@@ -109,20 +109,6 @@ fn methods(model: &Model, prepared: &TokenStream) -> TokenStream {
         {
             #prepared.call_many::<#ident, __TaskqMany>(calls)
         }
-    }
-}
-
-/// Texts may be given as `&str`, optional values without `Some`.
-fn converts(ty: &Type, kind: &ArgumentKind) -> bool {
-    let is_option = matches!(kind, ArgumentKind::Optional(Default::OfType))
-        && last_ident(ty).is_some_and(|it| it == "Option");
-    is_option || last_ident(ty).is_some_and(|it| it == "String")
-}
-
-fn last_ident(ty: &Type) -> Option<&Ident> {
-    match ty {
-        Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
-        _ => None,
     }
 }
 

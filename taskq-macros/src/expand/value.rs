@@ -7,13 +7,10 @@ use crate::model::{Input, Model};
 
 pub(super) fn declaration(model: &Model) -> TokenStream {
     let Model { vis, ident, value_attrs, .. } = model;
-    let deprecated = value_attrs.iter().any(|attr| attr.path().is_ident("deprecated"));
-    let allow_deprecated = deprecated.then(|| quote!(#[allow(deprecated)]));
     // `struct` has the span of the attribute: inside an `impl` block the compiler complains about this token.
     quote! {
         #(#value_attrs)*
         #[allow(non_camel_case_types, dead_code)]
-        #allow_deprecated
         #vis struct #ident;
     }
 }

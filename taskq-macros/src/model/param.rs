@@ -162,10 +162,21 @@ impl Check<'_> {
             return None;
         }
         let by_name = self.rest.is_some();
+        let converts = types::last_segment(&param.ty)
+            .is_some_and(|segment| segment.ident == "String" || segment.ident == "Option");
         let kind = self.kind(param, &ident, &helpers)?;
         let name = helpers.rename.unwrap_or_else(|| ident.unraw().to_string());
         let (serde, serialize_with) = (helpers.serde, helpers.serialize_with);
-        Some(Argument { ident, name, ty: (*param.ty).clone(), kind, serde, serialize_with, by_name })
+        Some(Argument {
+            ident,
+            name,
+            ty: (*param.ty).clone(),
+            kind,
+            serde,
+            serialize_with,
+            converts,
+            by_name,
+        })
     }
 
     fn kind(&mut self, param: &PatType, ident: &Ident, helpers: &Helpers) -> Option<ArgumentKind> {
