@@ -12,7 +12,8 @@ use super::{App, block_on};
 use crate::{
     BoxFuture, Error, ErrorKind,
     backend::{DisabledBackend, RemoteFailure, ResultBackend, State, StoredError, TaskMeta, TaskOutput},
-    codec::Value,
+    canvas::Signature,
+    codec::{Value, json},
     middleware::{ExecuteEnd, ExecuteNext},
     protocol::{Arguments, DeliveryInfo, Request},
     result::AsyncResult,
@@ -116,8 +117,45 @@ impl App {
             if store && !ignored {
                 backend.store(std::slice::from_ref(&meta)).await?;
             }
+            self.send_links(&request, &meta).await?;
             return Ok(meta);
         }
+    }
+}
+
+impl App {
+    /// Sends the callbacks of a success with its value, or the errbacks of a failure with its id: eagerly, too,
+    /// if that is the setting.
+    /// Boxed: an eager callback may have callbacks of its own.
+    fn send_links<'a>(
+        &'a self,
+        request: &'a Request,
+        meta: &'a TaskMeta,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let (links, argument) = match (&meta.state, &meta.output) {
+                (State::Success, TaskOutput::Json(value)) if request.embed.callbacks.is_some() => {
+                    let value = json::from_slice(value).map_err(|error| {
+                        Error::with_source(
+                            ErrorKind::Encode,
+                            "could not hand the result to a callback",
+                            error,
+                        )
+                    })?;
+                    (&request.embed.callbacks, value)
+                }
+                (State::Failure, _) => (&request.embed.errbacks, Value::Str(request.id().to_string())),
+                _ => return Ok(()),
+            };
+            for link in links.iter().flatten() {
+                let mut signature = Signature::from_value(link.clone())?.prepend([argument.clone()]);
+                let flow = signature.options.flow_mut();
+                flow.parent_id = Some(request.id().clone());
+                flow.root_id.clone_from(&request.headers.root_id);
+                self.send_signature(signature).await?;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -112,3 +112,6 @@ impl<T: Task> From<Call<T>> for Signature {
         call.into_signature()
     }
 }
+
+#[cfg(test)]
+mod tests;
