@@ -1,8 +1,10 @@
-//! Which content types are decoded.
+//! The content types a process is willing to read.
 
-use super::{CodecError, CodecErrorKind, Serializer, serializer::pickle};
+use super::{CodecError, CodecErrorKind, Serializer};
 
-/// The content types a process decodes. Celery: `accept_content`, default json only.
+const PICKLE: [&str; 2] = ["pickle", "application/x-python-serialize"];
+
+/// The setting `accept_content`: formats that are read. Celery's default, and ours: `json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accept(Vec<Serializer>);
 
@@ -13,44 +15,83 @@ impl Default for Accept {
 }
 
 impl Accept {
-    /// From names (`json`) or content types (`application/json`). `pickle` in the list is let through here, so
-    /// that Celery's configuration files load; reading one is refused all the same.
+    /// Accepts every format there is.
+    pub fn all() -> Self {
+        Self(Serializer::ALL.to_vec())
+    }
+
+    /// Accepts the formats of these names or content types.
     ///
     /// # Errors
-    /// Names what is not known.
-    pub fn from_names<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Result<Self, CodecError> {
+    /// [`Refused`](CodecErrorKind::Refused) for an unknown one, and for `pickle`: it runs code of the sender's
+    /// choice, and nothing but Python could read it.
+    pub fn from_names<I: IntoIterator<Item: AsRef<str>>>(names: I) -> Result<Self, CodecError> {
         let mut accepted = Vec::new();
         for name in names {
-            match name.as_ref() {
-                "pickle" | "application/x-python-serialize" => {}
-                other => accepted.push(Serializer::from_name(other)?),
+            let name = name.as_ref();
+            if PICKLE.contains(&name) {
+                return Err(refused(format!(
+                    "`accept_content` names `{name}`: pickle is never read; remove it"
+                )));
+            }
+            let serializer = Serializer::from_name(name)?;
+            if !accepted.contains(&serializer) {
+                accepted.push(serializer);
             }
         }
         Ok(Self(accepted))
     }
 
-    /// The format of an accepted content type.
+    /// The format of a message of this content type.
     ///
     /// # Errors
-    /// Refused, with the setting that would accept it.
+    /// [`Refused`](CodecErrorKind::Refused), saying what to set.
     pub fn check(&self, content_type: &str) -> Result<Serializer, CodecError> {
-        let refused = || {
-            let known: Vec<_> = self.0.iter().map(|serializer| serializer.name()).collect();
-            CodecError::new(
-                CodecErrorKind::Refused,
-                format!(
-                    "content type `{content_type}` is refused: `accept_content` has {}",
-                    known.join(", ")
-                ),
-            )
-        };
-        let serializer = match content_type {
-            "application/json" => Serializer::Json,
-            "application/x-msgpack" => Serializer::Msgpack,
-            "application/x-yaml" => Serializer::Yaml,
-            "application/x-python-serialize" => return Err(pickle()),
-            _ => return Err(refused()),
-        };
-        if self.0.contains(&serializer) { Ok(serializer) } else { Err(refused()) }
+        match Serializer::ALL.into_iter().find(|serializer| serializer.content_type() == content_type) {
+            Some(serializer) if self.0.contains(&serializer) => Ok(serializer),
+            Some(serializer) => Err(refused(format!(
+                "content type `{content_type}` is refused: add `{serializer}` to `accept_content`"
+            ))),
+            None if PICKLE.contains(&content_type) => Err(refused(format!(
+                "content type `{content_type}` is refused: pickle is never read, whatever `accept_content` \
+                     says; set `task_serializer` of the sender to `json`"
+            ))),
+            None => Err(refused(format!("content type `{content_type}` is unknown"))),
+        }
+    }
+
+    /// The names of what is accepted.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|serializer| serializer.name())
+    }
+}
+
+fn refused(message: String) -> CodecError {
+    CodecError::new(CodecErrorKind::Refused, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_named_is_read() {
+        let accept = Accept::from_names(["json", "application/x-msgpack"]).unwrap();
+        assert_eq!(accept.check("application/json").unwrap(), Serializer::Json);
+        assert_eq!(accept.check("application/x-msgpack").unwrap(), Serializer::Msgpack);
+        let error = accept.check("application/x-yaml").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "content type `application/x-yaml` is refused: add `yaml` to `accept_content`"
+        );
+        assert_eq!(error.kind(), CodecErrorKind::Refused);
+        assert!(accept.check("text/plain").is_err());
+    }
+
+    #[test]
+    fn pickle_is_refused_always() {
+        assert!(Accept::from_names(["pickle"]).unwrap_err().to_string().contains("`accept_content`"));
+        let error = Accept::all().check("application/x-python-serialize").unwrap_err();
+        assert!(error.to_string().contains("pickle is never read"), "{error}");
     }
 }

@@ -1,78 +1,98 @@
-//! What encoding and decoding may end with.
+//! The error of every codec.
 
 use std::fmt;
+
+use serde::{de, ser};
+
+/// What is wrong with a value or its encoded form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodecError(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
+    kind: CodecErrorKind,
+    message: String,
+    offset: Option<usize>,
+}
 
 /// The classes of codec errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CodecErrorKind {
-    /// The bytes are not what their content type says.
+    /// Not well-formed in its format, or not UTF-8.
     Syntax,
-    /// Nested deeper than 128 levels.
+    /// Arguments that do not fit the parameters of the task.
+    Arguments,
+    /// Headers that are not those of a task.
+    Headers,
+    /// Nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
     Depth,
     /// Larger than the limit, after decompression.
     TooLarge,
-    /// A typed value (`__type__`) of an unknown type.
+    /// A typed value of a type nobody knows.
     UnknownType,
-    /// The content type is not accepted.
+    /// A content type that is not accepted.
     Refused,
-    /// The compression is not known.
+    /// A compression nobody knows.
     UnknownCompression,
-    /// The arguments do not fit the parameters.
-    Arguments,
-    /// A header has the wrong type.
-    Headers,
-    /// A value cannot be written in that format, or does not fit the wanted type.
+    /// A value of another type than asked for, or that the format cannot hold.
     Value,
 }
 
-/// An error of encoding or decoding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CodecError {
-    kind: CodecErrorKind,
-    message: String,
-}
-
 impl CodecError {
-    /// An error; the message says what and where.
+    /// An error; the message says what was wrong with what.
     #[cold]
     pub fn new(kind: CodecErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self(Box::new(Inner { kind, message: message.into(), offset: None }))
     }
 
-    /// Arguments that do not fit, in Python's words.
+    #[cold]
+    pub(super) fn at(kind: CodecErrorKind, message: impl Into<String>, offset: usize) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), offset: Some(offset) }))
+    }
+
+    /// Arguments that do not fit; the text is Python's.
     #[cold]
     pub fn arguments(message: impl Into<String>) -> Self {
         Self::new(CodecErrorKind::Arguments, message)
     }
 
-    /// A header of the wrong type.
+    /// Headers that are not those of a task.
     #[cold]
     pub fn headers(message: impl Into<String>) -> Self {
         Self::new(CodecErrorKind::Headers, message)
     }
 
-    /// Its class.
+    /// What kind of error this is.
     pub fn kind(&self) -> CodecErrorKind {
-        self.kind
+        self.0.kind
+    }
+
+    /// Where in the input, in bytes from its start, when that is known.
+    pub fn offset(&self) -> Option<usize> {
+        self.0.offset
     }
 }
 
 impl fmt::Display for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)?;
+        match self.0.offset {
+            Some(offset) => write!(f, " at byte {offset}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl std::error::Error for CodecError {}
 
-impl serde::de::Error for CodecError {
+impl de::Error for CodecError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(CodecErrorKind::Value, message.to_string())
     }
 }
 
-impl serde::ser::Error for CodecError {
+impl ser::Error for CodecError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(CodecErrorKind::Value, message.to_string())
     }

@@ -1,7 +1,9 @@
-//! Bodies and results to bytes and back: kombu's JSON, msgpack, YAML, and the compressions around them.
+//! Values and the formats they travel in: kombu's JSON dialect, msgpack and yaml, compressions, and Python's
+//! way of showing arguments.
 //!
-//! Kept true here: nothing that arrives can crash or exhaust the process (nesting, size and inflation are
-//! bounded, pickle is never executed), and every refusal is a typed [`CodecError`].
+//! Kept true here: what kombu writes is read back as the same value (dates, decimals, UUIDs, bytes, integers of
+//! any size, `NaN`); what we write, kombu reads; and no input, however deep, large or broken, does worse than a
+//! [`CodecError`].
 
 mod accept;
 pub mod compress;
@@ -10,30 +12,15 @@ pub mod json;
 mod msgpack;
 pub mod repr;
 mod serializer;
+mod token;
 pub mod typed;
 mod value;
-mod value_de;
 mod yaml;
-
-use serde::{Serialize, de::DeserializeOwned};
 
 pub use accept::Accept;
 pub use error::{CodecError, CodecErrorKind};
 pub use serializer::Serializer;
-pub use value::{Map, Value};
+pub use value::{Map, Value, from_value, to_value};
 
-/// Any serializable value as a [`Value`], typed kinds kept.
-///
-/// # Errors
-/// When it cannot be written as JSON.
-pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecError> {
-    json::from_slice(&json::to_bytes(value)?)
-}
-
-/// A [`Value`] as a type of the user's.
-///
-/// # Errors
-/// When it does not fit.
-pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, CodecError> {
-    T::deserialize(value)
-}
+/// Containers nested deeper than this are refused, in every format.
+pub const MAX_DEPTH: usize = 128;

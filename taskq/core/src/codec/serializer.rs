@@ -1,40 +1,28 @@
-//! The formats of bodies and results.
+//! The formats of message bodies and results.
+
+use std::fmt;
 
 use bytes::Bytes;
 
 use super::{CodecError, CodecErrorKind, Value, json, msgpack, yaml};
 
-/// A format of bodies and results. Celery: `task_serializer`, `result_serializer`.
+/// A format, by Celery's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Serializer {
-    /// kombu's JSON dialect.
+    /// `json`: the default, and the only one that every Celery accepts unasked.
     #[default]
     Json,
-    /// MessagePack: bytes stay bytes, but there are no dates.
+    /// `msgpack`: smaller; holds no dates, UUIDs or decimals.
     Msgpack,
-    /// YAML, the safe subset.
+    /// `yaml`: holds dates, but no UUIDs or decimals.
     Yaml,
 }
 
 impl Serializer {
-    /// The format of a name, as settings have it: `json`, `msgpack`, `yaml`.
-    ///
-    /// # Errors
-    /// Names the ones there are; pickle is refused with the reason.
-    pub fn from_name(name: &str) -> Result<Self, CodecError> {
-        match name {
-            "json" | "application/json" => Ok(Self::Json),
-            "msgpack" | "application/x-msgpack" => Ok(Self::Msgpack),
-            "yaml" | "application/x-yaml" => Ok(Self::Yaml),
-            "pickle" | "application/x-python-serialize" => Err(pickle()),
-            other => Err(CodecError::new(
-                CodecErrorKind::Refused,
-                format!("unknown serializer `{other}`: use `json`, `msgpack` or `yaml`"),
-            )),
-        }
-    }
+    /// Every format.
+    pub const ALL: [Self; 3] = [Self::Json, Self::Msgpack, Self::Yaml];
 
-    /// kombu's name for it.
+    /// Celery's name: `json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -43,7 +31,7 @@ impl Serializer {
         }
     }
 
-    /// Its content type.
+    /// The content type: `application/json`.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
@@ -52,18 +40,36 @@ impl Serializer {
         }
     }
 
-    /// Its content encoding.
+    /// The content encoding: `utf-8` or `binary`.
     pub fn content_encoding(self) -> &'static str {
         match self {
-            Self::Msgpack => "binary",
             Self::Json | Self::Yaml => "utf-8",
+            Self::Msgpack => "binary",
         }
+    }
+
+    /// The format of that name or content type.
+    ///
+    /// # Errors
+    /// [`Refused`](CodecErrorKind::Refused), naming what there is.
+    pub fn from_name(name: &str) -> Result<Self, CodecError> {
+        let found =
+            Self::ALL.into_iter().find(|format| format.name() == name || format.content_type() == name);
+        found.ok_or_else(|| {
+            let message = match name {
+                "pickle" | "application/x-python-serialize" => {
+                    format!("`{name}` is never read or written: use `json`, `msgpack` or `yaml`")
+                }
+                _ => format!("there is no serializer `{name}`: use `json`, `msgpack` or `yaml`"),
+            };
+            CodecError::new(CodecErrorKind::Refused, message)
+        })
     }
 
     /// Writes a value.
     ///
     /// # Errors
-    /// When the format has no such value.
+    /// [`Value`](CodecErrorKind::Value) when the format cannot hold it.
     pub fn encode(self, value: &Value) -> Result<Bytes, CodecError> {
         match self {
             Self::Json => json::to_bytes(value),
@@ -75,7 +81,7 @@ impl Serializer {
     /// Reads a value.
     ///
     /// # Errors
-    /// When the bytes are not in this format, or nested too deep.
+    /// When the bytes are not of this format, are nested too deep or hold types nobody knows.
     pub fn decode(self, bytes: &[u8]) -> Result<Value, CodecError> {
         match self {
             Self::Json => json::from_slice(bytes),
@@ -85,11 +91,16 @@ impl Serializer {
     }
 }
 
-/// Pickle runs code of the sender's choice when it is read.
-pub(super) fn pickle() -> CodecError {
-    CodecError::new(
-        CodecErrorKind::Refused,
-        "content type `application/x-python-serialize` (pickle) is never read, whatever `accept_content` says: \
-         it runs code of the sender's choice; send json, msgpack or yaml (`task_serializer`)",
-    )
+impl fmt::Display for Serializer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Serializer {
+    type Err = CodecError;
+
+    fn from_str(name: &str) -> Result<Self, CodecError> {
+        Self::from_name(name)
+    }
 }

@@ -1,93 +1,116 @@
-//! A decoded value of the wire: JSON's kinds, and the typed ones kombu adds.
-//!
-//! Typed values keep the text they came with, so that what passes through is written as it was read.
+//! A decoded value: what a Python task would hold, whatever format it came in.
 
-use std::fmt;
+mod convert;
+mod de;
+mod deserializer;
+mod key;
+mod ser;
 
 use bytes::Bytes;
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{MapAccess, SeqAccess, Visitor},
-    ser::{SerializeMap, SerializeSeq},
-};
+use indexmap::IndexMap;
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
-/// A map that keeps its order, as Python's does.
-pub type Map = indexmap::IndexMap<String, Value>;
+use super::{CodecError, CodecErrorKind, json};
 
-/// A value of an argument, a result or a header.
+/// A map from text to value, in the order it was written.
+pub type Map = IndexMap<String, Value>;
+
+/// A value of a task message or result.
+///
+/// Texts of dates, times and decimals are kept as they came, so that a value passed on is not changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
     /// `None`
     #[default]
     Null,
-    /// `True`, `False`
+    /// A boolean.
     Bool(bool),
-    /// An integer.
+    /// An integer of 64 bits.
     Int(i64),
-    /// An integer beyond `i64`, as decimal digits.
+    /// The decimal digits of an integer that [`Int`](Self::Int) cannot hold; never one that it can.
     BigInt(Box<str>),
-    /// A float, also `nan` and the infinities.
+    /// A float, `NaN` and infinities included.
     Float(f64),
-    /// Text.
+    /// A text.
     Str(String),
-    /// `bytes`
+    /// Python's `bytes`.
     Bytes(Bytes),
-    /// `datetime`, as isoformat text.
+    /// A date and time: what Python's `isoformat` writes, with or without an offset.
     DateTime(String),
-    /// `date`, as isoformat text.
+    /// A date: `2030-01-02`.
     Date(String),
-    /// `time`, as isoformat text.
+    /// A time of day: `03:04:05.000006`.
     Time(String),
-    /// `uuid.UUID`
-    Uuid(uuid::Uuid),
-    /// `decimal.Decimal`, digits kept.
+    /// A UUID.
+    Uuid(Uuid),
+    /// A decimal number, digits kept: `10.50`.
     Decimal(String),
-    /// A list (tuples arrive as lists).
+    /// A list (or a tuple, which no format tells apart).
     List(Vec<Value>),
-    /// A dict.
+    /// A map.
     Map(Map),
 }
 
-/// What our own serializers and deserializers know kinds by that serde has no method for.
-pub(super) mod token {
-    /// Asks a deserializer for a [`Value`](super::Value) with its typed kinds.
-    pub(crate) const VALUE: &str = "$taskq::value";
-    pub(crate) const BIG_INT: &str = "$taskq::int";
-    pub(crate) const DATETIME: &str = "$taskq::datetime";
-    pub(crate) const DATE: &str = "$taskq::date";
-    pub(crate) const TIME: &str = "$taskq::time";
-    pub(crate) const UUID: &str = "$taskq::uuid";
-    pub(crate) const DECIMAL: &str = "$taskq::decimal";
-}
-
 impl Value {
-    /// The text, of a `Str`.
-    pub fn as_str(&self) -> Option<&str> {
-        if let Self::Str(text) = self { Some(text) } else { None }
+    /// Whether it is `None`.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
     }
 
-    /// The integer.
+    /// The boolean.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Self::Bool(is) = self { Some(*is) } else { None }
+    }
+
+    /// The integer, if 64 bits hold it.
     pub fn as_i64(&self) -> Option<i64> {
         if let Self::Int(number) = self { Some(*number) } else { None }
     }
 
-    /// The number, integers too.
-    pub fn as_f64(&self) -> Option<f64> {
+    /// The integer, if it is not negative and 64 bits hold it.
+    pub fn as_u64(&self) -> Option<u64> {
         match self {
-            Self::Float(number) => Some(*number),
-            #[allow(clippy::cast_precision_loss)] // as Python's float()
-            Self::Int(number) => Some(*number as f64),
+            Self::Int(number) => u64::try_from(*number).ok(),
             Self::BigInt(digits) => digits.parse().ok(),
             _ => None,
         }
     }
 
-    /// The truth value, of a `Bool`.
-    pub fn as_bool(&self) -> Option<bool> {
-        if let Self::Bool(truth) = self { Some(*truth) } else { None }
+    /// The number, of whatever kind; large integers are rounded.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            #[allow(clippy::cast_precision_loss)] // documented
+            Self::Int(number) => Some(*number as f64),
+            Self::BigInt(digits) => digits.parse().ok(),
+            Self::Float(number) => Some(*number),
+            _ => None,
+        }
     }
 
-    /// The list.
+    /// The text. Dates and the like are no texts; see [`text`](Self::text).
+    pub fn as_str(&self) -> Option<&str> {
+        if let Self::Str(text) = self { Some(text) } else { None }
+    }
+
+    /// The text of a text, date, time, date and time, or decimal.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Str(text)
+            | Self::DateTime(text)
+            | Self::Date(text)
+            | Self::Time(text)
+            | Self::Decimal(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
+    }
+
+    /// The elements of a list.
     pub fn as_list(&self) -> Option<&[Value]> {
         if let Self::List(items) = self { Some(items) } else { None }
     }
@@ -97,209 +120,65 @@ impl Value {
         if let Self::Map(map) = self { Some(map) } else { None }
     }
 
-    /// The value of a key, of a `Map`.
+    /// The value under `key`, if this is a map that has it.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.as_map().and_then(|map| map.get(key))
+        self.as_map()?.get(key)
     }
 
-    /// Whether it is `Null`.
-    pub fn is_null(&self) -> bool {
-        matches!(self, Self::Null)
-    }
-
-    /// The token and text of a typed kind.
-    pub(super) fn typed(&self) -> Option<(&'static str, String)> {
-        Some(match self {
-            Self::BigInt(digits) => (token::BIG_INT, digits.to_string()),
-            Self::DateTime(text) => (token::DATETIME, text.clone()),
-            Self::Date(text) => (token::DATE, text.clone()),
-            Self::Time(text) => (token::TIME, text.clone()),
-            Self::Uuid(uuid) => (token::UUID, uuid.as_hyphenated().to_string()),
-            Self::Decimal(text) => (token::DECIMAL, text.clone()),
-            _ => return None,
-        })
-    }
-
-    fn from_typed(name: &str, text: String) -> Option<Self> {
-        Some(match name {
-            token::BIG_INT => Self::BigInt(text.into()),
-            token::DATETIME => Self::DateTime(text),
-            token::DATE => Self::Date(text),
-            token::TIME => Self::Time(text),
-            token::UUID => Self::Uuid(text.parse().ok()?),
-            token::DECIMAL => Self::Decimal(text),
-            _ => return None,
-        })
-    }
-}
-
-impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Some((token, text)) = self.typed() {
-            return serializer.serialize_newtype_struct(token, &text);
-        }
+    /// What Python calls the type: `str`, `dict`, `NoneType`.
+    pub fn type_name(&self) -> &'static str {
         match self {
-            Self::Bool(truth) => serializer.serialize_bool(*truth),
-            Self::Int(number) => serializer.serialize_i64(*number),
-            Self::Float(number) => serializer.serialize_f64(*number),
-            Self::Str(text) => serializer.serialize_str(text),
-            Self::Bytes(bytes) => serializer.serialize_bytes(bytes),
-            Self::List(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    list.serialize_element(item)?;
-                }
-                list.end()
-            }
-            Self::Map(entries) => {
-                let mut map = serializer.serialize_map(Some(entries.len()))?;
-                for (key, value) in entries {
-                    map.serialize_entry(key, value)?;
-                }
-                map.end()
-            }
-            _ => serializer.serialize_unit(),
+            Self::Null => "NoneType",
+            Self::Bool(_) => "bool",
+            Self::Int(_) | Self::BigInt(_) => "int",
+            Self::Float(_) => "float",
+            Self::Str(_) => "str",
+            Self::Bytes(_) => "bytes",
+            Self::DateTime(_) => "datetime",
+            Self::Date(_) => "date",
+            Self::Time(_) => "time",
+            Self::Uuid(_) => "UUID",
+            Self::Decimal(_) => "Decimal",
+            Self::List(_) => "list",
+            Self::Map(_) => "dict",
         }
     }
-}
 
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(token::VALUE, ValueVisitor)
+    /// An integer from its decimal digits, which the caller has checked.
+    pub(super) fn from_digits(digits: &str) -> Self {
+        digits.parse().map_or_else(|_| Self::BigInt(digits.into()), Self::Int)
     }
 }
 
-struct ValueVisitor;
+/// The value as `T`: a struct takes a map or, field by field, a list.
+///
+/// # Errors
+/// When `T` is of another shape.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, CodecError> {
+    T::deserialize(value)
+}
 
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
+/// `value` as a [`Value`].
+///
+/// # Errors
+/// When it cannot be written as JSON either: a map whose keys are no texts or numbers, a failing `Serialize`.
+pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecError> {
+    json::from_slice(&json::to_bytes(value)?)
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
-        Ok(Value::Bool(truth))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-        Ok(Value::Int(number))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(Value::from(number))
-    }
-
-    fn visit_i128<E>(self, number: i128) -> Result<Value, E> {
-        Ok(i64::try_from(number).map_or_else(|_| Value::BigInt(number.to_string().into()), Value::Int))
-    }
-
-    fn visit_u128<E>(self, number: u128) -> Result<Value, E> {
-        Ok(i64::try_from(number).map_or_else(|_| Value::BigInt(number.to_string().into()), Value::Int))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        Ok(Value::Float(number))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Str(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::Str(text))
-    }
-
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Value, E> {
-        Ok(Value::Bytes(Bytes::copy_from_slice(bytes)))
-    }
-
-    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Value, E> {
-        Ok(Value::Bytes(bytes.into()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(1024));
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
+/// The text that a key of a map becomes where keys can be anything: what Python's JSON makes of it.
+pub(super) fn key_text(key: Value) -> Result<String, CodecError> {
+    Ok(match key {
+        Value::Str(text) => text,
+        Value::Null => "null".to_owned(),
+        Value::Bool(is) => is.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::BigInt(digits) => digits.into(),
+        Value::Float(_) => json::to_string(&key)?,
+        Value::DateTime(text) | Value::Date(text) | Value::Time(text) | Value::Decimal(text) => text,
+        other => {
+            let message = format!("a `{}` cannot be the key of a map", other.type_name());
+            return Err(CodecError::new(CodecErrorKind::Value, message));
         }
-        Ok(Value::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut map = Map::with_capacity(access.size_hint().unwrap_or(0).min(1024));
-        while let Some(key) = access.next_key::<String>()? {
-            let value: Value = access.next_value()?;
-            if map.is_empty()
-                && key.starts_with("$taskq::")
-                && let Value::Str(text) = &value
-                && let Some(typed) = Value::from_typed(&key, text.clone())
-            {
-                return Ok(typed);
-            }
-            map.insert(key, value);
-        }
-        Ok(Value::Map(map))
-    }
-}
-
-macro_rules! from_int {
-    ($($int:ty),*) => {$(
-        impl From<$int> for Value {
-            fn from(number: $int) -> Self {
-                i64::try_from(number).map_or_else(|_| Self::BigInt(number.to_string().into()), Self::Int)
-            }
-        }
-    )*};
-}
-from_int!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
-
-macro_rules! from_kind {
-    ($($kind:ty => $make:expr),* $(,)?) => {$(
-        impl From<$kind> for Value {
-            fn from(value: $kind) -> Self {
-                $make(value)
-            }
-        }
-    )*};
-}
-from_kind! {
-    () => |()| Self::Null,
-    bool => Self::Bool,
-    f64 => Self::Float,
-    f32 => |number: f32| Self::Float(number.into()),
-    &str => |text: &str| Self::Str(text.to_owned()),
-    String => Self::Str,
-    Bytes => Self::Bytes,
-    uuid::Uuid => Self::Uuid,
-    Map => Self::Map,
-    crate::Timestamp => |at| Self::DateTime(crate::protocol::format_timestamp(at)),
-}
-
-impl<T: Into<Value>> From<Vec<T>> for Value {
-    fn from(items: Vec<T>) -> Self {
-        Self::List(items.into_iter().map(Into::into).collect())
-    }
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
+    })
 }

@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serde_norway::{Value as Node, value::TaggedValue};
 
-use super::{CodecError, CodecErrorKind, Map, Value, json::MAX_DEPTH};
+use super::{CodecError, CodecErrorKind, MAX_DEPTH, Map, Value};
 
 pub(super) fn encode(value: &Value) -> Result<Bytes, CodecError> {
     let text = serde_norway::to_string(&node(value)?).map_err(|error| wrong(&error))?;

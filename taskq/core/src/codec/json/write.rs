@@ -1,63 +1,83 @@
-//! The dialect, written from anything that serializes.
+//! Writing any `Serialize`. Texts stay UTF-8; there is no white space but inside markers.
 
-use std::io::Write as _;
+mod compound;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use serde::{
-    Serialize, Serializer,
-    ser::{
-        Error as _, Impossible, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
-        SerializeTuple, SerializeTupleStruct, SerializeTupleVariant,
-    },
-};
+use bytes::Bytes;
+use serde::{Serialize, Serializer, ser};
 
-use super::CodecError;
-use crate::codec::value::token;
+use super::marker;
+use crate::codec::{CodecError, token};
 
-/// How `serde_json` marks text that is JSON already.
-const RAW: &str = "$serde_json::private::RawValue";
+/// Writes JSON in kombu's dialect: typed values and bytes as markers, `NaN` and infinities as bare words.
+///
+/// # Errors
+/// When a map has keys that are neither texts nor numbers, or a `Serialize` fails.
+pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, CodecError> {
+    let mut out = Vec::with_capacity(128);
+    value.serialize(Writer { out: &mut out })?;
+    Ok(out.into())
+}
+
+/// The same as a text.
+///
+/// # Errors
+/// As [`to_bytes`].
+pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, CodecError> {
+    let mut out = Vec::with_capacity(128);
+    value.serialize(Writer { out: &mut out })?;
+    String::from_utf8(out).map_err(ser::Error::custom)
+}
 
 pub(super) struct Writer<'a> {
-    out: &'a mut Vec<u8>,
+    pub(super) out: &'a mut Vec<u8>,
 }
 
-impl<'a> Writer<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out }
+/// Writes a text with its quotes.
+pub(super) fn string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let mut written = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape: &[u8] = match byte {
+            b'"' => b"\\\"",
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            0x08 => b"\\b",
+            0x0C => b"\\f",
+            0..0x20 | 0x7F => b"\\u00",
+            _ => continue,
+        };
+        out.extend_from_slice(&text.as_bytes()[written..at]);
+        out.extend_from_slice(escape);
+        if escape.len() == 4 {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+        written = at + 1;
     }
-
-    fn raw(self, text: &[u8]) {
-        self.out.extend_from_slice(text);
-    }
-
-    fn int(self, number: impl itoa::Integer) {
-        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-    }
-
-    fn text(self, text: &str) -> Result<(), CodecError> {
-        serde_json::to_writer(self.out, text).map_err(CodecError::custom)
-    }
-
-    /// `{"__type__":kind,"__value__":text}`
-    fn marker(self, kind: &str, text: &str) -> Result<(), CodecError> {
-        write!(self.out, r#"{{"__type__":"{kind}","__value__":"#).map_err(CodecError::custom)?;
-        Writer::new(self.out).text(text)?;
-        self.out.push(b'}');
-        Ok(())
-    }
-
-    fn variant(&mut self, name: &str) -> Result<(), CodecError> {
-        self.out.push(b'{');
-        Writer::new(self.out).text(name)?;
-        self.out.push(b':');
-        Ok(())
-    }
+    out.extend_from_slice(&text.as_bytes()[written..]);
+    out.push(b'"');
 }
 
-macro_rules! ints {
-    ($($method:ident: $int:ty),*) => {$(
-        fn $method(self, number: $int) -> Result<(), CodecError> {
-            self.int(number);
+pub(super) fn float(out: &mut Vec<u8>, number: f64) {
+    let word: &[u8] = if number.is_nan() {
+        b"NaN"
+    } else if number == f64::INFINITY {
+        b"Infinity"
+    } else if number == f64::NEG_INFINITY {
+        b"-Infinity"
+    } else {
+        out.extend_from_slice(ryu::Buffer::new().format_finite(number).as_bytes());
+        return;
+    };
+    out.extend_from_slice(word);
+}
+
+macro_rules! integers {
+    ($($method:ident $type:ty,)*) => {$(
+        fn $method(self, number: $type) -> Result<(), CodecError> {
+            self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
             Ok(())
         }
     )*};
@@ -66,54 +86,52 @@ macro_rules! ints {
 impl<'a> Serializer for Writer<'a> {
     type Ok = ();
     type Error = CodecError;
-    type SerializeSeq = Compound<'a>;
-    type SerializeTuple = Compound<'a>;
-    type SerializeTupleStruct = Compound<'a>;
-    type SerializeTupleVariant = Compound<'a>;
-    type SerializeMap = Compound<'a>;
-    type SerializeStruct = Compound<'a>;
-    type SerializeStructVariant = Compound<'a>;
+    type SerializeSeq = compound::Compound<'a>;
+    type SerializeTuple = compound::Compound<'a>;
+    type SerializeTupleStruct = compound::Compound<'a>;
+    type SerializeTupleVariant = compound::Compound<'a>;
+    type SerializeMap = compound::Compound<'a>;
+    type SerializeStruct = compound::Compound<'a>;
+    type SerializeStructVariant = compound::Compound<'a>;
 
-    ints!(serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64, serialize_i128: i128,
-        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_u128: u128);
+    integers! {
+        serialize_i8 i8, serialize_i16 i16, serialize_i32 i32, serialize_i64 i64, serialize_i128 i128,
+        serialize_u8 u8, serialize_u16 u16, serialize_u32 u32, serialize_u64 u64, serialize_u128 u128,
+    }
 
-    fn serialize_bool(self, truth: bool) -> Result<(), CodecError> {
-        self.raw(if truth { b"true" } else { b"false" });
+    fn serialize_bool(self, is: bool) -> Result<(), CodecError> {
+        self.out.extend_from_slice(if is { b"true" } else { b"false" });
         Ok(())
     }
 
     fn serialize_f32(self, number: f32) -> Result<(), CodecError> {
         if number.is_finite() {
-            self.raw(ryu::Buffer::new().format_finite(number).as_bytes());
-            return Ok(());
-        }
-        self.serialize_f64(number.into())
-    }
-
-    fn serialize_f64(self, number: f64) -> Result<(), CodecError> {
-        if number.is_nan() {
-            self.raw(b"NaN");
-        } else if number.is_infinite() {
-            self.raw(if number > 0.0 { b"Infinity" } else { b"-Infinity" });
+            // The shortest digits of the 32 bits, not those of the 64 they convert to.
+            self.out.extend_from_slice(ryu::Buffer::new().format_finite(number).as_bytes());
         } else {
-            self.raw(ryu::Buffer::new().format_finite(number).as_bytes());
+            float(self.out, number.into());
         }
         Ok(())
     }
 
-    fn serialize_char(self, char: char) -> Result<(), CodecError> {
-        self.text(char.encode_utf8(&mut [0; 4]))
+    fn serialize_f64(self, number: f64) -> Result<(), CodecError> {
+        float(self.out, number);
+        Ok(())
+    }
+
+    fn serialize_char(self, character: char) -> Result<(), CodecError> {
+        string(self.out, character.encode_utf8(&mut [0; 4]));
+        Ok(())
     }
 
     fn serialize_str(self, text: &str) -> Result<(), CodecError> {
-        self.text(text)
+        string(self.out, text);
+        Ok(())
     }
 
     fn serialize_bytes(self, bytes: &[u8]) -> Result<(), CodecError> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.marker("bytes", text),
-            Err(_) => self.marker("base64", &BASE64_STANDARD.encode(bytes)),
-        }
+        marker::write_bytes(self.out, bytes);
+        Ok(())
     }
 
     fn serialize_none(self) -> Result<(), CodecError> {
@@ -125,7 +143,7 @@ impl<'a> Serializer for Writer<'a> {
     }
 
     fn serialize_unit(self) -> Result<(), CodecError> {
-        self.raw(b"null");
+        self.out.extend_from_slice(b"null");
         Ok(())
     }
 
@@ -139,7 +157,7 @@ impl<'a> Serializer for Writer<'a> {
         _: u32,
         variant: &'static str,
     ) -> Result<(), CodecError> {
-        self.text(variant)
+        self.serialize_str(variant)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -147,289 +165,103 @@ impl<'a> Serializer for Writer<'a> {
         name: &'static str,
         value: &T,
     ) -> Result<(), CodecError> {
-        let kind = match name {
-            token::BIG_INT => {
-                let digits = value.serialize(TextOf)?;
-                self.raw(digits.as_bytes());
-                return Ok(());
-            }
+        let Some(kind) = name.strip_prefix(token::PREFIX) else { return value.serialize(self) };
+        match name {
+            token::INTEGER => self.unquoted(value, |out, digits| out.extend_from_slice(digits)),
             token::UUID => {
-                let hex = value.serialize(TextOf)?.replace('-', "");
-                write!(self.out, r#"{{"__type__":"uuid","__value__":{{"hex":"{hex}"}}}}"#)
-                    .map_err(CodecError::custom)?;
-                return Ok(());
+                marker::open(self.out, kind);
+                self.out.extend_from_slice(b"{\"hex\": \"");
+                let out = &mut *self.out;
+                Writer { out }.unquoted(value, |out, hyphenated| {
+                    out.extend(hyphenated.iter().filter(|byte| **byte != b'-'));
+                })?;
+                self.out.extend_from_slice(b"\"}");
+                marker::close(self.out);
+                Ok(())
             }
-            token::DATETIME => "datetime",
-            token::DATE => "date",
-            token::TIME => "time",
-            token::DECIMAL => "decimal",
-            _ => return value.serialize(self),
-        };
-        self.marker(kind, &value.serialize(TextOf)?)
+            _ => {
+                marker::open(self.out, kind);
+                value.serialize(Writer { out: self.out })?;
+                marker::close(self.out);
+                Ok(())
+            }
+        }
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        mut self,
+        self,
         _: &'static str,
         _: u32,
         variant: &'static str,
         value: &T,
     ) -> Result<(), CodecError> {
-        self.variant(variant)?;
-        value.serialize(Writer::new(self.out))?;
+        self.out.push(b'{');
+        string(self.out, variant);
+        self.out.push(b':');
+        value.serialize(Writer { out: self.out })?;
         self.out.push(b'}');
         Ok(())
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'a>, CodecError> {
-        Ok(Compound::open(self.out, b"[", b"]"))
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Compound<'a>, CodecError> {
-        self.serialize_seq(None)
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Compound<'a>, CodecError> {
-        self.serialize_seq(None)
-    }
-
-    fn serialize_tuple_variant(
-        mut self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Result<Compound<'a>, CodecError> {
-        self.variant(variant)?;
-        Ok(Compound::open(self.out, b"[", b"]}"))
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Compound<'a>, CodecError> {
-        Ok(Compound::open(self.out, b"{", b"}"))
-    }
-
-    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Compound<'a>, CodecError> {
-        if name == RAW {
-            return Ok(Compound { out: self.out, first: true, close: b"", raw: true });
-        }
-        self.serialize_map(None)
-    }
-
-    fn serialize_struct_variant(
-        mut self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Result<Compound<'a>, CodecError> {
-        self.variant(variant)?;
-        Ok(Compound::open(self.out, b"{", b"}}"))
-    }
-}
-
-/// A list or a map that is being written.
-pub(super) struct Compound<'a> {
-    out: &'a mut Vec<u8>,
-    first: bool,
-    close: &'static [u8],
-    /// The one field is JSON already.
-    raw: bool,
-}
-
-impl<'a> Compound<'a> {
-    fn open(out: &'a mut Vec<u8>, open: &[u8], close: &'static [u8]) -> Self {
-        out.extend_from_slice(open);
-        Self { out, first: true, close, raw: false }
-    }
-
-    fn comma(&mut self) {
-        if !std::mem::take(&mut self.first) {
-            self.out.push(b',');
-        }
-    }
-
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CodecError> {
-        self.comma();
-        value.serialize(Writer::new(self.out))
-    }
-
-    fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), CodecError> {
-        if self.raw {
-            let json = value.serialize(TextOf)?;
-            self.out.extend_from_slice(json.as_bytes());
-            return Ok(());
-        }
-        self.comma();
-        Writer::new(self.out).text(key)?;
-        self.out.push(b':');
-        value.serialize(Writer::new(self.out))
-    }
-
-    fn close(self) {
-        self.out.extend_from_slice(self.close);
-    }
-}
-
-macro_rules! elements {
-    ($($interface:ident: $method:ident),*) => {$(
-        impl $interface for Compound<'_> {
-            type Ok = ();
-            type Error = CodecError;
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CodecError> {
-                self.element(value)
-            }
-            fn end(self) -> Result<(), CodecError> {
-                self.close();
-                Ok(())
-            }
-        }
-    )*};
-}
-elements!(SerializeSeq: serialize_element, SerializeTuple: serialize_element, SerializeTupleStruct: serialize_field,
-    SerializeTupleVariant: serialize_field);
-
-macro_rules! fields {
-    ($($interface:ident),*) => {$(
-        impl $interface for Compound<'_> {
-            type Ok = ();
-            type Error = CodecError;
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), CodecError> {
-                self.field(key, value)
-            }
-            fn end(self) -> Result<(), CodecError> {
-                self.close();
-                Ok(())
-            }
-        }
-    )*};
-}
-fields!(SerializeStruct, SerializeStructVariant);
-
-impl SerializeMap for Compound<'_> {
-    type Ok = ();
-    type Error = CodecError;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), CodecError> {
-        self.comma();
-        let key = key.serialize(TextOf)?;
-        Writer::new(self.out).text(&key)
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CodecError> {
-        self.out.push(b':');
-        value.serialize(Writer::new(self.out))
-    }
-
-    fn end(self) -> Result<(), CodecError> {
-        self.close();
-        Ok(())
-    }
-}
-
-/// Serializes a scalar to its text: map keys, and the texts behind tokens. Python turns keys into text too.
-struct TextOf;
-
-macro_rules! texts {
-    ($($method:ident: $scalar:ty),*) => {$(
-        fn $method(self, scalar: $scalar) -> Result<String, CodecError> {
-            Ok(scalar.to_string())
-        }
-    )*};
-}
-
-fn no_key<T>() -> Result<T, CodecError> {
-    Err(CodecError::custom("a key of a map must be a text, a number or a truth value"))
-}
-
-impl Serializer for TextOf {
-    type Ok = String;
-    type Error = CodecError;
-    type SerializeSeq = Impossible<String, CodecError>;
-    type SerializeTuple = Impossible<String, CodecError>;
-    type SerializeTupleStruct = Impossible<String, CodecError>;
-    type SerializeTupleVariant = Impossible<String, CodecError>;
-    type SerializeMap = Impossible<String, CodecError>;
-    type SerializeStruct = Impossible<String, CodecError>;
-    type SerializeStructVariant = Impossible<String, CodecError>;
-
-    texts!(serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
-        serialize_i128: i128, serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
-        serialize_u128: u128, serialize_f32: f32, serialize_f64: f64, serialize_char: char, serialize_str: &str);
-
-    fn serialize_bytes(self, _: &[u8]) -> Result<String, CodecError> {
-        no_key()
-    }
-    fn serialize_none(self) -> Result<String, CodecError> {
-        Ok("null".to_owned())
-    }
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<String, CodecError> {
-        value.serialize(self)
-    }
-    fn serialize_unit(self) -> Result<String, CodecError> {
-        Ok("null".to_owned())
-    }
-    fn serialize_unit_struct(self, _: &'static str) -> Result<String, CodecError> {
-        no_key()
-    }
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<String, CodecError> {
-        Ok(variant.to_owned())
-    }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<String, CodecError> {
-        value.serialize(self)
-    }
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<String, CodecError> {
-        no_key()
-    }
     fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, CodecError> {
-        no_key()
+        Ok(compound::Compound::list(self.out))
     }
+
     fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, CodecError> {
-        no_key()
+        Ok(compound::Compound::list(self.out))
     }
+
     fn serialize_tuple_struct(
         self,
         _: &'static str,
         _: usize,
     ) -> Result<Self::SerializeTupleStruct, CodecError> {
-        no_key()
+        Ok(compound::Compound::list(self.out))
     }
+
     fn serialize_tuple_variant(
         self,
         _: &'static str,
         _: u32,
-        _: &'static str,
+        variant: &'static str,
         _: usize,
     ) -> Result<Self::SerializeTupleVariant, CodecError> {
-        no_key()
+        Ok(compound::Compound::variant(self.out, variant, b"[", b"]}"))
     }
+
     fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, CodecError> {
-        no_key()
+        Ok(compound::Compound::map(self.out))
     }
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, CodecError> {
-        no_key()
+
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Self::SerializeStruct, CodecError> {
+        Ok(match name {
+            token::RAW_JSON => compound::Compound::raw(self.out),
+            _ => compound::Compound::map(self.out),
+        })
     }
+
     fn serialize_struct_variant(
         self,
         _: &'static str,
         _: u32,
-        _: &'static str,
+        variant: &'static str,
         _: usize,
     ) -> Result<Self::SerializeStructVariant, CodecError> {
-        no_key()
+        Ok(compound::Compound::variant(self.out, variant, b"{", b"}}"))
+    }
+}
+
+impl Writer<'_> {
+    /// Serializes what is known to be a text without escapes, and writes it without its quotes.
+    pub(super) fn unquoted<T: Serialize + ?Sized>(
+        self,
+        text: &T,
+        write: impl FnOnce(&mut Vec<u8>, &[u8]),
+    ) -> Result<(), CodecError> {
+        let mut quoted = Vec::with_capacity(40);
+        text.serialize(Writer { out: &mut quoted })?;
+        let text = quoted.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
+        write(self.out, text.unwrap_or(&quoted));
+        Ok(())
     }
 }

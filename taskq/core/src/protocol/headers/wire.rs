@@ -166,7 +166,7 @@ fn set(headers: &mut Headers, known: Known, value: Value) -> Result<(), String> 
         Known::Expires => headers.expires = time_text("expires", value)?,
         Known::Group => headers.group = lenient_text(value),
         Known::GroupIndex => headers.group_index = value.as_i64(),
-        Known::Retries => headers.retries = retries(value)?,
+        Known::Retries => headers.retries = retries(&value)?,
         Known::TimeLimit => headers.timelimit = time_limit(&value)?,
         Known::RootId => headers.root_id = lenient_text(value).map(TaskId::from),
         Known::ParentId => headers.parent_id = lenient_text(value).map(TaskId::from),
@@ -209,8 +209,8 @@ fn time_text(name: &str, value: Value) -> Result<Option<String>, String> {
 }
 
 /// Python's worker accepts digits in a text; so do we.
-fn retries(value: Value) -> Result<u32, String> {
-    let number = match &value {
+fn retries(value: &Value) -> Result<u32, String> {
+    let number = match value {
         Value::Null => Some(0),
         Value::Str(text) => text.trim().parse().ok(),
         other => other.as_i64(),

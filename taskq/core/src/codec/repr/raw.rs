@@ -1,0 +1,199 @@
+//! Encoded arguments: JSON is shown as it is scanned, and the scan ends where the text is cut. This runs on
+//! every call that is sent.
+
+use super::{
+    budget::{Budget, LEVELS},
+    float::float,
+    value,
+};
+use crate::codec::{Value, json};
+
+/// Shows a list as a tuple, or a map. What is not JSON is shown as far as it is.
+pub(super) fn show(json: &[u8], is_tuple: bool) -> String {
+    let mut out = Budget::default();
+    let mut scan = Scan { json, at: 0 };
+    // A broken end is nobody's concern here.
+    _ = match scan.next() {
+        Some(b'[') if is_tuple => scan.list(&mut out, 0, ["(", ")", ",)"]),
+        _ => scan.value(&mut out, 0),
+    };
+    out.into_text()
+}
+
+struct Scan<'a> {
+    json: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// The next byte that is no white space, not passed.
+    fn next(&mut self) -> Option<u8> {
+        let rest = &self.json[self.at..];
+        self.at += rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        self.json.get(self.at).copied()
+    }
+
+    /// Shows the next value. `None` ends the scan: the input is broken, or nothing more is shown.
+    fn value(&mut self, out: &mut Budget, level: usize) -> Option<()> {
+        match self.next()? {
+            b'"' => self.string(out),
+            b'[' if level >= LEVELS => {
+                self.skip()?;
+                out.token("[...]");
+                Some(())
+            }
+            b'[' => self.list(out, level, ["[", "]", "]"]),
+            b'{' if self.is_marker() => {
+                let marker = self.skip()?;
+                let decoded: Value = json::from_slice(marker).ok()?;
+                value::value(out, &decoded, level);
+                Some(())
+            }
+            b'{' if level >= LEVELS => {
+                self.skip()?;
+                out.token("{...}");
+                Some(())
+            }
+            b'{' => self.map(out, level),
+            _ => self.word(out),
+        }
+    }
+
+    fn list(&mut self, out: &mut Budget, level: usize, [open, close, close_one]: [&str; 3]) -> Option<()> {
+        self.at += 1;
+        out.mark(open);
+        let mut count = 0;
+        loop {
+            match self.next()? {
+                b']' => break,
+                b',' if count > 0 => {
+                    self.at += 1;
+                    out.mark(", ");
+                }
+                _ if count > 0 => return None,
+                _ => {}
+            }
+            let shown = self.value(out, level + 1);
+            count += 1;
+            if shown.is_none() || out.is_cut() {
+                // One element or several: the bracket tells, so look whether another follows.
+                let is_one = count == 1 && self.next() == Some(b']');
+                out.close(if is_one { close_one } else { close });
+                return None;
+            }
+        }
+        self.at += 1;
+        out.close(if count == 1 { close_one } else { close });
+        Some(())
+    }
+
+    fn map(&mut self, out: &mut Budget, level: usize) -> Option<()> {
+        self.at += 1;
+        out.mark("{");
+        let mut count = 0;
+        loop {
+            match self.next()? {
+                b'}' => break,
+                b',' if count > 0 => {
+                    self.at += 1;
+                    out.mark(", ");
+                }
+                _ if count > 0 => return None,
+                _ => {}
+            }
+            let shown = self.entry(out, level + 1);
+            count += 1;
+            if shown.is_none() || out.is_cut() {
+                out.close("}");
+                return None;
+            }
+        }
+        self.at += 1;
+        out.close("}");
+        Some(())
+    }
+
+    fn entry(&mut self, out: &mut Budget, level: usize) -> Option<()> {
+        if self.next()? != b'"' {
+            return None;
+        }
+        self.string(out)?;
+        if self.next()? != b':' {
+            return None;
+        }
+        self.at += 1;
+        out.mark(": ");
+        self.value(out, level)
+    }
+
+    fn string(&mut self, out: &mut Budget) -> Option<()> {
+        let quoted = self.pass_string()?;
+        let inner = quoted.get(1..quoted.len() - 1)?;
+        if memchr::memchr(b'\\', inner).is_none() {
+            out.quoted(std::str::from_utf8(inner).ok()?);
+        } else {
+            out.quoted(&json::from_slice::<String>(quoted).ok()?);
+        }
+        Some(())
+    }
+
+    /// A number, or one of the words of JSON and Python.
+    fn word(&mut self, out: &mut Budget) -> Option<()> {
+        let rest = &self.json[self.at..];
+        let len = rest.iter().take_while(|byte| !matches!(byte, b',' | b']' | b'}' | b' ' | b'\n')).count();
+        let word = std::str::from_utf8(&rest[..len]).ok()?;
+        self.at += len;
+        match word {
+            "null" => out.token("None"),
+            "true" => out.token("True"),
+            "false" => out.token("False"),
+            "NaN" => out.token("nan"),
+            "Infinity" => out.token("inf"),
+            "-Infinity" => out.token("-inf"),
+            number if number.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
+                out.token(&float(number.parse().ok()?));
+            }
+            number => out.token(number),
+        }
+        Some(())
+    }
+
+    /// Whether the map here begins with `__type__`.
+    fn is_marker(&self) -> bool {
+        self.json[self.at + 1..].trim_ascii_start().starts_with(b"\"__type__\"")
+    }
+
+    fn pass_string(&mut self) -> Option<&'a [u8]> {
+        let start = self.at;
+        let mut at = start + 1;
+        loop {
+            at += memchr::memchr2(b'"', b'\\', self.json.get(at..)?)?;
+            if self.json[at] == b'"' {
+                self.at = at + 1;
+                return Some(&self.json[start..self.at]);
+            }
+            at += 2;
+        }
+    }
+
+    /// Passes the container here, however deep, and gives its text.
+    fn skip(&mut self) -> Option<&'a [u8]> {
+        let start = self.at;
+        let mut depth = 0_usize;
+        loop {
+            match self.json.get(self.at)? {
+                b'"' => {
+                    self.pass_string()?;
+                    continue;
+                }
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' => depth = depth.checked_sub(1)?,
+                _ => {}
+            }
+            self.at += 1;
+            if depth == 0 {
+                return Some(&self.json[start..self.at]);
+            }
+        }
+    }
+}
