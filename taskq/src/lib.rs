@@ -35,6 +35,7 @@ pub use taskq_core::{
     send::{Call, Expiry, SendOptions},
     task::{Failure, IntoDuration, Outcome, RateLimit, Registry, Task, TaskContext, TaskError, TaskOptions},
 };
+pub use taskq_worker as worker;
 
 #[doc = include_str!("docs/task.md")]
 pub use taskq_macros::task;
