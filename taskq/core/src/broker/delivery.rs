@@ -34,6 +34,7 @@ pub struct Delivery {
 
 /// What a delivery holds.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // nearly all are messages: a box for each would cost more than it saves
 pub enum Payload {
     /// A readable envelope. Its headers and body are not looked at yet.
     Message(Message),
