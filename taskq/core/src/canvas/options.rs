@@ -41,6 +41,8 @@ impl SendOptions {
         put("link", links(&self.link));
         put("link_error", links(&self.link_error));
         put("shadow", text(&self.shadow));
+        put("argsrepr", text(&self.argsrepr));
+        put("kwargsrepr", text(&self.kwargsrepr));
         put("queue", text(&self.queue));
         put("exchange", text(&self.exchange));
         put("exchange_type", self.exchange_type.map(|kind| Value::Str(kind.as_str().to_owned())));
@@ -117,6 +119,8 @@ impl SendOptions {
             "link" => self.link = signatures(value)?,
             "link_error" => self.link_error = signatures(value)?,
             "shadow" => self.shadow = Some(text(value)?),
+            "argsrepr" => self.argsrepr = Some(text(value)?),
+            "kwargsrepr" => self.kwargsrepr = Some(text(value)?),
             "queue" => self.queue = Some(text(value)?),
             "exchange" => self.exchange = Some(text(value)?),
             "exchange_type" => {

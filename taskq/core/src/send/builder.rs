@@ -48,6 +48,18 @@ macro_rules! __send_option_methods {
             self
         }
 
+        /// Shows this instead of the positional arguments in logs, events and tools: for secrets.
+        pub fn argsrepr(mut self, text: impl ::core::convert::Into<::std::string::String>) -> Self {
+            self $($path)* .argsrepr = ::core::option::Option::Some(text.into());
+            self
+        }
+
+        /// Shows this instead of the keyword arguments in logs, events and tools: for secrets.
+        pub fn kwargsrepr(mut self, text: impl ::core::convert::Into<::std::string::String>) -> Self {
+            self $($path)* .kwargsrepr = ::core::option::Option::Some(text.into());
+            self
+        }
+
         /// Sends it to this queue.
         pub fn queue(mut self, name: impl ::core::convert::Into<::std::string::String>) -> Self {
             self $($path)* .queue = ::core::option::Option::Some(name.into());

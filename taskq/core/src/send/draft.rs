@@ -66,6 +66,8 @@ impl Draft {
         let mut headers = Headers::new(task, id);
         headers.origin = Some(app.origin().to_owned());
         headers.shadow = options.shadow.take();
+        headers.argsrepr = options.argsrepr.take();
+        headers.kwargsrepr = options.kwargsrepr.take();
         let eta = options
             .eta
             .or_else(|| options.countdown.filter(|delay| !delay.is_zero()).map(|delay| later(now, delay)));

@@ -33,6 +33,10 @@ pub struct SendOptions {
     pub link_error: Vec<Signature>,
     /// Name to show in logs and events.
     pub shadow: Option<String>,
+    /// Text to show instead of the positional arguments.
+    pub argsrepr: Option<String>,
+    /// Text to show instead of the keyword arguments.
+    pub kwargsrepr: Option<String>,
     /// Queue.
     pub queue: Option<String>,
     /// Exchange.

@@ -1,5 +1,6 @@
 //! Sending, against a broker that does as it is told.
 
+mod recorded;
 mod script;
 
 use std::{

@@ -93,6 +93,8 @@ fn every_option_survives_the_map() {
         .link(Signature::by_name("proj.done", args![]).queue("q"))
         .link_error(Signature::by_name("proj.failed", args![]).immutable())
         .shadow("s")
+        .argsrepr("a")
+        .kwargsrepr("k")
         .queue("q")
         .exchange("e")
         .exchange_type(crate::broker::ExchangeKind::Topic)

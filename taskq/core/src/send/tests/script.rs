@@ -169,6 +169,10 @@ impl Drivers for Handle {
     }
 }
 
+pub(super) fn drivers(script: &Arc<Script>) -> Arc<dyn Drivers> {
+    Arc::new(Handle(Arc::clone(script)))
+}
+
 pub(super) fn app(script: &Arc<Script>) -> App {
     app_with(script, Settings::default())
 }
@@ -177,12 +181,7 @@ pub(super) fn app_with(script: &Arc<Script>, mut settings: Settings) -> App {
     settings.broker_url = Sources::none().set("broker_url", "script://u:secret@h").load().unwrap().broker_url;
     let mut registry = Registry::new();
     registry.add_task(Add).unwrap();
-    App::builder()
-        .settings(settings)
-        .registry(registry)
-        .drivers(Arc::new(Handle(Arc::clone(script))))
-        .build()
-        .unwrap()
+    App::builder().settings(settings).registry(registry).drivers(drivers(script)).build().unwrap()
 }
 
 #[derive(Clone, Copy, Debug)]
