@@ -1,11 +1,4 @@
-//! taskq: Celery for Rust.
-//!
-//! A function with `#[task]` is called with `.delay()`, runs in a worker process, and its typed result comes
-//! back: on Redis together with Python's Celery, or on an embedded SQLite file with no server at all.
-//!
-//! This crate is what programs add: it joins the core, the drivers, the worker and the command line. Parts
-//! that only a driver or a worker needs are in `taskq-core`, re-exported here as [`core`].
-
+#![doc = include_str!("docs/crate.md")]
 #![forbid(unsafe_code)]
 
 mod cli;
@@ -39,3 +32,8 @@ pub use taskq_worker as worker;
 
 #[doc = include_str!("docs/task.md")]
 pub use taskq_macros::task;
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

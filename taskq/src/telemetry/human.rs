@@ -44,7 +44,7 @@ where
         let mut line = Line::default();
         event.record(&mut line);
         write!(to, "{}", line.message)?;
-        for (name, value) in &line.fields {
+        for (name, value) in line.shown() {
             if ansi {
                 write!(to, " \x1b[2m{name}=\x1b[0m{value}")?;
             } else {
@@ -63,6 +63,15 @@ struct Line {
 }
 
 impl Line {
+    /// The fields that say something: not empty ones, nor a root that is the task itself.
+    fn shown(&self) -> impl Iterator<Item = &(&'static str, String)> {
+        let id = self.fields.iter().find(|(name, _)| *name == "id").map(|(_, id)| id);
+        self.fields.iter().filter(move |(name, value)| match *name {
+            "root" => Some(value) != id,
+            _ => !value.is_empty(),
+        })
+    }
+
     fn push(&mut self, field: &Field, value: String) {
         match field.name() {
             "message" => self.message = one_line(value),
@@ -74,8 +83,18 @@ impl Line {
 impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
         // Quoted only where the end of the value could not be seen.
-        let quoted = field.name() != "message" && (value.is_empty() || value.contains(char::is_whitespace));
+        let quoted = field.name() != "message" && value.contains(char::is_whitespace);
         self.push(field, if quoted { format!("{value:?}") } else { value.to_owned() });
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        let text = match field.name() {
+            // Seconds, for machines.
+            "runtime" if value < 1.0 => format!("{:.1}ms", value * 1000.0),
+            "runtime" => format!("{value:.2}s"),
+            _ => value.to_string(),
+        };
+        self.push(field, text);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
@@ -118,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_one_line_with_its_fields() {
+    fn an_event_is_one_line_with_the_fields_that_say_something() {
         let sink = Sink::default();
         let writer = sink.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -127,11 +146,18 @@ mod tests {
             .event_format(Human)
             .finish();
         tracing::subscriber::with_default(subscriber, || {
-            tracing::info!(target: "taskq", id = "a-1", error = "two words\nand a line", "task failed");
+            let (id, root, empty) = ("a-1", "a-1", "");
+            tracing::info!(target: "taskq", id, root, empty, runtime = 0.00123, "task succeeded");
+            tracing::info!(target: "taskq", id, root = "r-1", error = "two words\nand a line", "task failed");
         });
         let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
-        let (time, rest) = text.split_once(' ').unwrap();
-        assert_eq!(time.len(), "12:03:44.120".len(), "{text}");
-        assert_eq!(rest, "INFO  task failed id=a-1 error=\"two words\\nand a line\"\n");
+        let lines: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once(' ')).collect();
+        assert_eq!(lines[0].0.len(), "12:03:44.120".len(), "{text}");
+        let said: Vec<&str> = lines.iter().map(|(_, rest)| *rest).collect();
+        let expected = [
+            "INFO  task succeeded id=a-1 runtime=1.2ms",
+            "INFO  task failed id=a-1 root=r-1 error=\"two words\\nand a line\"",
+        ];
+        assert_eq!(said, expected);
     }
 }
