@@ -8,6 +8,7 @@ mod disabled;
 mod error;
 mod meta;
 mod state;
+mod wire;
 
 use std::{fmt, time::Duration};
 
