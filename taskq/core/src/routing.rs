@@ -181,6 +181,8 @@ impl Routing {
             .or_else(|| queue.as_ref().map(|queue| queue.exchange.kind))
             .unwrap_or_default();
         let (exchange, routing_key) = self.address(exchange, key, kind, queue.as_deref());
+        // Nobody's queue is declared for a broadcast: those who listen have their own.
+        let queue = queue.filter(|queue| !(queue.auto_delete && queue.exchange.kind == ExchangeKind::Fanout));
         Ok(Route { exchange, routing_key, queue, says })
     }
 
@@ -292,6 +294,21 @@ mod tests {
         assert_eq!((media.exchange.as_str(), media.routing_key.as_str()), ("media-ex", "media.mp4"));
         let both = route(&routing, "t", &SendOptions::new().exchange("ex").routing_key("k"), None);
         assert_eq!((both.exchange.as_str(), both.routing_key.as_str(), both.queue), ("ex", "k", None));
+    }
+
+    #[test]
+    fn a_broadcast_goes_to_its_exchange_and_declares_nothing() {
+        let mut settings = Settings::default();
+        settings.task_queues =
+            Some(Queues(vec![QueueSpec { broadcast: true, ..QueueSpec::named("everybody") }]));
+        let routing = Routing::new(&settings, Vec::new());
+        let route = route(&routing, "t", &SendOptions::new().queue("everybody"), None);
+        assert_eq!(
+            (route.exchange.as_str(), route.routing_key.as_str(), route.queue),
+            ("everybody", "", None)
+        );
+        let consumed = &routing.worker_queues()[0];
+        assert!(consumed.name.starts_with("bcast.") && consumed.auto_delete);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use crate::{
-    broker::{Exchange, ExchangeKind, Queue},
+    broker::{ExchangeKind, Queue},
     codec::{Map, Value},
 };
 
@@ -46,15 +46,17 @@ impl QueueSpec {
         }
     }
 
-    /// As a driver declares it.
+    /// As a driver declares it. A broadcast gets a queue of a new name each time, which goes with its consumer.
     pub fn to_queue(&self) -> Queue {
         let mut queue = Queue::named(&self.name);
-        if let Some(exchange) = &self.exchange {
-            queue.exchange = Exchange::direct(exchange);
-        }
         if self.broadcast {
+            queue.name = format!("bcast.{}", uuid::Uuid::new_v4());
+            queue.auto_delete = true;
             queue.exchange.kind = ExchangeKind::Fanout;
             queue.routing_key = String::new();
+        }
+        if let Some(exchange) = &self.exchange {
+            queue.exchange.name.clone_from(exchange);
         }
         if let Some(kind) = self.exchange_type {
             queue.exchange.kind = kind;

@@ -1,12 +1,15 @@
 //! From a draft to the broker's confirmation: through the middleware, into the batcher, one by one or many
 //! in one round trip.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::try_join_all;
 
 use super::{
-    Draft,
+    Draft, RetryPolicy,
     publisher::{BATCH_MESSAGES, Parcel},
 };
 use crate::{
@@ -23,7 +26,7 @@ impl App {
     /// When it cannot be encoded or was not confirmed in time.
     pub async fn publish(&self, mut draft: Draft) -> Result<(), Error> {
         if self.middleware().is_empty() {
-            return self.hand_over(&draft).await;
+            return self.send_parcel(parcel(vec![draft])?).await;
         }
         PublishNext::new(self.middleware(), self).run(&mut draft).await
     }
@@ -37,7 +40,15 @@ impl App {
             let one = |draft| PublishNext::new(self.middleware(), self).run(draft);
             return try_join_all(drafts.iter_mut().map(one)).await.map(drop);
         }
-        let parcels: Vec<Parcel> = drafts.chunks(BATCH_MESSAGES).map(parcel).collect::<Result<_, _>>()?;
+        let mut parcels = Vec::with_capacity(drafts.len().div_ceil(BATCH_MESSAGES));
+        let mut drafts = drafts.into_iter();
+        loop {
+            let chunk: Vec<Draft> = drafts.by_ref().take(BATCH_MESSAGES).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            parcels.push(parcel(chunk)?);
+        }
         try_join_all(parcels.into_iter().map(|parcel| self.send_parcel(parcel))).await.map(drop)
     }
 
@@ -48,15 +59,11 @@ impl App {
     /// What a middleware returns, or when it cannot be encoded.
     pub async fn prepare(&self, mut draft: Draft) -> Result<Option<Outgoing>, Error> {
         if self.middleware().is_empty() {
-            return draft.encode().map(Some);
+            return draft.into_outgoing().map(Some);
         }
         let prepared = Prepared::default();
         PublishNext::new(self.middleware(), &prepared).run(&mut draft).await?;
         Ok(prepared.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-
-    async fn hand_over(&self, draft: &Draft) -> Result<(), Error> {
-        self.send_parcel(parcel(std::slice::from_ref(draft))?).await
     }
 
     async fn send_parcel(&self, parcel: Parcel) -> Result<(), Error> {
@@ -66,7 +73,7 @@ impl App {
 
 impl PublishEnd for App {
     fn publish<'a>(&'a self, draft: &'a mut Draft) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(self.hand_over(draft))
+        Box::pin(async { self.send_parcel(parcel(vec![draft.clone()])?).await })
     }
 }
 
@@ -84,20 +91,22 @@ impl PublishEnd for Prepared {
     }
 }
 
-fn parcel(drafts: &[Draft]) -> Result<Parcel, Error> {
-    let messages = drafts.iter().map(Draft::encode).collect::<Result<_, _>>()?;
+/// Never called without a draft.
+fn parcel(drafts: Vec<Draft>) -> Result<Parcel, Error> {
+    let (mut destination, mut timeout, mut retry) = (String::new(), Duration::ZERO, RetryPolicy::NEVER);
     let mut queues: Vec<Arc<Queue>> = Vec::new();
-    for queue in drafts.iter().filter_map(Draft::queue) {
-        if !queues.iter().any(|known| known.name == queue.name) {
+    let mut messages = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        if let Some(queue) = draft.queue()
+            && !queues.iter().any(|known| known.name == queue.name)
+        {
             queues.push(Arc::clone(queue));
         }
+        if messages.is_empty() {
+            draft.route.destination().clone_into(&mut destination);
+            (timeout, retry) = (draft.timeout, draft.retry);
+        }
+        messages.push(draft.into_outgoing()?);
     }
-    let first = &drafts[0]; // chunks and single drafts are never empty
-    Ok(Parcel {
-        messages,
-        queues,
-        destination: first.route.destination().to_owned(),
-        deadline: Instant::now() + first.timeout,
-        retry: first.retry,
-    })
+    Ok(Parcel { messages, queues, destination, deadline: Instant::now() + timeout, retry })
 }

@@ -171,10 +171,14 @@ impl Draft {
     /// # Errors
     /// When the format cannot hold a value.
     pub fn encode(&self) -> Result<Outgoing, Error> {
-        let task = &self.message.headers.task;
+        self.clone().into_outgoing()
+    }
+
+    /// Writes the message and gives up the draft.
+    pub(crate) fn into_outgoing(self) -> Result<Outgoing, Error> {
+        let task = self.message.headers.task.clone();
         let message = self
             .message
-            .clone()
             .encode(self.protocol, self.serializer, self.compression.as_deref())
             .map_err(|error| {
                 Error::with_source(
@@ -185,8 +189,8 @@ impl Draft {
             })?;
         Ok(Outgoing {
             message,
-            exchange: self.route.exchange.clone(),
-            routing_key: self.route.routing_key.clone(),
+            exchange: self.route.exchange,
+            routing_key: self.route.routing_key,
             not_before: self.eta,
         })
     }

@@ -60,18 +60,36 @@ impl Flush {
     /// One try of everything that is not answered. Senders whose deadline passes meanwhile are answered; the
     /// try itself goes on as long as somebody waits for it.
     async fn attempt(&mut self, batch: &mut [Pending], last: Option<&Error>) -> Result<(), Error> {
-        let mut messages: Vec<Outgoing> = Vec::with_capacity(batch.len());
         let mut topology = Topology::default();
-        for pending in batch.iter() {
-            messages.extend(pending.parcel.messages.iter().cloned());
-            for queue in &pending.parcel.queues {
-                if !self.declared.contains(&queue.name)
-                    && !topology.queues.iter().any(|q| q.name == queue.name)
-                {
-                    topology.queues.push((**queue).clone());
+        for queue in batch.iter().flat_map(|pending| &pending.parcel.queues) {
+            if !self.declared.contains(&queue.name) && !topology.queues.iter().any(|q| q.name == queue.name) {
+                topology.queues.push((**queue).clone());
+            }
+        }
+        // Moved, not copied: on an error they go back to where they came from.
+        let counts: Vec<usize> = batch.iter().map(|pending| pending.parcel.messages.len()).collect();
+        let mut messages: Vec<Outgoing> = Vec::with_capacity(counts.iter().sum());
+        batch.iter_mut().for_each(|pending| messages.append(&mut pending.parcel.messages));
+        let outcome = self.publish(&mut messages, &topology, batch, last).await;
+        match outcome {
+            Ok(()) => self.declared.extend(topology.queues.iter().map(|queue| queue.name.clone())),
+            Err(_) => {
+                let mut messages = messages.into_iter();
+                for (pending, count) in batch.iter_mut().zip(counts) {
+                    pending.parcel.messages.extend(messages.by_ref().take(count));
                 }
             }
         }
+        outcome
+    }
+
+    async fn publish(
+        &self,
+        messages: &mut [Outgoing],
+        topology: &Topology,
+        batch: &mut [Pending],
+        last: Option<&Error>,
+    ) -> Result<(), Error> {
         let connections = Arc::clone(&self.connections);
         let publish = async {
             let broker = connections.broker().await?;
@@ -80,24 +98,20 @@ impl Flush {
                 messages.iter_mut().for_each(|out| out.not_before = None);
             }
             if !topology.queues.is_empty() {
-                broker.declare(&topology).await?;
+                broker.declare(topology).await?;
             }
-            broker.publish(&messages).await.map_err(Error::from)
+            broker.publish(messages).await.map_err(Error::from)
         };
         let mut publish = std::pin::pin!(publish);
-        let outcome = loop {
+        loop {
             let Some(deadline) = next_deadline(batch) else {
                 return Err(Error::new(ErrorKind::Timeout, "nobody waits any more"));
             };
             tokio::select! {
-                outcome = &mut publish => break outcome,
+                outcome = &mut publish => return outcome,
                 () = tokio::time::sleep_until(deadline.into()) => self.answer_late(batch, last),
             }
-        };
-        if outcome.is_ok() {
-            self.declared.extend(topology.queues.iter().map(|queue| queue.name.clone()));
         }
-        outcome
     }
 
     /// The broker refused something. When several senders are in the batch, each is tried alone: one bad
