@@ -39,3 +39,6 @@ pub fn raw_args(json: &[u8]) -> String {
 pub fn raw_kwargs(json: &[u8]) -> String {
     raw::show(json, false)
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,20 +44,22 @@ impl Budget {
         self.left = self.left.saturating_sub(text.chars().count());
     }
 
-    /// Brackets and separators, which are never shortened.
+    /// Separators and what stands for a container too deep, which are never shortened.
     pub(super) fn mark(&mut self, text: &str) {
         if self.has_room() {
             self.push(text);
         }
     }
 
-    /// The bracket that closes a container: it stands even after the cut.
+    /// The bracket that opens a container, and whether there was room for it.
+    pub(super) fn open(&mut self, text: &str) -> bool {
+        self.mark(text);
+        !self.is_cut
+    }
+
+    /// The bracket that closes a container that was opened: it stands even where there is no room.
     pub(super) fn close(&mut self, text: &str) {
-        if self.is_cut {
-            self.out.push_str(text);
-        } else {
-            self.mark(text);
-        }
+        self.push(text);
     }
 
     /// A number, a word, a typed value.

@@ -39,7 +39,7 @@ impl<'a> Scan<'a> {
             b'"' => self.string(out),
             b'[' if level >= LEVELS => {
                 self.skip()?;
-                out.token("[...]");
+                out.mark("[...]");
                 Some(())
             }
             b'[' => self.list(out, level, ["[", "]", "]"]),
@@ -51,7 +51,7 @@ impl<'a> Scan<'a> {
             }
             b'{' if level >= LEVELS => {
                 self.skip()?;
-                out.token("{...}");
+                out.mark("{...}");
                 Some(())
             }
             b'{' => self.map(out, level),
@@ -61,7 +61,9 @@ impl<'a> Scan<'a> {
 
     fn list(&mut self, out: &mut Budget, level: usize, [open, close, close_one]: [&str; 3]) -> Option<()> {
         self.at += 1;
-        out.mark(open);
+        if !out.open(open) {
+            return None;
+        }
         let mut count = 0;
         loop {
             match self.next()? {
@@ -73,11 +75,11 @@ impl<'a> Scan<'a> {
                 _ if count > 0 => return None,
                 _ => {}
             }
+            let start = self.at;
             let shown = self.value(out, level + 1);
             count += 1;
             if shown.is_none() || out.is_cut() {
-                // One element or several: the bracket tells, so look whether another follows.
-                let is_one = count == 1 && self.next() == Some(b']');
+                let is_one = count == 1 && close != close_one && self.is_last(start);
                 out.close(if is_one { close_one } else { close });
                 return None;
             }
@@ -89,7 +91,9 @@ impl<'a> Scan<'a> {
 
     fn map(&mut self, out: &mut Budget, level: usize) -> Option<()> {
         self.at += 1;
-        out.mark("{");
+        if !out.open("{") {
+            return None;
+        }
         let mut count = 0;
         loop {
             match self.next()? {
@@ -139,11 +143,7 @@ impl<'a> Scan<'a> {
 
     /// A number, or one of the words of JSON and Python.
     fn word(&mut self, out: &mut Budget) -> Option<()> {
-        let rest = &self.json[self.at..];
-        let len = rest.iter().take_while(|byte| !matches!(byte, b',' | b']' | b'}' | b' ' | b'\n')).count();
-        let word = std::str::from_utf8(&rest[..len]).ok()?;
-        self.at += len;
-        match word {
+        match std::str::from_utf8(self.pass_word()).ok()? {
             "null" => out.token("None"),
             "true" => out.token("True"),
             "false" => out.token("False"),
@@ -158,9 +158,27 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
+    /// Whether the list ends after the element that begins at `start`.
+    fn is_last(&mut self, start: usize) -> bool {
+        self.at = start;
+        let passed = match self.next() {
+            Some(b'"') => self.pass_string(),
+            Some(b'[' | b'{') => self.skip(),
+            _ => Some(self.pass_word()),
+        };
+        passed.is_some() && self.next() == Some(b']')
+    }
+
     /// Whether the map here begins with `__type__`.
     fn is_marker(&self) -> bool {
         self.json[self.at + 1..].trim_ascii_start().starts_with(b"\"__type__\"")
+    }
+
+    fn pass_word(&mut self) -> &'a [u8] {
+        let rest = &self.json[self.at..];
+        let len = rest.iter().take_while(|byte| !matches!(byte, b',' | b']' | b'}' | b' ' | b'\n')).count();
+        self.at += len;
+        &rest[..len]
     }
 
     fn pass_string(&mut self) -> Option<&'a [u8]> {

@@ -12,7 +12,7 @@ use super::{
 use crate::codec::{Map, Value};
 
 pub(super) fn tuple(out: &mut Budget, items: &[Value]) {
-    out.mark("(");
+    _ = out.open("("); // the first thing of all always has room
     elements(out, items, 1);
     out.close(if items.len() == 1 { ",)" } else { ")" });
 }
@@ -32,11 +32,12 @@ pub(super) fn value(out: &mut Budget, value: &Value, level: usize) {
         Value::Time(text) => typed(out, text, time(text)),
         Value::Uuid(uuid) => out.token(&format!("UUID('{uuid}')")),
         Value::Decimal(text) => out.token(&format!("Decimal('{text}')")),
-        Value::List(_) if level >= LEVELS => out.token("[...]"),
+        Value::List(_) if level >= LEVELS => out.mark("[...]"),
         Value::List(items) => {
-            out.mark("[");
-            elements(out, items, level + 1);
-            out.close("]");
+            if out.open("[") {
+                elements(out, items, level + 1);
+                out.close("]");
+            }
         }
         Value::Map(entries) => map(out, entries, level),
     }
@@ -44,9 +45,11 @@ pub(super) fn value(out: &mut Budget, value: &Value, level: usize) {
 
 pub(super) fn map(out: &mut Budget, map: &Map, level: usize) {
     if level >= LEVELS {
-        return out.token("{...}");
+        return out.mark("{...}");
     }
-    out.mark("{");
+    if !out.open("{") {
+        return;
+    }
     for (index, (name, item)) in map.iter().enumerate() {
         if index > 0 {
             out.mark(", ");
