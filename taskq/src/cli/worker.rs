@@ -1,10 +1,12 @@
 //! `worker`: runs tasks until it is told to stop.
 
+mod idle;
 mod later;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use taskq_core::config::PoolKind;
 use taskq_worker::{SignalRule, Signals, Stop, WorkerOptions};
 
 use self::later::Later;
@@ -160,6 +162,15 @@ impl Options {
     pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
         let mut options = WorkerOptions::new().queues(&self.queues).exclude_queues(&self.exclude_queues);
         options.hostname.clone_from(&self.hostname);
+        match session.app.settings().worker_pool {
+            PoolKind::Solo => options.concurrency = Some(1),
+            PoolKind::Processes => {
+                return Err(Failure::usage("the process pool is not part of taskq yet")
+                    .hint("`-P threads` runs async tasks on the runtime and others on threads"));
+            }
+            _ => {}
+        }
+        idle::tell(session.app.settings());
         let worker = taskq_worker::Worker::new(&session.app, &options)?;
         let stop = Stop::new();
         let _signals = Signals::install(&stop, SignalRule::Escalate)

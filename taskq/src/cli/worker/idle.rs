@@ -1,0 +1,71 @@
+//! Settings that are read and checked and that nothing acts on yet: whoever sets one is told.
+
+use taskq_core::config::{SETTINGS, Settings};
+
+/// Sections of parts that are not part of taskq yet.
+const SECTIONS: [&str; 4] = ["beat", "control", "event", "security"];
+
+/// The exceptions among them.
+const IN_USE: [&str; 1] = ["control_exchange"];
+
+/// Single settings.
+const NAMES: [&str; 17] = [
+    "broker_heartbeat",
+    "broker_login_method",
+    "broker_native_delayed_delivery_queue_type",
+    "task_send_sent_event",
+    "worker_cancel_long_running_tasks_on_connection_loss",
+    "worker_deduplicate_successful_tasks",
+    "worker_detect_quorum_queues",
+    "worker_direct",
+    "worker_enable_soft_shutdown_on_idle",
+    "worker_log_color",
+    "worker_lost_wait",
+    "worker_max_memory_per_child",
+    "worker_max_tasks_per_child",
+    "worker_pool_restarts",
+    "worker_proc_alive_timeout",
+    "worker_send_task_events",
+    "worker_state_db",
+];
+
+/// Logs one line that names them.
+pub(super) fn tell(settings: &Settings) {
+    let given = idle(settings);
+    if !given.is_empty() {
+        tracing::warn!("these settings have no effect yet: {}", given.join(", "));
+    }
+}
+
+fn idle(settings: &Settings) -> Vec<&'static str> {
+    let waits = |name: &str, section: &str| {
+        NAMES.contains(&name) || (SECTIONS.contains(&section) && !IN_USE.contains(&name))
+    };
+    SETTINGS
+        .iter()
+        .filter(|setting| waits(setting.name, setting.section) && settings.source(setting.name).is_some())
+        .map(|setting| setting.name)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use taskq_core::config::Sources;
+
+    use super::*;
+
+    #[test]
+    fn only_what_was_set_is_named() {
+        let sources = Sources::none().set("worker_direct", true).set("control_exchange", "other");
+        let settings = sources.set("beat_sync_every", 3_i64).load().unwrap();
+        assert_eq!(idle(&settings), ["worker_direct", "beat_sync_every"]);
+        assert!(idle(&Settings::default()).is_empty());
+    }
+
+    #[test]
+    fn the_names_exist() {
+        for name in NAMES.iter().chain(&IN_USE) {
+            assert!(Settings::knows(name), "{name}");
+        }
+    }
+}
