@@ -7,7 +7,13 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Expr, ExprLit, Ident, Lit, LitStr};
 
-use super::{Value, duration};
+use super::Value;
+
+mod choice;
+mod time;
+
+pub(super) use choice::{compression, delivery_mode, serializer};
+pub(super) use time::{backoff, duration, rate_limit, some_duration};
 
 /// A value that is right, as the expression of its field.
 pub(super) struct Checked {
@@ -150,119 +156,4 @@ pub(super) fn max_retries(value: &Value, key: &Ident) -> syn::Result<Checked> {
         true => Ok(Checked::new(expr.to_token_stream()).some()),
         false => wrong(expr, "`max_retries` takes a number of retries, or `None` for no limit"),
     }
-}
-
-/// `Duration`
-pub(super) fn duration(value: &Value, key: &Ident) -> syn::Result<Checked> {
-    let expr = value.expr(key, "\"30s\"")?;
-    let length = match (string(expr), number(expr)) {
-        (Some(text), _) => duration::from_text(&text.value()),
-        (None, Some(seconds)) => duration::from_seconds(seconds),
-        (None, None) if is_literal(expr) => {
-            return wrong(expr, format!("`{key}` takes a duration: `\"30s\"`"));
-        }
-        (None, None) => return Ok(Checked::new(expr.to_token_stream())),
-    };
-    let length = length.or_else(|message| wrong(expr, message))?;
-    let (seconds, nanos) = (length.as_secs(), length.subsec_nanos());
-    let mut checked = Checked::new(quote!(::core::time::Duration::new(#seconds, #nanos)));
-    checked.length = Some(length);
-    Ok(checked)
-}
-
-/// `Option<Duration>` above zero.
-pub(super) fn some_duration(value: &Value, key: &Ident) -> syn::Result<Checked> {
-    let checked = duration(value, key)?;
-    match checked.length {
-        Some(Duration::ZERO) => {
-            wrong(value.expr(key, "\"30s\"")?, format!("`{key}` must be longer than zero"))
-        }
-        _ => Ok(checked.some()),
-    }
-}
-
-/// `Option<Duration>`: the factor of the backoff, 1 s when only named.
-pub(super) fn backoff(value: &Value, key: &Ident) -> syn::Result<Checked> {
-    if let Value::Expr(expr) = value
-        && !matches!(literal(expr), Some(Lit::Bool(_)))
-    {
-        return some_duration(value, key);
-    }
-    let mut checked = flag(value, key)?;
-    checked.tokens = match checked.off {
-        true => quote!(::core::option::Option::None),
-        false => quote!(::core::option::Option::Some(::core::time::Duration::from_secs(1))),
-    };
-    Ok(checked)
-}
-
-/// `Option<RateLimit>`: `"10/s"`, `"100/m"`, `"2/h"`, or a number per second.
-pub(super) fn rate_limit(value: &Value, key: &Ident) -> syn::Result<Checked> {
-    const EXPECTED: &str =
-        "`rate_limit` takes `\"10/s\"`, `\"100/m\"`, `\"2/h\"`, or a number per second above zero";
-    let expr = value.expr(key, "\"10/s\"")?;
-    let (count, seconds) = match string(expr) {
-        Some(text) => {
-            let text = text.value();
-            let (count, unit) = text.split_once('/').unwrap_or((&text, "s"));
-            let seconds = match unit.trim() {
-                "s" => Some(1_u64),
-                "m" => Some(60),
-                "h" => Some(3600),
-                _ => None,
-            };
-            (count.trim().parse::<f64>().ok(), seconds)
-        }
-        None if is_literal(expr) => (number(expr), Some(1)),
-        None => return Ok(Checked::new(expr.to_token_stream()).some()),
-    };
-    match (count.filter(|count| count.is_finite() && *count > 0.0), seconds) {
-        (Some(count), Some(seconds)) => Ok(Checked::new(quote! {
-            __taskq::taskq_core::task::RateLimit::new(#count, ::core::time::Duration::from_secs(#seconds))
-        })
-        .some()),
-        _ => wrong(expr, EXPECTED),
-    }
-}
-
-/// `Option<Serializer>`
-pub(super) fn serializer(value: &Value, key: &Ident) -> syn::Result<Checked> {
-    let variant = match choice(value, key, "json")?.as_str() {
-        "json" => quote!(Json),
-        "msgpack" => quote!(Msgpack),
-        "yaml" => quote!(Yaml),
-        "pickle" => {
-            return wrong(value.expr(key, "")?, "pickle is refused: it runs whatever code a message carries");
-        }
-        _ => return wrong(value.expr(key, "")?, "`serializer` is one of `json`, `msgpack`, `yaml`"),
-    };
-    Ok(Checked::new(quote!(__taskq::taskq_core::codec::Serializer::#variant)).some())
-}
-
-/// `Option<DeliveryMode>`
-pub(super) fn delivery_mode(value: &Value, key: &Ident) -> syn::Result<Checked> {
-    let variant = match choice(value, key, "transient")?.as_str() {
-        "transient" | "1" => quote!(Transient),
-        "persistent" | "2" => quote!(Persistent),
-        _ => return wrong(value.expr(key, "")?, "`delivery_mode` is `transient` or `persistent`"),
-    };
-    Ok(Checked::new(quote!(__taskq::taskq_core::protocol::DeliveryMode::#variant)).some())
-}
-
-/// `Option<&'static str>`, one of the compressions.
-pub(super) fn compression(value: &Value, key: &Ident) -> syn::Result<Checked> {
-    match choice(value, key, "zstd")?.as_str() {
-        "zlib" | "gzip" | "bzip2" | "lzma" | "brotli" | "zstd" => some_text(value, key),
-        _ => wrong(value.expr(key, "")?, "`compression` is one of `zlib`, `bzip2`, `lzma`, `brotli`, `zstd`"),
-    }
-}
-
-/// The text of a string or number literal; anything else is passed to the caller's "one of" message.
-fn choice(value: &Value, key: &Ident, example: &str) -> syn::Result<String> {
-    let expr = value.expr(key, &format!("\"{example}\""))?;
-    Ok(match literal(expr) {
-        Some(Lit::Str(text)) => text.value(),
-        Some(Lit::Int(int)) => int.base10_digits().to_owned(),
-        _ => String::new(),
-    })
 }

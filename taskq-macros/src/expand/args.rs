@@ -44,7 +44,7 @@ fn default(model: &Model, argument: &Argument) -> Option<TokenStream> {
     let function = default_function(model, &argument.ident);
     let ty = &argument.ty;
     Some(quote_spanned! {expr.span()=>
-        #[allow(clippy::all, clippy::pedantic)]
+        #[allow(unused_qualifications, clippy::all, clippy::pedantic)]
         fn #function() -> #ty {
             #expr
         }

@@ -103,6 +103,7 @@ fn check_output(model: &Model) -> Option<TokenStream> {
     let ty = &model.output.ty;
     (!model.output.is_result).then(|| {
         quote_spanned! {model.output.span=>
+            #[allow(unused_qualifications)]
             const _: () = {
                 #[allow(unused_imports)]
                 use __taskq::taskq_core::task::convert::NoResult as _;

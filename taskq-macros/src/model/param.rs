@@ -1,6 +1,8 @@
 //! The parameters: context first, then state and arguments in any order.
 
+mod context;
 mod helpers;
+mod state;
 
 use std::collections::HashSet;
 
@@ -24,7 +26,7 @@ pub(super) fn check(sig: &Signature, bind: Option<Span>, errors: &mut Errors) ->
         })
         .collect();
     if let Some(bind) = bind {
-        check.bound(bind, params.first().copied());
+        context::bound(bind, params.first().copied(), check.errors);
     }
     let inputs: Vec<Option<Input>> =
         params.iter().enumerate().map(|(at, param)| check.param(param, at == 0 && bind.is_some())).collect();
@@ -44,25 +46,15 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// `bind` asks for `&TaskContext` first.
-    fn bound(&mut self, bind: Span, first: Option<&PatType>) {
-        const EXPECTED: &str = "`bind` gives the context to the first parameter: write `cx: &TaskContext`";
-        match first {
-            None => self.errors.push(syn::Error::new(bind, EXPECTED)),
-            Some(first) if !types::is_context(&first.ty) => self.errors.at(&first.ty, EXPECTED),
-            Some(_) => {}
-        }
-    }
-
     fn param(&mut self, param: &PatType, is_context: bool) -> Option<Input> {
         let ident = self.ident(param);
         let helpers = Helpers::read(&param.attrs, self.errors)?;
         if types::is_context(&param.ty) {
-            return self.context(param, is_context, &helpers);
+            return context::check(param, is_context, &helpers, self.errors);
         }
         let ident = ident?;
         if helpers.state.is_some() {
-            return self.state(param, &helpers);
+            return state::check(param, &helpers, self.errors);
         }
         self.argument(param, ident, helpers).map(Input::Argument)
     }
@@ -87,63 +79,6 @@ impl Check<'_> {
                 None
             }
         }
-    }
-
-    fn context(&mut self, param: &PatType, is_first_of_bound: bool, helpers: &Helpers) -> Option<Input> {
-        if let Some(place) = helpers.any() {
-            self.errors.at(place, "the context takes no attributes");
-            return None;
-        }
-        if !is_first_of_bound {
-            let message =
-                "the context comes first, and with `bind`: `#[task(bind)] fn name(cx: &TaskContext, …)`";
-            self.errors.at(&param.ty, message);
-            return None;
-        }
-        match &*param.ty {
-            Type::Reference(reference) if reference.mutability.is_none() && reference.lifetime.is_none() => {
-                Some(Input::Context)
-            }
-            ty => {
-                self.errors.at(ty, "the context is lent to the task: write `&TaskContext`");
-                None
-            }
-        }
-    }
-
-    fn state(&mut self, param: &PatType, helpers: &Helpers) -> Option<Input> {
-        if let Some(place) = helpers.other_than_state() {
-            self.errors.at(place, "`#[state]` takes no other attribute: state does not travel");
-            return None;
-        }
-        if let Some(ty) = types::only_argument(&param.ty, "Arc") {
-            if let Type::TraitObject(object) = ty {
-                let ty = object.to_token_stream();
-                self.errors.at(&param.ty, format!("write `&Arc<{ty}>`, and give the app an `Arc<{ty}>`"));
-                return None;
-            }
-            return Some(Input::State { ty: ty.clone(), is_shared: true });
-        }
-        let message = match &*param.ty {
-            Type::Reference(reference) if reference.mutability.is_some() => {
-                "state is shared by all runs: take `&T`, and put what changes behind a `Mutex`"
-            }
-            Type::Reference(reference) if reference.lifetime.is_some() => {
-                "state is lent for one run: leave the lifetime out"
-            }
-            Type::Reference(reference) => match &*reference.elem {
-                Type::TraitObject(_) => {
-                    "state is looked up by type: keep an `Arc<dyn Trait>`, and take `&Arc<dyn Trait>`"
-                }
-                ty => match types::not_owned(ty) {
-                    None => return Some(Input::State { ty: ty.clone(), is_shared: false }),
-                    Some(_) => "state is owned by the app: a type without references and lifetimes",
-                },
-            },
-            _ => "state is shared by all runs: take `&T` or `Arc<T>`",
-        };
-        self.errors.at(&param.ty, message);
-        None
     }
 
     fn argument(&mut self, param: &PatType, ident: Ident, helpers: Helpers) -> Option<Argument> {

@@ -203,6 +203,14 @@ async fn many_calls_are_one_round_trip() {
     assert_eq!(app.scope(ping.delay_many([(), ()])).await.unwrap().len(), 2);
 }
 
+#[tokio::test]
+async fn many_calls_cannot_share_an_id() {
+    let (app, sent) = app();
+    let error = add.with().task_id("one").app(&app).delay_many([(1, 2), (3, 4)]).await.unwrap_err();
+    assert!(error.to_string().contains("many calls cannot share one `task_id`"), "{error}");
+    assert!(sent.batches().is_empty());
+}
+
 #[test]
 fn a_call_becomes_a_signature() {
     let signature = Signature::from(add.s(2, 3).queue("low"));

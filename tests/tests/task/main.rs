@@ -2,6 +2,7 @@
 
 mod calls;
 mod decoys;
+mod lints;
 mod options;
 mod parameters;
 mod returns;

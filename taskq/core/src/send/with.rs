@@ -35,9 +35,12 @@ impl Prepared {
         I: IntoIterator,
         I::Item: Into<T::Args>,
     {
-        let calls: Vec<Call<T>> = args.into_iter().map(|args| self.call(args.into())).collect();
-        let app = self.app.clone();
-        Box::pin(async move { app.map_or_else(App::current, Ok)?.delay_many(calls).await })
+        let mut prepared = self.clone();
+        if self.options.task_id.is_some() {
+            prepared.options.note("many calls cannot share one `task_id`");
+        }
+        let calls: Vec<Call<T>> = args.into_iter().map(|args| prepared.call(args.into())).collect();
+        Box::pin(async move { prepared.app.map_or_else(App::current, Ok)?.delay_many(calls).await })
     }
 }
 
