@@ -96,6 +96,7 @@ impl Executor {
 
     /// Acknowledges before the run. False: the delivery is no longer ours.
     async fn ack_early(&self, held: &Held) -> bool {
+        let _blocked = self.node.busy.block();
         let (tell, told) = oneshot::channel();
         self.done.send(Completion::early_ack(held.tag, tell)).await;
         told.await.unwrap_or(false)

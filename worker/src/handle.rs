@@ -103,8 +103,8 @@ impl WorkerHandle {
 
 impl Drop for WorkerHandle {
     fn drop(&mut self) {
-        self.stop.now();
         if let Some(run) = &self.run {
+            self.stop.now();
             run.abort();
         }
     }

@@ -1,8 +1,9 @@
 //! What every part of a worker shares: who it is, its connections, its tasks, its counters.
 
 use std::{
+    collections::HashSet,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -13,9 +14,10 @@ use taskq_core::{
     Timestamp,
     app::App,
     backend::ResultBackend,
-    broker::{Broker, Capabilities},
+    broker::{Broker, Capabilities, Queue, Topology},
     codec::Accept,
 };
+use tracing::warn;
 
 use crate::{Stop, gate::Revoked, held::HeldTable, plan::Plan, stats::Counters, tasks::Tasks};
 
@@ -36,6 +38,8 @@ pub(crate) struct Node {
     pub(crate) revoked: Revoked,
     pub(crate) counters: Arc<Counters>,
     pub(crate) busy: Busy,
+    /// Queues of follow-ups that exist for sure.
+    declared: Mutex<HashSet<String>>,
 }
 
 impl Node {
@@ -60,6 +64,21 @@ impl Node {
             revoked: Revoked::default(),
             counters,
             busy: Busy::default(),
+            declared: Mutex::default(),
+        }
+    }
+
+    /// Makes sure that the queue of a follow-up exists. If that fails, the publish will tell.
+    pub(crate) async fn declare(&self, queue: &Queue) {
+        if self.declared.lock().unwrap_or_else(PoisonError::into_inner).contains(&queue.name) {
+            return;
+        }
+        match self.broker.declare(&Topology { queues: vec![queue.clone()] }).await {
+            Ok(()) => {
+                let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+                declared.insert(queue.name.clone());
+            }
+            Err(error) => warn!(queue = queue.name, %error, "could not declare the queue of a follow-up"),
         }
     }
 
@@ -95,21 +114,42 @@ pub(crate) struct Tuning {
     pub(crate) retry_connect: bool,
 }
 
-/// How many deliveries are on their way to an end that the completer has not seen yet. Zero means that
-/// waiting for more is pointless.
+/// How many deliveries are on their way to an end that the completer has not seen yet, and how many of them
+/// cannot go on before it has acknowledged them. When no other is left, waiting for more is pointless.
 #[derive(Debug, Default)]
-pub(crate) struct Busy(AtomicUsize);
+pub(crate) struct Busy {
+    all: AtomicUsize,
+    blocked: AtomicUsize,
+}
 
 impl Busy {
     pub(crate) fn add(&self, n: usize) {
-        self.0.fetch_add(n, Ordering::AcqRel);
+        self.all.fetch_add(n, Ordering::AcqRel);
     }
 
     pub(crate) fn done(&self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.all.fetch_sub(1, Ordering::AcqRel);
     }
 
-    pub(crate) fn none(&self) -> bool {
-        self.0.load(Ordering::Acquire) == 0
+    /// Counts a slot as blocked until the guard is dropped.
+    pub(crate) fn block(&self) -> Blocked<'_> {
+        self.blocked.fetch_add(1, Ordering::AcqRel);
+        Blocked(self)
+    }
+
+    /// Whether nothing can come to the completer before it has acted, with so many slots.
+    pub(crate) fn stuck(&self, slots: usize) -> bool {
+        let (all, blocked) = (self.all.load(Ordering::Acquire), self.blocked.load(Ordering::Acquire));
+        blocked >= all || blocked >= slots
+    }
+}
+
+/// A slot that waits for the completer.
+#[derive(Debug)]
+pub(crate) struct Blocked<'a>(&'a Busy);
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        self.0.blocked.fetch_sub(1, Ordering::AcqRel);
     }
 }

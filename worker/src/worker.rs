@@ -102,7 +102,7 @@ impl Worker {
         let mut waiting = pool.drain();
         (0..waiting.len()).for_each(|_| node.busy.done());
         waiting.append(&mut fetch.take_aside());
-        give_back(&done, waiting).await;
+        give_back(&node, &done, waiting).await;
         finish_running(&node, &pool, &done, grace, soft_shutdown).await;
         flush(&node, completer).await;
         drop(leases);
@@ -116,10 +116,10 @@ impl Worker {
 }
 
 /// Newest first: each goes to the front of its queue, so that the order stays.
-async fn give_back(done: &Completions, jobs: Vec<Job>) {
+async fn give_back(node: &Node, done: &Completions, jobs: Vec<Job>) {
     for job in jobs.into_iter().rev() {
         if job.held.claim() {
-            done.send(Completion::give_back(job.held.tag, &job.known, &job.request)).await;
+            done.send(Completion::give_back(node, job.held.tag, &job.known, &job.request)).await;
         }
     }
 }
@@ -170,7 +170,7 @@ async fn give_back_blocked(node: &Node, done: &Completions) {
     let blocked: Vec<_> = node.held.all().into_iter().filter(leased).collect();
     warn!(tasks = blocked.len(), "tasks that cannot be stopped were given back; they may run twice");
     for held in blocked {
-        done.send(Completion::give_back_blocked(held.tag, &held.id)).await;
+        done.send(Completion::give_back_blocked(node, held.tag, &held.id)).await;
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn run(
         let full = batch.len() >= BATCH;
         let waiting = !batch.is_empty();
         // When nothing else is on its way, waiting for company is pointless.
-        let alone = waiting && node.busy.none() && receive.is_empty();
+        let alone = waiting && node.busy.stuck(node.tuning.concurrency) && receive.is_empty();
         if batches.len() < IN_FLIGHT && (full || alone || (waiting && Instant::now() >= due)) {
             let ready = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
             batches.spawn(apply::batch(Arc::clone(&node), Arc::clone(&settler), ready));

@@ -87,6 +87,9 @@ async fn message(
     flow.parent_id = Some(request.id().clone());
     flow.root_id = Some(request.headers.root_id.as_ref().unwrap_or(request.id()).clone());
     let draft = node.app.draft(signature)?;
+    if let Some(queue) = draft.queue() {
+        node.declare(queue).await;
+    }
     node.app.prepare(draft).await
 }
 

@@ -86,19 +86,20 @@ impl Completion {
         Self { settle: Some(Settle::Ack), tell: Some(tell), ..Self::of(tag) }
     }
 
-    /// Back to its queue, unstarted.
-    pub(crate) fn give_back(tag: DeliveryTag, known: &Known, request: &Request) -> Self {
+    /// Back to its queue at once, and not counted as a delivery that came to nothing: a message must not become
+    /// poison because workers were replaced while it waited.
+    pub(crate) fn give_back(node: &Node, tag: DeliveryTag, known: &Known, request: &Request) -> Self {
         Self {
-            settle: Some(Settle::Requeue { not_before: None }),
+            settle: Some(Settle::Requeue { not_before: Some(node.now()) }),
             ended: Some(Ended::new(known, request, How::GivenBack)),
             ..Self::of(tag)
         }
     }
 
     /// Back to its queue although its task still runs and cannot be stopped.
-    pub(crate) fn give_back_blocked(tag: DeliveryTag, id: &TaskId) -> Self {
+    pub(crate) fn give_back_blocked(node: &Node, tag: DeliveryTag, id: &TaskId) -> Self {
         Self {
-            settle: Some(Settle::Requeue { not_before: None }),
+            settle: Some(Settle::Requeue { not_before: Some(node.now()) }),
             ended: Some(Ended::unnamed(Some(id.clone()), How::GivenBack)),
             ..Self::of(tag)
         }
@@ -162,7 +163,7 @@ pub(crate) async fn of(node: &Node, ran: &Ran, outcome: Outcome) -> Completion {
 /// The effects of a run that was dropped because the worker stops at once.
 pub(crate) async fn given_back(node: &Node, ran: &Ran) -> Completion {
     if !ran.acked {
-        return Completion::give_back(ran.tag, &ran.known, ran.cx.request());
+        return Completion::give_back(node, ran.tag, &ran.known, ran.cx.request());
     }
     // Its message is gone; whoever waits must not wait for ever.
     let failure = Failure::new("WorkerLostError", "the worker was stopped while the task ran")

@@ -117,7 +117,7 @@ pub(crate) fn before_run(node: &Node, known: &Known, request: &Request, held: &H
     match held.why() {
         None => refused(node, known, request, held),
         Some(Why::Terminated) => Some(Completion::revoked(node, held.tag, known, request, "terminated")),
-        Some(Why::GivenBack | Why::LeaseLost) => Some(Completion::give_back(held.tag, known, request)),
+        Some(Why::GivenBack | Why::LeaseLost) => Some(Completion::give_back(node, held.tag, known, request)),
     }
 }
 

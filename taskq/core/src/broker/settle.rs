@@ -31,7 +31,8 @@ pub enum Settle {
     /// Done: the message is removed.
     Ack,
     /// Back to its queue, unchanged but for the redelivered flag: at once (to the front), or not before a time.
-    /// A requeue with a due time is a delay, not a failed delivery: it does not count towards the limit.
+    /// A requeue with a due time is a delay, not a failed delivery: it does not count towards the limit. With a
+    /// due time that has passed it goes back at once, like one without: what a worker gives back unstarted.
     Requeue {
         /// When it may be delivered again.
         not_before: Option<Timestamp>,
