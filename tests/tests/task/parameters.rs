@@ -144,6 +144,18 @@ async fn wrong_arguments_read_like_pythons() {
     assert!(error(r#"[1, "two"]"#, "{}").await.starts_with("TypeError: argument `y`: "));
 }
 
+#[task]
+async fn named(#[args] numbers: Vec<i64>, base: i64) -> i64 {
+    numbers.iter().sum::<i64>() + base
+}
+
+#[tokio::test]
+async fn what_follows_the_rest_goes_by_name_only() {
+    assert_eq!(run(named, "[1, 2]", r#"{"base": 10}"#).await.unwrap(), "13");
+    let missing = run(named, "[1, 2, 3]", "{}").await.unwrap_err();
+    assert_eq!(missing, "TypeError: named() missing 1 required keyword-only argument: 'base'");
+}
+
 #[tokio::test]
 async fn state_is_injected_and_missed_by_name() {
     assert_eq!(run_with(injected, "[2]", "{}", states()).await.unwrap(), r#""id-1 42 shared""#);

@@ -58,19 +58,25 @@ fn by_name(
             ParamKind::RestByName => bound.push((param.name, Value::Map(std::mem::take(&mut kwargs)))),
         }
     }
-    if args.next().is_some() {
-        return Err(surplus(function, params, given));
-    }
     if let Some(name) = kwargs.keys().next() {
         return Err(format!("{function}() got an unexpected keyword argument '{name}'"));
     }
-    if !missing.is_empty() {
-        return Err(format!(
-            "{function}() missing {} required positional argument{}: {}",
-            missing.len(),
-            plural(missing.len()),
-            enumerate(&missing)
-        ));
+    if args.next().is_some() {
+        return Err(surplus(function, params, given));
+    }
+    // What stands after the rest of the positional arguments can be given by name only.
+    let rest = params.iter().position(|param| param.kind == ParamKind::Rest).unwrap_or(params.len());
+    let (positional, by_name): (Vec<_>, Vec<_>) =
+        missing.into_iter().partition(|name| params[..rest].iter().any(|param| param.name == *name));
+    for (missing, how) in [(positional, "positional"), (by_name, "keyword-only")] {
+        if !missing.is_empty() {
+            return Err(format!(
+                "{function}() missing {} required {how} argument{}: {}",
+                missing.len(),
+                plural(missing.len()),
+                enumerate(&missing)
+            ));
+        }
     }
     Ok(bound)
 }
