@@ -1,7 +1,7 @@
 //! The `#[task]` attribute of taskq; use it as `taskq::task`.
 //!
-//! Three steps, one module each: [`attrs`] and [`input`] read what the user wrote, [`model`] checks it and
-//! keeps only what is right, [`expand`] writes the tokens and can no longer fail. Every mistake is collected,
+//! Three steps, one module each: `attrs` and `input` read what the user wrote, `model` checks it and
+//! keeps only what is right, `expand` writes the tokens and can no longer fail. Every mistake is collected,
 //! so that one compile shows them all, each at its own place.
 
 #![forbid(unsafe_code)]

@@ -1,6 +1,6 @@
 //! Settings: one typed schema under Celery's lower-case names.
 //!
-//! Kept true here: every setting has one name, one type and one default, written once in [`settings`]; a
+//! Kept true here: every setting has one name, one type and one default, written once in `settings`; a
 //! value that cannot work is refused when it is loaded, with the place it came from; nothing unknown is
 //! silently ignored; a password is never printed.
 //!
