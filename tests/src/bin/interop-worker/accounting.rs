@@ -2,9 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use taskq::core::codec::Value;
 use taskq::prelude::*;
-use taskq::task;
+use taskq::{Value, task};
 
 use crate::interop::Interop;
 

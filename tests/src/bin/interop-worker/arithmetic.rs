@@ -1,7 +1,6 @@
 //! Python's `+` and `*` on what a message can carry.
 
-use taskq::Failure;
-use taskq::core::codec::Value;
+use taskq::{Failure, Value};
 
 /// `x + y`
 pub(crate) fn add(x: Value, y: Value) -> Result<Value, Failure> {

@@ -1,9 +1,7 @@
 //! Tasks that fail, refuse or end without a state.
 
-use taskq::Failure;
-use taskq::core::codec::Value;
 use taskq::prelude::*;
-use taskq::task;
+use taskq::{Failure, Value, task};
 
 use crate::interop::Interop;
 

@@ -2,8 +2,7 @@
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, FromRedisValue, RedisError};
-use taskq::Failure;
-use taskq::core::codec::Value;
+use taskq::{Failure, Value};
 use tokio::sync::OnceCell;
 
 /// State of the worker, given to the tasks that ask for it.

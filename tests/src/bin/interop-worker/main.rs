@@ -11,6 +11,7 @@
 
 mod accounting;
 mod arithmetic;
+mod canvas;
 mod failing;
 mod interop;
 mod request;

@@ -1,9 +1,9 @@
 //! Tasks that tell what they know of their own request.
 
-use taskq::core::codec::{Map, Value};
+use taskq::core::codec::Map;
 use taskq::core::protocol::{Properties, Request, TaskId};
 use taskq::prelude::*;
-use taskq::task;
+use taskq::{Value, task};
 
 /// Every field of a request that Celery shows, under Celery's names, but for the arguments.
 pub(crate) fn info(cx: &TaskContext) -> Map {

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use taskq::Failure;
-use taskq::Timestamp;
-use taskq::core::codec::{Map, Value};
+use taskq::core::codec::Map;
 use taskq::prelude::*;
-use taskq::task;
+use taskq::{Failure, Timestamp, Value, task};
 
 use crate::accounting::now;
 use crate::interop::Interop;

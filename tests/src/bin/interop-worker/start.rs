@@ -2,11 +2,9 @@
 
 use std::env;
 
-use taskq::core::app::App;
-use taskq::core::codec::{Map, Value, json};
+use taskq::core::codec::{Map, json};
 use taskq::core::config::Sources;
-use taskq::core::task::Registry;
-use taskq::{Error, ErrorKind};
+use taskq::{App, Error, ErrorKind, Registry, Value};
 use taskq_worker::WorkerOptions;
 
 use crate::interop::Interop;

@@ -1,9 +1,8 @@
 //! The tasks under names that are chosen at run time.
 
-use taskq::Error;
-use taskq::core::task::Registry;
+use taskq::{Error, Registry};
 
-use crate::{accounting, failing, request, retrying, time, typed, values};
+use crate::{accounting, canvas, failing, request, retrying, time, typed, values};
 
 /// Registers functions under the prefix and their own names.
 macro_rules! register {
@@ -28,6 +27,7 @@ pub(crate) fn registry(prefix: &str) -> Result<Registry, Error> {
         retrying: retry, retry_once, retry_once_priority, retry_once_headers, retry_once_info,
             retry_unpickleable, retry_exhaust, retry_args, retry_eta, auto_retry, retry_backoff,
             auto_retry_except, fail_until;
+        canvas: spawn, run_signature, replaced_with_me, errback_old_style, errback_key;
         accounting: record, record_result, record_time, slow_record, redis_echo, redis_echo_group_id,
             redis_count, crash, hang, alloc, log, progress;
     );

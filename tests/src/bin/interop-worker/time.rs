@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use taskq::core::codec::{Map, Value};
+use taskq::core::codec::Map;
 use taskq::prelude::*;
-use taskq::task;
+use taskq::{Value, task};
 
 use crate::accounting::now;
 use crate::interop::Interop;

@@ -1,8 +1,7 @@
 //! One value of every kind that kombu's JSON can carry.
 
-use taskq::Failure;
-use taskq::core::codec::{Value, json};
-use taskq::task;
+use taskq::core::codec::json;
+use taskq::{Failure, Value, task};
 
 /// The values as Celery writes them. They are read by the codec, so that a task returns what it would return
 /// had it been given them.

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use taskq::Failure;
-use taskq::core::codec::{Map, Value};
+use taskq::core::codec::Map;
 use taskq::prelude::*;
-use taskq::task;
+use taskq::{Failure, Value, task};
 
 use crate::arithmetic;
 
