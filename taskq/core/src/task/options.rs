@@ -35,7 +35,8 @@ pub struct TaskOptions {
     pub retry_backoff_max: Duration,
     /// Full jitter: a uniform pick between 0 and the backoff. Default true.
     pub retry_jitter: bool,
-    /// Which failures are retried by themselves (`autoretry_for` minus `dont_autoretry_for`).
+    /// Which failures are retried by themselves (`autoretry_for` minus `dont_autoretry_for`). `None`: all, if
+    /// `retry_backoff` is given, else none. Bad arguments never are.
     pub retry_on: Option<fn(&Failure) -> bool>,
     /// Which failures are expected: stored, but logged without alarm.
     pub throws: Option<fn(&Failure) -> bool>,
