@@ -1,6 +1,6 @@
 //! Times on the wire: what Python's `isoformat` writes and `fromisoformat` reads.
 
-use jiff::{civil, fmt::temporal::DateTimeParser, tz::TimeZone};
+use jiff::{fmt::temporal::Pieces, tz::TimeZone};
 
 use crate::Timestamp;
 
@@ -10,19 +10,17 @@ pub fn format_timestamp(at: Timestamp) -> String {
         .unwrap_or_else(|_| at.to_string())
 }
 
-/// Reads ISO 8601 with or without an offset (`Z` too); a naive time is in `zone`.
+/// Reads ISO 8601 with or without an offset (`Z` too); a naive time is in `zone`. Times that Python can tell and
+/// we cannot, the last day of the year 9999, are the last instant.
 ///
 /// # Errors
 /// A text saying what is wrong.
 pub fn parse_timestamp(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
-    static PARSER: DateTimeParser = DateTimeParser::new();
-    if let Ok(at) = PARSER.parse_timestamp(text) {
-        return Ok(at);
-    }
-    let naive: civil::DateTime =
-        PARSER.parse_datetime(text).map_err(|error| format!("`{text}` is no ISO 8601 time: {error}"))?;
-    let zoned = naive.to_zoned(zone.clone()).map_err(|error| format!("`{text}` is out of range: {error}"))?;
-    Ok(zoned.timestamp())
+    let pieces = Pieces::parse(text).map_err(|error| format!("`{text}` is no ISO 8601 time: {error}"))?;
+    let naive = pieces.date().to_datetime(pieces.time().unwrap_or_default());
+    let zone = pieces.to_numeric_offset().map_or_else(|| zone.clone(), TimeZone::fixed);
+    let last = if naive.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
+    Ok(naive.to_zoned(zone).map_or(last, |zoned| zoned.timestamp()))
 }
 
 #[cfg(test)]
@@ -42,6 +40,14 @@ mod tests {
         let rome = TimeZone::get("Europe/Rome").unwrap();
         let at = parse_timestamp("2030-07-01T12:00:00", &rome).unwrap();
         assert_eq!(at.to_string(), "2030-07-01T10:00:00Z");
-        assert!(parse_timestamp("tomorrow", &rome).is_err());
+        for wrong in ["tomorrow", "", "2030-13-01T00:00:00", "12:00"] {
+            assert!(parse_timestamp(wrong, &rome).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_is_the_last_instant() {
+        assert_eq!(parse_timestamp("9999-12-31T23:59:59.999999+00:00", &TimeZone::UTC), Ok(Timestamp::MAX));
+        assert_eq!(parse_timestamp("9999-12-31T23:59:59", &TimeZone::UTC), Ok(Timestamp::MAX));
     }
 }

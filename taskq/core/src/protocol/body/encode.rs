@@ -96,7 +96,13 @@ fn encode_v1(
     let TaskMessage { headers, properties, args, kwargs, embed } = task;
     let text = |text: Option<String>| text.map_or(Value::Null, Value::Str);
     let list = |signatures: Option<Vec<Value>>| signatures.map_or(Value::Null, Value::List);
-    let seconds = |seconds: Option<f64>| seconds.map_or(Value::Null, Value::Float);
+    let seconds = |seconds: Option<f64>| match seconds {
+        None => Value::Null,
+        // Whole ones as Python writes its integers.
+        #[allow(clippy::cast_possible_truncation)] // checked to be whole and small
+        Some(whole) if whole.fract() == 0.0 && whole.abs() < 1e15 => Value::Int(whole as i64),
+        Some(part) => Value::Float(part),
+    };
     let mut map = Map::default();
     map.insert("task".into(), Value::Str(headers.task));
     map.insert("id".into(), Value::Str(headers.id.to_string()));

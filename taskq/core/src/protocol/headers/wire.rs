@@ -200,7 +200,7 @@ fn lenient_text(value: Value) -> Option<String> {
     if let Value::Str(text) = value { Some(text) } else { None }
 }
 
-fn time_text(name: &str, value: Value) -> Result<Option<String>, String> {
+pub(crate) fn time_text(name: &str, value: Value) -> Result<Option<String>, String> {
     match value {
         Value::Null => Ok(None),
         Value::Str(text) | Value::DateTime(text) => Ok(Some(text)),
@@ -208,11 +208,11 @@ fn time_text(name: &str, value: Value) -> Result<Option<String>, String> {
     }
 }
 
-/// Python's worker accepts digits in a text; so do we.
-fn retries(value: &Value) -> Result<u32, String> {
+/// Python's worker takes any text; ours counts from 0 when it is no number.
+pub(crate) fn retries(value: &Value) -> Result<u32, String> {
     let number = match value {
         Value::Null => Some(0),
-        Value::Str(text) => text.trim().parse().ok(),
+        Value::Str(text) => Some(text.trim().parse().unwrap_or(0)),
         other => other.as_i64(),
     };
     number
@@ -220,7 +220,7 @@ fn retries(value: &Value) -> Result<u32, String> {
         .ok_or_else(|| "header `retries` is not a number of retries".to_owned())
 }
 
-fn time_limit(value: &Value) -> Result<(Option<f64>, Option<f64>), String> {
+pub(crate) fn time_limit(value: &Value) -> Result<(Option<f64>, Option<f64>), String> {
     let wrong = || "header `timelimit` is not a pair of seconds or nulls".to_owned();
     let seconds = |value: &Value| match value {
         Value::Null => Ok(None),

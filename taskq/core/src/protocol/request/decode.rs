@@ -9,7 +9,9 @@ use crate::{
     Timestamp,
     codec::{Accept, CodecError, Map, Serializer, Value, compress, json},
     protocol::{
-        Arguments, Body, DeliveryInfo, Embed, Headers, Message, Protocol, TaskId, headers::wire::Loose, time,
+        Arguments, Body, DeliveryInfo, Embed, Headers, Message, Protocol, TaskId,
+        headers::wire::{self, Loose},
+        time,
     },
 };
 
@@ -233,19 +235,17 @@ fn from_map(mut map: Map, mut headers: Headers) -> Result<(Headers, Body), Strin
     if let Some(index) = take("group_index").and_then(|value| value.as_i64()) {
         headers.group_index = Some(index);
     }
-    if let Some(retries) = take("retries").and_then(|value| value.as_i64()) {
-        headers.retries = u32::try_from(retries).unwrap_or(0);
+    if let Some(count) = take("retries") {
+        headers.retries = wire::retries(&count)?;
     }
-    if let Some(eta) = text(take("eta")) {
-        headers.eta = Some(eta);
+    if let Some(eta) = take("eta") {
+        headers.eta = wire::time_text("eta", eta)?;
     }
-    if let Some(expires) = text(take("expires")) {
-        headers.expires = Some(expires);
+    if let Some(expires) = take("expires") {
+        headers.expires = wire::time_text("expires", expires)?;
     }
-    if let Some(Value::List(limits)) = take("timelimit")
-        && let [hard, soft] = limits.as_slice()
-    {
-        headers.timelimit = (hard.as_f64(), soft.as_f64());
+    if let Some(limits) = take("timelimit") {
+        headers.timelimit = wire::time_limit(&limits)?;
     }
     Ok((headers, Body { arguments, embed }))
 }
