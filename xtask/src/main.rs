@@ -1,7 +1,7 @@
 //! The project's own commands.
 //!
-//! * `cargo xtask test` sets a machine up and runs every test: [`test`].
-//! * `cargo xtask bench` measures: [`bench`].
+//! * `cargo xtask test` sets a machine up and runs every test: [`mod@test`].
+//! * `cargo xtask bench` measures: [`mod@bench`].
 //!
 //! Both start private servers on free ports in a folder of their own and never touch a server that already
 //! runs. Whatever a run started ends with it, also after Ctrl-C, a panic or `kill -9`: see [`reap`].
