@@ -6,6 +6,7 @@
 
 mod disabled;
 mod error;
+mod memory;
 mod meta;
 mod state;
 mod wire;
@@ -14,6 +15,7 @@ use std::{fmt, time::Duration};
 
 pub use disabled::DisabledBackend;
 pub use error::{BackendError, RemoteFailure, WaitError};
+pub use memory::MemoryBackend;
 pub use meta::{Child, Extended, StoredError, TaskMeta, TaskOutput};
 pub use state::State;
 

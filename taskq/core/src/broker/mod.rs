@@ -6,21 +6,27 @@
 //! ever dropped, what cannot be read goes to the dead letters with its original bytes.
 
 mod admin;
+mod bindings;
 mod broadcast;
 mod capabilities;
 mod delivery;
 mod driver;
+mod envelope;
 mod error;
+mod memory;
 mod outgoing;
 mod settle;
 mod topology;
 
 pub use admin::{BrokerAdmin, DeadLetter, PeekedMessage, QueueStats};
+pub use bindings::{Bindings, topic_matches};
 pub use broadcast::{Broadcast, Subscription};
 pub use capabilities::{Capabilities, PriorityOrder};
 pub use delivery::{Delivery, DeliveryTag, Payload, Undecodable};
 pub use driver::{Broker, ConsumeSpec, Consumer, Settler};
+pub use envelope::Envelope;
 pub use error::{BrokerError, BrokerErrorKind};
+pub use memory::MemoryBroker;
 pub use outgoing::Outgoing;
 pub use settle::{DeadKind, DeadReason, Settle, Settled, Settlement};
 pub use topology::{Exchange, ExchangeKind, Queue, Topology};
