@@ -22,6 +22,7 @@ pub mod result;
 pub mod routing;
 pub mod send;
 pub mod task;
+pub mod testing;
 pub mod time;
 
 pub use error::{Error, ErrorKind};

@@ -81,15 +81,23 @@ impl App {
         }
     }
 
-    /// Runs until the task has ended.
     async fn eager(&self, def: &TaskDef, draft: Draft) -> Result<TaskMeta, Error> {
-        let options = def.options;
-        let store = options.store_eager_result.unwrap_or(self.settings().task_store_eager_result);
-        let backend: Arc<dyn ResultBackend> =
-            if store { self.backend().await? } else { Arc::new(DisabledBackend) };
-        let mut request = request(draft);
+        let store = def.options.store_eager_result.unwrap_or(self.settings().task_store_eager_result);
+        let backend: Option<Arc<dyn ResultBackend>> = if store { Some(self.backend().await?) } else { None };
+        self.run_here(def, request(draft), backend).await
+    }
+
+    /// Runs a request in this process until its task has ended, retries at once, and stores the result if there
+    /// is a backend.
+    pub(crate) async fn run_here(
+        &self,
+        def: &TaskDef,
+        mut request: Request,
+        backend: Option<Arc<dyn ResultBackend>>,
+    ) -> Result<TaskMeta, Error> {
+        let progress: Arc<dyn ResultBackend> = backend.clone().unwrap_or_else(|| Arc::new(DisabledBackend));
         loop {
-            let run = Run { app: self, def, backend: Arc::clone(&backend) };
+            let run = Run { app: self, def, backend: Arc::clone(&progress) };
             let mut attempt = request.clone();
             let outcome = ExecuteNext::new(self.middleware(), &run).run(&mut attempt).await;
             let (state, output, traceback) = match outcome {
@@ -113,8 +121,10 @@ impl App {
             meta.traceback = traceback;
             meta.date_done = Some(self.clock().now());
             meta.parent_id.clone_from(&request.headers.parent_id);
-            let ignored = request.headers.ignore_result.unwrap_or(false);
-            if store && !ignored {
+            if let Some(backend) = &backend
+                && !request.headers.ignore_result.unwrap_or(false)
+                && meta.state != State::Ignored
+            {
                 backend.store(std::slice::from_ref(&meta)).await?;
             }
             self.send_links(&request, &meta).await?;
@@ -125,8 +135,7 @@ impl App {
 
 impl App {
     /// Sends the callbacks of a success with its value, or the errbacks of a failure with its id: eagerly, too,
-    /// if that is the setting.
-    /// Boxed: an eager callback may have callbacks of its own.
+    /// if that is the setting. Boxed, because an eager callback may have callbacks of its own.
     fn send_links<'a>(
         &'a self,
         request: &'a Request,

@@ -146,7 +146,7 @@ impl Settings {
             Some(url) if url.expose() == "redis://" => self.redis_in_parts(),
             Some(url) => url.clone(),
             None => match self.broker_url.scheme().as_ref() {
-                "sqlite" | "memory" | "redis" | "rediss" | "redis+socket" | "sentinel" => {
+                "sqlite" | "memory" | "redis" | "rediss" | "redis+socket" | "unix" | "sentinel" => {
                     self.broker_url.clone()
                 }
                 _ => Urls::constant("disabled://"),
