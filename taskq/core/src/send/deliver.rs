@@ -1,23 +1,23 @@
 //! From a draft to the broker's confirmation: through the middleware, into the batcher, one by one or many
 //! in one round trip.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use futures_util::future::try_join_all;
 
 use super::{
-    Draft, RetryPolicy,
-    publisher::{BATCH_MESSAGES, Parcel},
+    Draft,
+    publisher::{BULK_MESSAGES, Parcel},
 };
 use crate::{
     BoxFuture, Error,
     app::App,
-    broker::{Outgoing, Queue},
+    broker::Outgoing,
     middleware::{PublishEnd, PublishNext},
 };
+
+/// Bytes of bodies that go out in one round trip of [`App::publish_many`].
+const BULK_BYTES: usize = 1024 * 1024;
 
 impl App {
     /// Publishes a message that is ready, and waits until it is stored.
@@ -26,7 +26,7 @@ impl App {
     /// When it cannot be encoded or was not confirmed in time.
     pub async fn publish(&self, mut draft: Draft) -> Result<(), Error> {
         if self.middleware().is_empty() {
-            return self.send_parcel(parcel(vec![draft])?).await;
+            return self.send_parcel(Parcel::of(draft)?).await;
         }
         PublishNext::new(self.middleware(), self).run(&mut draft).await
     }
@@ -40,14 +40,22 @@ impl App {
             let one = |draft| PublishNext::new(self.middleware(), self).run(draft);
             return try_join_all(drafts.iter_mut().map(one)).await.map(drop);
         }
-        let mut parcels = Vec::with_capacity(drafts.len().div_ceil(BATCH_MESSAGES));
-        let mut drafts = drafts.into_iter();
-        loop {
-            let chunk: Vec<Draft> = drafts.by_ref().take(BATCH_MESSAGES).collect();
-            if chunk.is_empty() {
-                break;
+        let mut parcels: Vec<Parcel> = Vec::new();
+        let mut bytes = 0;
+        for draft in drafts {
+            match parcels.last_mut() {
+                Some(parcel) if parcel.messages.len() < BULK_MESSAGES && bytes < BULK_BYTES => {
+                    parcel.add(draft)?
+                }
+                _ => {
+                    bytes = 0;
+                    parcels.push(Parcel::of(draft)?);
+                }
             }
-            parcels.push(parcel(chunk)?);
+            bytes += parcels
+                .last()
+                .and_then(|parcel| parcel.messages.last())
+                .map_or(0, |out| out.message.body.len());
         }
         try_join_all(parcels.into_iter().map(|parcel| self.send_parcel(parcel))).await.map(drop)
     }
@@ -73,7 +81,7 @@ impl App {
 
 impl PublishEnd for App {
     fn publish<'a>(&'a self, draft: &'a mut Draft) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async { self.send_parcel(parcel(vec![draft.clone()])?).await })
+        Box::pin(async { self.send_parcel(Parcel::of(draft.clone())?).await })
     }
 }
 
@@ -91,22 +99,26 @@ impl PublishEnd for Prepared {
     }
 }
 
-/// Never called without a draft.
-fn parcel(drafts: Vec<Draft>) -> Result<Parcel, Error> {
-    let (mut destination, mut timeout, mut retry) = (String::new(), Duration::ZERO, RetryPolicy::NEVER);
-    let mut queues: Vec<Arc<Queue>> = Vec::new();
-    let mut messages = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        if let Some(queue) = draft.queue()
-            && !queues.iter().any(|known| known.name == queue.name)
-        {
-            queues.push(Arc::clone(queue));
-        }
-        if messages.is_empty() {
-            draft.route.destination().clone_into(&mut destination);
-            (timeout, retry) = (draft.timeout, draft.retry);
-        }
-        messages.push(draft.into_outgoing()?);
+impl Parcel {
+    fn of(draft: Draft) -> Result<Self, Error> {
+        let mut parcel = Self {
+            messages: Vec::with_capacity(1),
+            queues: Vec::new(),
+            destination: draft.route.destination().to_owned(),
+            deadline: Instant::now() + draft.timeout,
+            retry: draft.retry,
+        };
+        parcel.add(draft)?;
+        Ok(parcel)
     }
-    Ok(Parcel { messages, queues, destination, deadline: Instant::now() + timeout, retry })
+
+    fn add(&mut self, draft: Draft) -> Result<(), Error> {
+        if let Some(queue) = draft.queue()
+            && !self.queues.iter().any(|known| known.name == queue.name)
+        {
+            self.queues.push(Arc::clone(queue));
+        }
+        self.messages.push(draft.into_outgoing()?);
+        Ok(())
+    }
 }

@@ -17,8 +17,11 @@ use crate::{
 /// Messages that may wait to be published. More callers wait for room, up to their deadline.
 const WAITING_MESSAGES: usize = 4_096;
 
+/// Messages that go out in one round trip of a bulk send: more could never find room.
+pub(super) const BULK_MESSAGES: usize = WAITING_MESSAGES;
+
 /// A batch is sent when it has so many messages …
-pub(super) const BATCH_MESSAGES: usize = 256;
+const BATCH_MESSAGES: usize = 256;
 
 /// … or so many bytes, or nothing else is waiting.
 const BATCH_BYTES: usize = 64 * 1024;

@@ -133,13 +133,20 @@ async fn calls_that_come_while_one_is_on_its_way_go_out_together() {
 async fn many_calls_take_one_round_trip() {
     let script = Script::new();
     let app = app(&script);
-    let results = app.delay_many((0..100).map(|n| add_call(n, n))).await.unwrap();
-    assert_eq!(results.len(), 100);
+    let results = app.delay_many((0..3_000).map(|n| add_call(n, n))).await.unwrap();
+    assert_eq!(results.len(), 3_000);
     let batches = script.batches();
     assert_eq!(batches.len(), 1);
     let sent: Vec<TaskId> = batches[0].iter().map(|out| headers(out).id).collect();
     let got: Vec<TaskId> = results.iter().map(|result| result.id().clone()).collect();
     assert_eq!(sent, got);
+
+    let large = "x".repeat(300_000);
+    let calls = (0..8).map(|_| app.draft(Signature::by_name("proj.large", args![large])).unwrap());
+    app.publish_many(calls.collect()).await.unwrap();
+    let sizes: Vec<usize> = script.batches()[1..].iter().map(Vec::len).collect();
+    assert_eq!(sizes, [4, 4], "by size, too");
+    app.publish_many(Vec::new()).await.unwrap();
 }
 
 #[tokio::test]
