@@ -1,5 +1,7 @@
 //! Which driver opens an address, by its scheme.
 
+mod memory;
+
 use std::sync::Arc;
 
 use taskq_core::{
@@ -104,15 +106,25 @@ impl Drivers for AllDrivers {
         urls: &'a Urls,
         _: &'a Settings,
     ) -> BoxFuture<'a, Result<Arc<dyn Broker>, Error>> {
-        Box::pin(async move { Err(not_yet(urls)) })
+        Box::pin(async move {
+            match family_of_all(urls, Role::Broker)? {
+                Family::Memory => Ok(memory::broker(urls)),
+                Family::Sqlite | Family::Redis => Err(not_yet(urls)),
+            }
+        })
     }
 
     fn backend<'a>(
         &'a self,
         urls: &'a Urls,
-        _: &'a Settings,
+        settings: &'a Settings,
     ) -> BoxFuture<'a, Result<Arc<dyn ResultBackend>, Error>> {
-        Box::pin(async move { Err(not_yet(urls)) })
+        Box::pin(async move {
+            match family_of_all(urls, Role::Backend)? {
+                Family::Memory => Ok(memory::backend(urls, settings)),
+                Family::Sqlite | Family::Redis => Err(not_yet(urls)),
+            }
+        })
     }
 
     fn check(&self, settings: &Settings) -> Result<(), Error> {
