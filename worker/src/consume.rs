@@ -3,16 +3,20 @@
 //! Kept true here: never more deliveries are held than the prefetch allows, whatever they wait for; a stop is
 //! heard at every wait.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
 
+use futures_util::FutureExt;
 use taskq_core::broker::{BrokerError, Consumer, Delivery};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
     completer::Completions,
+    effects,
     gate::{Gate, Verdict},
+    held::Held,
     job::Job,
     node::Node,
+    panics,
     pool::Pool,
 };
 
@@ -68,15 +72,26 @@ impl<'a> Fetch<'a> {
         std::mem::take(&mut self.aside.0).into_values().collect()
     }
 
+    /// Through the gates. A message that makes the reading of it panic is put aside like any that cannot be
+    /// read: it must not end this worker and then the next.
+    async fn pass(&mut self, delivery: Delivery, may_hold: bool) -> (Arc<Held>, Verdict) {
+        let tag = delivery.tag();
+        let passing = AssertUnwindSafe(self.gate.pass(delivery, may_hold)).catch_unwind();
+        passing.await.unwrap_or_else(|payload| {
+            let failure = panics::failure(&*payload);
+            (Arc::new(Held::new(tag, "".into())), Verdict::End(Box::new(effects::unreadable(tag, &failure))))
+        })
+    }
+
     async fn dispatch(&mut self, batch: &mut Vec<Delivery>) {
-        let node = &self.node;
+        let node = Arc::clone(&self.node);
         node.counters.received.add(batch.len());
         let (mut held, mut jobs, mut ends) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
         jobs.reserve(batch.len());
         for delivery in batch.drain(..) {
             // Half of what may be held, so that tasks without a limit always find room.
             let may_hold = self.aside.0.len() < node.tuning.prefetch / 2;
-            let (of, verdict) = self.gate.pass(delivery, may_hold).await;
+            let (of, verdict) = self.pass(delivery, may_hold).await;
             held.push(of);
             match verdict {
                 Verdict::Run(job) => jobs.push(job),

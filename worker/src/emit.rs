@@ -39,6 +39,7 @@ pub(crate) enum How {
     Revoked(&'static str),
     Postponed { until: Timestamp, why: &'static str },
     GivenBack,
+    Duplicate,
     Dead(DeadReason),
 }
 
@@ -121,6 +122,10 @@ pub(crate) fn ended(node: &Node, ended: &Ended, lost: bool) {
         How::Postponed { until, why } => {
             count.postponed.inc();
             info!(task, id, root, until = %until, why, "task waits in the broker");
+        }
+        How::Duplicate => {
+            count.duplicates.inc();
+            info!(task, id, root, "task skipped: it has succeeded already");
         }
         How::GivenBack => {
             count.given_back.inc();

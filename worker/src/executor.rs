@@ -66,6 +66,9 @@ impl Executor {
         if let Some(end) = gate::before_run(&self.node, &known, &request, &held) {
             return Some(end);
         }
+        if self.has_succeeded(&known, &request).await {
+            return Some(Completion::duplicate(held.tag, &known, &request));
+        }
         let acked = !known.policy.acks_late;
         if acked && !self.ack_early(&held).await {
             return None;
@@ -90,6 +93,20 @@ impl Executor {
             Ended::Dropped(Why::LeaseLost) => {
                 warn!(task = %ran.known.name, id = %held.id, "run cancelled: its lease was lost");
                 None
+            }
+        }
+    }
+
+    /// Whether this is the second delivery of a task that has succeeded, where the settings ask for that look.
+    async fn has_succeeded(&self, known: &Known, request: &Request) -> bool {
+        if !self.node.tuning.skip_duplicates || !request.delivery.redelivered || !known.policy.acks_late {
+            return false;
+        }
+        match self.node.backend.fetch(std::slice::from_ref(request.id())).await {
+            Ok(found) => matches!(found.as_slice(), [Some(meta)] if meta.state == State::Success),
+            Err(error) => {
+                warn!(id = %request.id(), %error, "could not look whether the task has succeeded; it runs");
+                false
             }
         }
     }

@@ -110,6 +110,8 @@ pub(crate) struct Tuning {
     pub(crate) rate_limits: bool,
     /// Store name, arguments, worker, retries and queue with results.
     pub(crate) result_extended: bool,
+    /// Skip redelivered messages whose task has succeeded.
+    pub(crate) skip_duplicates: bool,
     /// Wait for a broker that is away at the start.
     pub(crate) retry_connect: bool,
 }

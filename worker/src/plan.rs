@@ -74,6 +74,7 @@ impl Plan {
             max_deliveries: settings.max_deliveries,
             rate_limits: !settings.worker_disable_rate_limits,
             result_extended: settings.result_extended,
+            skip_duplicates: settings.worker_deduplicate_successful_tasks,
             retry_connect: settings.broker_connection_retry_on_startup.unwrap_or(retry),
         };
         let decoding = Decoding {

@@ -46,6 +46,9 @@ counters! {
     dead,
     /// Messages sent back to wait in the broker: for their time, or for the rate limit.
     postponed,
+    /// Redelivered messages that were skipped because their task had succeeded
+    /// (`worker_deduplicate_successful_tasks`).
+    duplicates,
     /// Messages given back at a stop.
     given_back,
     /// Deliveries whose lease was lost: they run, or will run, somewhere else.

@@ -102,9 +102,16 @@ impl Worker {
         let mut waiting = pool.drain();
         (0..waiting.len()).for_each(|_| node.busy.done());
         waiting.append(&mut fetch.take_aside());
-        give_back(&node, &done, waiting).await;
-        finish_running(&node, &pool, &done, grace, soft_shutdown).await;
-        flush(&node, completer).await;
+        let wind_down = async {
+            give_back(&node, &done, waiting).await;
+            finish_running(&node, &pool, &done, grace, soft_shutdown).await;
+            completer.finish().await;
+        };
+        tokio::select! {
+            biased;
+            () = wind_down => {}
+            () = node.stop.now_asked() => warn!("stopped at once: what is left comes back when its lease lapses"),
+        }
         drop(leases);
         drop(control);
         drop(consumer); // what it took and never delivered goes back
@@ -138,25 +145,13 @@ async fn finish_running(
         () = node.stop.cold_asked() => false,
         () = after(grace) => { warn!("the grace is over: running tasks go back to their queues"); false }
     };
-    let in_time = in_time
-        || (!soft.is_zero() && !node.stop.is_now() && {
-            tokio::select! {
-                () = pool.quiet() => true,
-                () = sleep(soft) => false,
-                () = node.stop.now_asked() => false,
-            }
-        });
+    let in_time = in_time || (!soft.is_zero() && timeout(soft, pool.quiet()).await.is_ok());
     if !in_time {
         node.stop.cold();
         for held in node.held.all() {
             held.cancel(Why::GivenBack);
         }
-        let dropped = async { timeout(DROPPED, pool.quiet()).await.is_ok() };
-        let all = tokio::select! {
-            all = dropped => all,
-            () = node.stop.now_asked() => false,
-        };
-        if !all {
+        if timeout(DROPPED, pool.quiet()).await.is_err() {
             give_back_blocked(node, done).await;
             return; // their threads end with their tasks, or with the process
         }
@@ -171,13 +166,6 @@ async fn give_back_blocked(node: &Node, done: &Completions) {
     warn!(tasks = blocked.len(), "tasks that cannot be stopped were given back; they may run twice");
     for held in blocked {
         done.send(Completion::give_back_blocked(node, held.tag, &held.id)).await;
-    }
-}
-
-async fn flush(node: &Node, completer: Completer) {
-    tokio::select! {
-        () = completer.finish() => {}
-        () = node.stop.now_asked() => {}
     }
 }
 

@@ -51,7 +51,16 @@ pub(crate) fn malformed(node: &Node, tag: DeliveryTag, malformed: &Malformed) ->
 
 /// Not even an envelope.
 pub(crate) fn undecodable(tag: DeliveryTag, undecodable: &Undecodable) -> Completion {
-    let reason = DeadReason::new(DeadKind::Undecodable, undecodable.why.clone());
+    dead_letter(tag, undecodable.why.clone())
+}
+
+/// Reading it made us panic.
+pub(crate) fn unreadable(tag: DeliveryTag, failure: &Failure) -> Completion {
+    dead_letter(tag, format!("could not be read: {failure}"))
+}
+
+fn dead_letter(tag: DeliveryTag, why: String) -> Completion {
+    let reason = DeadReason::new(DeadKind::Undecodable, why);
     Completion {
         settle: Some(Settle::DeadLetter { reason: reason.clone() }),
         ended: Some(Ended::dead(None, None::<TaskId>, reason)),

@@ -29,7 +29,7 @@ use taskq_core::{
 };
 use tokio::sync::oneshot;
 
-pub(crate) use self::failure::{malformed, poison, undecodable, unknown_task};
+pub(crate) use self::failure::{malformed, poison, undecodable, unknown_task, unreadable};
 use crate::{
     emit::{Ended, How},
     limits,
@@ -116,6 +116,15 @@ impl Completion {
         Self {
             settle: Some(Settle::Requeue { not_before: Some(until) }),
             ended: Some(Ended::new(known, request, How::Postponed { until, why })),
+            ..Self::of(tag)
+        }
+    }
+
+    /// Delivered again although it has succeeded: its first run was not acknowledged.
+    pub(crate) fn duplicate(tag: DeliveryTag, known: &Known, request: &Request) -> Self {
+        Self {
+            settle: Some(Settle::Ack),
+            ended: Some(Ended::new(known, request, How::Duplicate)),
             ..Self::of(tag)
         }
     }

@@ -1,0 +1,16 @@
+//! A whole worker in this process, on the memory broker: every gate, every outcome, the order of effects, and
+//! the ways to stop.
+
+mod control;
+mod effects;
+mod gates;
+mod leases;
+mod limits;
+mod links;
+mod outcomes;
+mod pool;
+mod rates;
+mod retries;
+mod rig;
+mod stopping;
+mod trace;
