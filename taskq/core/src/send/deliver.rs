@@ -45,7 +45,7 @@ impl App {
         for draft in drafts {
             match parcels.last_mut() {
                 Some(parcel) if parcel.messages.len() < BULK_MESSAGES && bytes < BULK_BYTES => {
-                    parcel.add(draft)?
+                    parcel.add(draft)?;
                 }
                 _ => {
                     bytes = 0;
