@@ -9,19 +9,18 @@ use std::{
 };
 
 use tokio::sync::OnceCell;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::{Drivers, io::Io};
 use crate::{
     Error, ErrorKind,
     backend::{DisabledBackend, ResultBackend},
     broker::Broker,
-    config::{Settings, Urls},
+    config::Settings,
 };
 
 /// Broker and backend of an app, and the thread they live on.
 pub struct Connections {
-    settings: Arc<Settings>,
+    settings: Settings,
     drivers: Arc<dyn Drivers>,
     broker: OnceCell<Arc<dyn Broker>>,
     read_broker: OnceCell<Arc<dyn Broker>>,
@@ -33,7 +32,7 @@ pub struct Connections {
 impl Connections {
     pub(super) fn new(settings: Settings, drivers: Arc<dyn Drivers>) -> Self {
         Self {
-            settings: Arc::new(settings),
+            settings,
             drivers,
             broker: OnceCell::new(),
             read_broker: OnceCell::new(),
@@ -52,26 +51,34 @@ impl Connections {
         self.io.get_or_init(Io::start).as_ref().map_err(Clone::clone)
     }
 
-    pub(crate) async fn broker(&self) -> Result<Arc<dyn Broker>, Error> {
-        let open = || self.open_broker(self.settings.write_url().clone());
-        self.broker.get_or_try_init(open).await.cloned()
+    pub(crate) async fn broker(self: &Arc<Self>) -> Result<Arc<dyn Broker>, Error> {
+        if let Some(broker) = self.broker.get() {
+            return Ok(Arc::clone(broker));
+        }
+        self.on_io(|this| async move {
+            let open = || this.drivers.broker(this.settings.write_url(), &this.settings);
+            this.broker.get_or_try_init(open).await.cloned()
+        })
+        .await
     }
 
-    pub(super) async fn read_broker(&self) -> Result<Arc<dyn Broker>, Error> {
+    pub(super) async fn read_broker(self: &Arc<Self>) -> Result<Arc<dyn Broker>, Error> {
         if self.settings.read_url() == self.settings.write_url() {
             return self.broker().await;
         }
-        let open = || self.open_broker(self.settings.read_url().clone());
-        self.read_broker.get_or_try_init(open).await.cloned()
+        self.on_io(|this| async move {
+            let open = || this.drivers.broker(this.settings.read_url(), &this.settings);
+            this.read_broker.get_or_try_init(open).await.cloned()
+        })
+        .await
     }
 
-    pub(crate) async fn backend(&self) -> Result<Arc<dyn ResultBackend>, Error> {
-        self.backend.get_or_try_init(|| self.open_backend()).await.cloned()
-    }
-
-    async fn open_broker(&self, urls: Urls) -> Result<Arc<dyn Broker>, Error> {
-        let (drivers, settings) = (Arc::clone(&self.drivers), Arc::clone(&self.settings));
-        self.on_io(async move { drivers.broker(&urls, &settings).await }).await
+    pub(crate) async fn backend(self: &Arc<Self>) -> Result<Arc<dyn ResultBackend>, Error> {
+        if let Some(backend) = self.backend.get() {
+            return Ok(Arc::clone(backend));
+        }
+        self.on_io(|this| async move { this.backend.get_or_try_init(|| this.open_backend()).await.cloned() })
+            .await
     }
 
     async fn open_backend(&self) -> Result<Arc<dyn ResultBackend>, Error> {
@@ -79,16 +86,16 @@ impl Connections {
         if urls.scheme() == "disabled" {
             return Ok(Arc::new(DisabledBackend));
         }
-        let (drivers, settings) = (Arc::clone(&self.drivers), Arc::clone(&self.settings));
-        self.on_io(async move { drivers.backend(&urls, &settings).await }).await
+        self.drivers.backend(&urls, &self.settings).await
     }
 
-    /// Runs a future on the I/O thread, so that what it spawns stays there. Dropping the caller ends it.
-    async fn on_io<T: Send + 'static>(
-        &self,
-        future: impl Future<Output = Result<T, Error>> + Send + 'static,
+    /// Opens something on the I/O thread, so that what it spawns stays there. It goes on when the caller gives
+    /// up: a connection that takes longer than one publish may wait is there for the next.
+    async fn on_io<T: Send + 'static, F: Future<Output = Result<T, Error>> + Send + 'static>(
+        self: &Arc<Self>,
+        open: impl FnOnce(Arc<Self>) -> F,
     ) -> Result<T, Error> {
-        let task = AbortOnDropHandle::new(self.io()?.spawn(future));
+        let task = self.io()?.spawn(open(Arc::clone(self)));
         task.await.unwrap_or_else(|error| {
             Err(Error::with_source(ErrorKind::Other, "the driver broke while it connected", error))
         })

@@ -105,6 +105,7 @@ impl Parcel {
             messages: Vec::with_capacity(1),
             queues: Vec::new(),
             destination: draft.route.destination().to_owned(),
+            timeout: draft.timeout,
             deadline: Instant::now() + draft.timeout,
             retry: draft.retry,
         };

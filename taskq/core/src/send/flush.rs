@@ -158,7 +158,7 @@ impl Flush {
             "could not send to `{}` at `{}` within {:?}",
             pending.parcel.destination,
             self.connections.settings().write_url(),
-            pending.parcel.deadline.duration_since(pending.sent_at),
+            pending.parcel.timeout,
         );
         match last {
             Some(cause) => Error::with_source(ErrorKind::Timeout, text, cause.clone()),

@@ -3,7 +3,10 @@
 //! Callers hand over parcels and wait for the confirmation. While one batch is on its way, the next collects:
 //! a lone `.delay()` goes out at once, a flood goes out by the hundreds.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -34,6 +37,8 @@ pub(crate) struct Parcel {
     pub(crate) queues: Vec<Arc<Queue>>,
     /// For messages: a queue's name.
     pub(crate) destination: String,
+    pub(crate) timeout: Duration,
+    /// `timeout` after the call.
     pub(crate) deadline: Instant,
     pub(crate) retry: RetryPolicy,
 }
@@ -42,7 +47,6 @@ pub(crate) struct Parcel {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) parcel: Parcel,
-    pub(super) sent_at: Instant,
     /// `None` once answered.
     pub(super) done: Option<oneshot::Sender<Result<(), Error>>>,
     _room: OwnedSemaphorePermit,
@@ -74,10 +78,9 @@ impl Publisher {
 
     /// Publishes and waits for the confirmation.
     pub(crate) async fn publish(&self, connections: &Connections, parcel: Parcel) -> Result<(), Error> {
-        let sent_at = Instant::now();
         let room = self.room(connections, &parcel).await?;
         let (done, confirmed) = oneshot::channel();
-        let pending = Pending { parcel, sent_at, done: Some(done), _room: room };
+        let pending = Pending { parcel, done: Some(done), _room: room };
         self.commands.send(Command::Publish(pending)).await.map_err(|_| closed())?;
         confirmed.await.unwrap_or_else(|_| Err(closed()))
     }

@@ -166,6 +166,19 @@ async fn a_broker_that_hangs_costs_no_more_than_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_slow_connection_is_there_for_the_next_call() {
+    let script = Script::new();
+    let gate = script.hold_connections();
+    let app = app(&script);
+    let error = add_call(1, 2).app(&app).timeout(Duration::from_millis(50)).await.unwrap_err();
+    assert!(error.is_timeout());
+    assert!(error.to_string().contains("within 50ms"), "{error}");
+    gate.open();
+    add_call(1, 2).app(&app).await.unwrap();
+    assert_eq!(script.connections.load(Ordering::Relaxed), 1, "the first attempt was not given up");
+}
+
+#[tokio::test]
 async fn what_may_pass_is_repeated_and_what_may_not_is_not() {
     let script = Script::new();
     script.then([Step::Fail(BrokerErrorKind::Connection), Step::Fail(BrokerErrorKind::Connection)]);

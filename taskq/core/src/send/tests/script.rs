@@ -41,6 +41,7 @@ pub(super) struct Script {
     declared: Mutex<Vec<String>>,
     attempts: watch::Sender<usize>,
     gate: Mutex<Option<Arc<Semaphore>>>,
+    connecting: Mutex<Option<Arc<Semaphore>>>,
 }
 
 /// Holds every publish until it is opened, or for ever.
@@ -63,6 +64,7 @@ impl Script {
             declared: Mutex::default(),
             attempts: watch::Sender::new(0),
             gate: Mutex::default(),
+            connecting: Mutex::default(),
         })
     }
 
@@ -77,6 +79,12 @@ impl Script {
     pub(super) fn hold(&self) -> Gate {
         let gate = Arc::new(Semaphore::new(0));
         *self.gate.lock().unwrap() = Some(Arc::clone(&gate));
+        Gate(gate)
+    }
+
+    pub(super) fn hold_connections(&self) -> Gate {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.connecting.lock().unwrap() = Some(Arc::clone(&gate));
         Gate(gate)
     }
 
@@ -157,7 +165,13 @@ impl Broker for Handle {
 impl Drivers for Handle {
     fn broker<'a>(&'a self, _: &'a Urls, _: &'a Settings) -> BoxFuture<'a, Result<Arc<dyn Broker>, Error>> {
         self.0.connections.fetch_add(1, Ordering::Relaxed);
-        Box::pin(async { Ok(Arc::new(self.clone()) as Arc<dyn Broker>) })
+        Box::pin(async {
+            let gate = self.0.connecting.lock().unwrap().clone();
+            if let Some(gate) = gate {
+                gate.acquire().await.unwrap().forget();
+            }
+            Ok(Arc::new(self.clone()) as Arc<dyn Broker>)
+        })
     }
 
     fn backend<'a>(
