@@ -1,8 +1,9 @@
 //! `dead`: messages that were put aside, and what to do with them.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::{Value, json};
 use taskq_core::broker::{BrokerAdmin, DeadLetter};
 
@@ -210,23 +211,42 @@ fn headers(letter: &DeadLetter) -> Option<Value> {
     serde_json::from_slice(&letter.message.as_ref()?.headers.0).ok()
 }
 
-fn document(letter: &DeadLetter, whole: bool) -> Value {
-    let mut document = json!({
-        "id": letter.id,
-        "queue": letter.queue,
-        "at": letter.at.to_string(),
-        "reason": letter.reason.kind.as_str(),
-        "detail": letter.reason.detail,
-        "deliveries": letter.deliveries,
-        "task": task(letter),
-    });
-    if whole {
-        document["headers"] = headers(letter).unwrap_or_default();
-        document["body"] =
-            letter.message.as_ref().map(|message| String::from_utf8_lossy(&message.body)).into();
-        document["original"] = String::from_utf8_lossy(&letter.original).into();
+#[derive(Serialize)]
+struct Document<'a> {
+    id: &'a str,
+    queue: &'a str,
+    at: String,
+    task: Option<String>,
+    reason: &'static str,
+    detail: &'a str,
+    deliveries: u32,
+    #[serde(flatten)]
+    message: Option<MessageDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct MessageDocument<'a> {
+    headers: Option<Value>,
+    body: Option<Cow<'a, str>>,
+    original: Cow<'a, str>,
+}
+
+fn document(letter: &DeadLetter, whole: bool) -> Document<'_> {
+    let message = || MessageDocument {
+        headers: headers(letter),
+        body: letter.message.as_ref().map(|message| String::from_utf8_lossy(&message.body)),
+        original: String::from_utf8_lossy(&letter.original),
+    };
+    Document {
+        id: &letter.id,
+        queue: &letter.queue,
+        at: letter.at.to_string(),
+        task: task(letter),
+        reason: letter.reason.kind.as_str(),
+        detail: &letter.reason.detail,
+        deliveries: letter.deliveries,
+        message: whole.then(message),
     }
-    document
 }
 
 fn show(letter: &DeadLetter, style: Style) -> String {

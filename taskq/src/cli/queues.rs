@@ -1,7 +1,7 @@
 //! `queues`: how much waits where.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 use taskq_core::broker::QueueStats;
 
 use super::{
@@ -51,13 +51,23 @@ impl Queues {
     }
 }
 
-fn document(row: &QueueStats) -> serde_json::Value {
-    json!({
-        "queue": row.queue,
-        "ready": row.ready,
-        "delayed": row.delayed,
-        "in_flight": row.in_flight,
-        "dead": row.dead,
-        "oldest_seconds": row.oldest.map(|age| age.as_secs_f64()),
-    })
+#[derive(Serialize)]
+struct Document<'a> {
+    queue: &'a str,
+    ready: u64,
+    delayed: u64,
+    in_flight: u64,
+    dead: u64,
+    oldest_seconds: Option<f64>,
+}
+
+fn document(row: &QueueStats) -> Document<'_> {
+    Document {
+        queue: &row.queue,
+        ready: row.ready,
+        delayed: row.delayed,
+        in_flight: row.in_flight,
+        dead: row.dead,
+        oldest_seconds: row.oldest.map(|age| age.as_secs_f64()),
+    }
 }

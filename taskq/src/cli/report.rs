@@ -40,14 +40,14 @@ impl Report {
                         std::env::consts::OS,
                         std::env::consts::ARCH
                     ),
-                    format!("program  {}, {} tasks", session.program, session.app.registry().len()),
+                    format!("{:<16}{}, {} tasks", "program", session.program, session.app.registry().len()),
                 ];
                 for service in &services {
                     let state = match &service.problem {
                         None => style.good("reachable"),
                         Some(problem) => style.bad(&format!("not reachable: {problem}")),
                     };
-                    lines.push(format!("{:<15}{}  {state}", service.what, service.url));
+                    lines.push(format!("{:<16}{}  {state}", service.what, service.url));
                 }
                 lines.push(String::new());
                 let changed = settings.changed();

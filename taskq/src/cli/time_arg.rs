@@ -29,11 +29,16 @@ pub(crate) fn expiry(text: &str) -> Result<Expiry, String> {
         .map_err(|_| format!("`{text}` is neither seconds (`90`, `5m`) nor a time (`2030-01-02T03:04:05Z`)"))
 }
 
-/// A duration as people write it: `1h 30m`, `2.5s`, `3 days` are jiff's `1h 30m`, `2.5s`, `72h`.
+/// A duration as people write it, to about two digits: `18ms`, `2.5s`, `1h 30m`.
 pub(crate) fn show(duration: Duration) -> String {
-    let rounded = if duration.as_secs() >= 10 { Duration::from_secs(duration.as_secs()) } else { duration };
-    jiff::SignedDuration::try_from(rounded)
-        .map_or_else(|_| format!("{duration:?}"), |signed| format!("{signed:#}"))
+    match duration.as_secs() {
+        0 => format!("{}ms", duration.as_millis()),
+        1..10 if duration.subsec_millis() >= 100 => format!("{:.1}s", duration.as_secs_f64()),
+        seconds => {
+            let whole = jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+            format!("{whole:#}")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -50,5 +55,8 @@ mod tests {
         assert!(matches!(expiry("2030-01-02T00:00:00Z"), Ok(Expiry::At(_))));
         assert!(expiry("tomorrow").unwrap_err().contains("`tomorrow`"));
         assert_eq!(show(Duration::from_secs(5400)), "1h 30m");
+        assert_eq!(show(Duration::from_micros(18_594)), "18ms");
+        assert_eq!(show(Duration::from_millis(2_500)), "2.5s");
+        assert_eq!(show(Duration::from_millis(12_345)), "12s");
     }
 }
