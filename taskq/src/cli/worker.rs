@@ -178,7 +178,7 @@ impl Options {
         if self.purge {
             purge::of_worker(session, &self.queues, &self.exclude_queues).await?;
         }
-        worker.run(stop).await?;
+        Box::pin(worker.run(stop)).await?;
         Ok(())
     }
 
