@@ -182,3 +182,34 @@ pub(super) fn key_text(key: Value) -> Result<String, CodecError> {
         }
     })
 }
+
+/// How large a value is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Size {
+    /// About how much memory it takes, in bytes or elements.
+    pub(super) weight: usize,
+    /// Containers within one another; none for a scalar.
+    pub(super) depth: usize,
+}
+
+impl Size {
+    fn hold(self, inner: Self) -> Self {
+        Self { weight: self.weight + inner.weight, depth: self.depth.max(inner.depth + 1) }
+    }
+}
+
+pub(super) fn size(value: &Value) -> Size {
+    let empty = Size { weight: 1, depth: 1 };
+    let scalar = |weight| Size { weight, depth: 0 };
+    match value {
+        Value::BigInt(text) => scalar(text.len()),
+        Value::Bytes(bytes) => scalar(1 + bytes.len()),
+        Value::List(items) => items.iter().fold(empty, |all, item| all.hold(size(item))),
+        Value::Map(map) => map.iter().fold(empty, |all, (key, item)| {
+            let mut item = size(item);
+            item.weight += key.len();
+            all.hold(item)
+        }),
+        other => scalar(1 + other.text().map_or(0, str::len)),
+    }
+}
