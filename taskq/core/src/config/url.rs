@@ -78,7 +78,10 @@ impl Urls {
     /// When there is none, or one has no scheme.
     pub fn parse(text: &str) -> Result<Self, String> {
         let urls = text.split(';').map(str::trim).filter(|part| !part.is_empty());
-        Self::new(urls.map(ServiceUrl::new).collect::<Result<_, _>>()?)
+        let urls = urls.map(ServiceUrl::new).collect::<Result<_, _>>();
+        Self::new(
+            urls.map_err(|_| format!("`{}` is no address such as `redis://host:6379/0`", redact(text)))?,
+        )
     }
 
     /// Several addresses, the first one preferred.
@@ -136,33 +139,63 @@ impl fmt::Debug for Urls {
 /// An address (or several with `;`) without its passwords: the part between `user:` and the last `@`, and
 /// query parameters that look like secrets, become `**`.
 pub fn redact(text: &str) -> String {
-    text.split(';').map(redact_one).collect::<Vec<_>>().join(";")
+    let mut urls: Vec<String> = Vec::new();
+    for part in text.split(';') {
+        match urls.last_mut() {
+            // What follows is no address of its own: the `;` may be in a password.
+            Some(url) if !part.contains("://") => {
+                url.push(';');
+                url.push_str(part);
+            }
+            _ => urls.push(part.to_owned()),
+        }
+    }
+    urls.iter().map(|url| redact_one(url)).collect::<Vec<_>>().join(";")
 }
 
 fn redact_one(url: &str) -> String {
-    let (head, query) = match url.split_once('?') {
-        Some((head, query)) => (head, Some(query)),
-        None => (url, None),
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let (login, rest) = match end_of_login(url, start) {
+        Some(end) => url.split_at(end),
+        None => url.split_at(start),
     };
-    let mut safe = redact_userinfo(head);
-    if let Some(query) = query {
-        safe.push('?');
-        let parts: Vec<String> = query.split('&').map(redact_parameter).collect();
-        safe.push_str(&parts.join("&"));
+    let mut safe = match login.get(start..).and_then(|login| login.find(':')) {
+        Some(colon) if start + colon + 1 < login.len() => format!("{}:{MASK}", &login[..start + colon]),
+        _ => login.to_owned(),
+    };
+    match rest.split_once('?') {
+        Some((head, query)) => {
+            let parts: Vec<String> = query.split('&').map(redact_parameter).collect();
+            safe.push_str(&format!("{head}?{}", parts.join("&")));
+        }
+        None => safe.push_str(rest),
     }
     safe
 }
 
-/// The *last* `@` ends the user information: a password with an unescaped `/` or `@` is then masked whole,
-/// at the price of masking too much of an address whose path holds an `@`.
-fn redact_userinfo(head: &str) -> String {
-    let start = head.find("://").map_or(0, |at| at + 3);
-    let Some(end) = head.rfind('@').filter(|at| *at >= start) else { return head.to_owned() };
-    let Some(colon) = head[start..end].find(':') else { return head.to_owned() };
-    if start + colon + 1 == end {
-        return head.to_owned(); // an empty password
+/// Where the `@` stands that ends `user:password`. Passwords are often not escaped as they should be, so it is
+/// the *last* one, at the price of masking too much of an address whose path holds an `@`. One in the query
+/// counts only where it cannot be part of a parameter.
+fn end_of_login(url: &str, start: usize) -> Option<usize> {
+    let last = url.rfind('@').filter(|at| *at >= start)?;
+    let Some(question) = url[start..].find('?').map(|at| at + start).filter(|at| *at < last) else {
+        return Some(last);
+    };
+    let in_head = url[..question].rfind('@').filter(|at| *at >= start);
+    let authority = url[start..question].split('/').next().unwrap_or_default();
+    let parameter = url[question..last].rsplit(['&', '?']).next().unwrap_or_default();
+    if (in_head.is_some() || is_host(authority)) && parameter.contains('=') { in_head } else { Some(last) }
+}
+
+/// `host`, `host:6379` or `[::1]:6379`.
+fn is_host(authority: &str) -> bool {
+    match authority.rsplit_once(':') {
+        None => true,
+        Some((host, port)) => {
+            let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+            digits && (!host.contains(':') || host.starts_with('['))
+        }
     }
-    format!("{}:{MASK}{}", &head[..start + colon], &head[end..])
 }
 
 fn redact_parameter(parameter: &str) -> String {
@@ -203,9 +236,28 @@ mod tests {
             ),
             ("rediss://h?ssl_keyfile=/k&global_keyprefix=p", "rediss://h?ssl_keyfile=/k&global_keyprefix=p"),
             ("sqlite:./taskq.db", "sqlite:./taskq.db"),
+            ("redis://u:pa?ss@host/0", "redis://u:**@host/0"),
+            ("redis://u:pa?x=1@host/0", "redis://u:**@host/0"),
+            ("redis://u:a;b@host/0;redis://h2", "redis://u:**@host/0;redis://h2"),
+            ("redis://u:p@b?c@host/0", "redis://u:**@host/0"),
+            ("redis://host:6379/0?user=a@b", "redis://host:6379/0?user=a@b"),
+            ("redis://u:p@host:6379/0?user=a@b&token=t", "redis://u:**@host:6379/0?user=a@b&token=**"),
         ] {
             assert_eq!(redact(url), safe);
-            assert_eq!(format!("{:?}", Urls::parse(url).unwrap()), format!("\"{safe}\""));
+            match Urls::parse(url) {
+                Ok(urls) => assert_eq!(format!("{urls:?}"), format!("\"{safe}\"")),
+                Err(error) => assert!(error.contains(safe), "{error}"),
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        // No `=`: what has `?x=` in it cannot be told from an address with a query.
+        fn no_password_survives(password in "[0-9A-Z/@?#:;&%+!*. -]{3,20}") {
+            proptest::prop_assume!(!password.contains("://"));
+            let safe = redact(&format!("redis://u:{password}@h/0"));
+            proptest::prop_assert_eq!(safe, "redis://u:**@h/0");
         }
     }
 
