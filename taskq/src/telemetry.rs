@@ -1,15 +1,19 @@
 //! Logs: levels by Celery's names, one calm line an event for people, one JSON object for machines.
 //!
-//! Kept true here: nothing is installed over a subscriber that the program has set itself, and no secret is
+//! Lines that a task logs carry its name and id. Kept true here: nothing is installed over a subscriber that the program has set itself, and no secret is
 //! ever handed to a log (URLs are redacted where they are made, in the settings).
 
+#[cfg(test)]
+mod format_tests;
 mod human;
+mod json;
+mod line;
 
 use std::{fs::File, io, path::PathBuf, str::FromStr, sync::Mutex};
 
 use tracing_subscriber::{EnvFilter, fmt::writer::BoxMakeWriter};
 
-use self::human::Human;
+use self::{human::Human, json::Json};
 
 /// How logs look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -113,7 +117,7 @@ impl Logging {
             .with_ansi(self.color && self.file.is_none());
         let installed = match self.format {
             LogFormat::Text => builder.event_format(Human).try_init(),
-            LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+            LogFormat::Json => builder.event_format(Json).try_init(),
         };
         Ok(installed.is_ok())
     }

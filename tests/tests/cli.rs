@@ -52,6 +52,23 @@ fn a_failed_task_is_told_with_its_error_and_code_3() {
 }
 
 #[test]
+fn lines_that_a_task_logs_carry_its_name_and_id() {
+    let demo = demo();
+    let mut text = worker(&demo, "worker");
+    let id = demo.run(r#"call demo.say -a ["hello"]"#).ok().to_owned();
+    text.wait_for_output(&format!("hello task=demo.say id={id}"), SOON);
+    text.terminate();
+    text.wait(SOON);
+    let mut log = worker(&demo, "worker --log-format json");
+    let id = demo.run(r#"call demo.say -a ["bye"]"#).ok().to_owned();
+    log.wait_for_output("task succeeded", SOON);
+    let lines: Vec<serde_json::Value> =
+        log.output().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said = lines.iter().find(|line| line["message"] == "bye").unwrap();
+    assert_eq!((&said["task"], &said["id"]), (&json!("demo.say"), &json!(id)));
+}
+
+#[test]
 fn a_worker_stops_warmly_on_sigterm() {
     let demo = demo();
     let mut worker = worker(&demo, "worker -l INFO -c 2 -n w1@%h");

@@ -25,6 +25,12 @@ async fn flaky(cx: &TaskContext) -> Result<u32, TaskError> {
     }
 }
 
+/// Logs what it is given.
+#[task(name = "demo.say")]
+fn say(text: String) {
+    tracing::info!("{text}");
+}
+
 /// Runs until it is cancelled, or for as long as it is told.
 #[task(name = "demo.sleep", queue = "slow", time_limit = "1h")]
 async fn sleep(#[default = 3600.0] seconds: f64) {
