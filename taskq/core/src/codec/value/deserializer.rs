@@ -27,6 +27,14 @@ impl<'de> IntoDeserializer<'de, CodecError> for Value {
     }
 }
 
+macro_rules! as_i128 {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
+            self.deserialize_i128(visitor)
+        }
+    )*};
+}
+
 impl<'de> Deserializer<'de> for Value {
     type Error = CodecError;
 
@@ -98,17 +106,10 @@ impl<'de> Deserializer<'de> for Value {
         }
     }
 
-    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
-        self.deserialize_i128(visitor)
-    }
-
     // An integer that is too large says so, rather than that it is a text.
-    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
-        self.deserialize_i128(visitor)
-    }
-
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
-        self.deserialize_i128(visitor)
+    as_i128! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
@@ -168,7 +169,7 @@ impl<'de> Deserializer<'de> for Value {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 u8 u16 u32 char str string unit unit_struct tuple_struct map struct identifier
+        bool char str string unit unit_struct tuple_struct map struct identifier
     }
 }
 
@@ -181,6 +182,9 @@ enum Wide {
 impl Value {
     fn wide(&self) -> Option<Wide> {
         let Self::BigInt(digits) = self else { return None };
+        if digits.parse::<u64>().is_ok() {
+            return None; // not wide for `u64`, whose visitor takes nothing wider
+        }
         digits.parse().map(Wide::Unsigned).or_else(|_| digits.parse().map(Wide::Signed)).ok()
     }
 }
