@@ -45,7 +45,7 @@ impl<'a> Fetch<'a> {
         let node = Arc::clone(&self.node);
         let mut batch: Vec<Delivery> = Vec::with_capacity(BATCH.min(node.tuning.prefetch));
         loop {
-            let room = node.tuning.prefetch.saturating_sub(node.held.len());
+            let room = node.room();
             tokio::select! {
                 biased;
                 () = node.stop.warm_asked() => return Ok(()),

@@ -108,6 +108,8 @@ pub(crate) struct HeldTable {
     table: Mutex<Table>,
     /// Those that are not acknowledged.
     len: AtomicUsize,
+    /// All of them.
+    total: AtomicUsize,
     freed: Notify,
 }
 
@@ -124,6 +126,7 @@ impl HeldTable {
 
     fn count(&self, table: &Table) {
         self.len.store(table.map.len() - table.acked, Ordering::Release);
+        self.total.store(table.map.len(), Ordering::Release);
     }
 
     /// Adds a batch.
@@ -162,6 +165,11 @@ impl HeldTable {
     /// How many are held and not acknowledged.
     pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Acquire)
+    }
+
+    /// How many there are, those that run acknowledged included.
+    pub(crate) fn total(&self) -> usize {
+        self.total.load(Ordering::Acquire)
     }
 
     /// Waits until there may be room again. One waiter.

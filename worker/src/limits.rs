@@ -63,7 +63,8 @@ async fn on_thread(
     told: &CancellationToken,
     run: impl Future<Output = Ran>,
 ) -> Ran {
-    if limits.hard.is_some() {
+    // One that the settings give to every task was told at the start.
+    if cx.request().headers.timelimit.0.is_some() && limits.hard.is_some() {
         warn!(
             task = %cx.request().headers.task, id = %cx.id(),
             "the call's hard time limit is not enforced: the task blocks a thread, which cannot be stopped"

@@ -82,6 +82,12 @@ impl Node {
         }
     }
 
+    /// How many deliveries may be taken now.
+    pub(crate) fn room(&self) -> usize {
+        let held = if self.tuning.only_for_free_slots { self.held.total() } else { self.held.len() };
+        self.tuning.prefetch.saturating_sub(held)
+    }
+
     /// The instant now.
     pub(crate) fn now(&self) -> Timestamp {
         self.app.clock().now()
@@ -104,6 +110,8 @@ pub(crate) struct Tuning {
     pub(crate) concurrency: usize,
     /// Deliveries held at most.
     pub(crate) prefetch: usize,
+    /// Take a delivery only for a free slot, also when running ones are acknowledged.
+    pub(crate) only_for_free_slots: bool,
     pub(crate) lease: Duration,
     /// Deliveries of one message before it is poison; 0 is no limit.
     pub(crate) max_deliveries: u32,

@@ -70,6 +70,7 @@ impl Plan {
         let tuning = Tuning {
             concurrency,
             prefetch,
+            only_for_free_slots: settings.worker_disable_prefetch,
             lease: settings.lease,
             max_deliveries: settings.max_deliveries,
             rate_limits: !settings.worker_disable_rate_limits,

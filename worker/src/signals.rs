@@ -66,3 +66,43 @@ async fn listen(stop: Stop, rule: SignalRule, mut term: Signal, mut int: Signal,
         warn!(signal = name, how, "stopping");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{process::Command, time::Duration};
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn kill(signal: &str) {
+        let pid = std::process::id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// All rules in one test: signals are the process's.
+    #[tokio::test]
+    async fn signals_stop_by_their_rule() {
+        let deadline = Duration::from_secs(20);
+        let stop = Stop::new();
+        let signals = Signals::install(&stop, SignalRule::Escalate).unwrap();
+        kill("-TERM");
+        timeout(deadline, stop.warm_asked()).await.unwrap();
+        assert!(!stop.is_cold());
+        kill("-INT");
+        timeout(deadline, stop.cold_asked()).await.unwrap();
+        assert!(!stop.is_now());
+        kill("-TERM");
+        timeout(deadline, stop.now_asked()).await.unwrap();
+        drop(signals);
+
+        let stop = Stop::new();
+        let _signals = Signals::install(&stop, SignalRule::Celery).unwrap();
+        kill("-TERM");
+        timeout(deadline, stop.warm_asked()).await.unwrap();
+        kill("-TERM");
+        kill("-QUIT");
+        timeout(deadline, stop.cold_asked()).await.unwrap();
+        assert!(!stop.is_now(), "further SIGTERMs change nothing");
+    }
+}

@@ -7,6 +7,7 @@ use taskq_core::{
     protocol::Request,
     task::{RateLimit, Registry, TaskDef, TaskKind, TaskOptions},
 };
+use tracing::warn;
 
 /// What the settings say where a task says nothing.
 #[derive(Clone, Debug)]
@@ -113,6 +114,10 @@ impl Tasks {
     /// When a blocking task declares a hard time limit: a thread cannot be stopped from outside.
     pub(crate) fn new(registry: &Registry, defaults: &TaskDefaults) -> Result<Self, Error> {
         let mut tasks = HashMap::with_capacity(registry.len());
+        let blocking = registry.iter().filter(|def| def.kind == TaskKind::Blocking).count();
+        if defaults.time_limit.is_some() && blocking > 0 {
+            warn!(blocking, "`task_time_limit` does not end blocking tasks: a thread cannot be stopped");
+        }
         for def in registry.iter() {
             if def.kind == TaskKind::Blocking && def.options.time_limit.is_some() {
                 return Err(Error::new(

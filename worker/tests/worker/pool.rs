@@ -11,7 +11,7 @@ use std::{
 use taskq_core::{args, codec::Value, task::TaskOptions};
 use taskq_worker::WorkerOptions;
 
-use crate::rig::Builder;
+use crate::rig::{Builder, until};
 
 #[derive(Default)]
 struct Level {
@@ -84,4 +84,34 @@ async fn tasks_that_never_wait_do_not_starve_the_worker() {
     let worker = rig.worker(&WorkerOptions::new().concurrency(8)).await;
     rig.settled().await;
     assert_eq!(worker.stop().await.unwrap().stats.succeeded, 2_000);
+}
+
+#[tokio::test]
+async fn without_prefetch_only_free_slots_take_messages() {
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let wait = Arc::clone(&gate);
+    let early = TaskOptions { acks_late: Some(false), ..TaskOptions::DEFAULT };
+    let rig = Builder::new()
+        .set(|settings| settings.worker_disable_prefetch = true)
+        .task_with("t.hold", early, move |_, _| {
+            let wait = Arc::clone(&wait);
+            async move {
+                wait.acquire().await.expect("open").forget();
+                Ok(Value::Null)
+            }
+        })
+        .build();
+    for _ in 0..5 {
+        rig.send("t.hold", args![]).await;
+    }
+    let worker = rig.worker(&WorkerOptions::new().concurrency(2)).await;
+    until("two run, acknowledged", async || {
+        let stats = rig.stats().await;
+        worker.stats().started == 2 && stats.in_flight == 0
+    })
+    .await;
+    assert_eq!((worker.stats().received, rig.stats().await.ready), (2, 3));
+    gate.add_permits(5);
+    rig.settled().await;
+    assert_eq!(worker.stop().await.unwrap().stats.succeeded, 5);
 }
