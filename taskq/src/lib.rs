@@ -27,6 +27,7 @@ pub use taskq_core::{
     result::AsyncResult,
     send::{Call, Expiry, SendOptions},
     task::{Failure, IntoDuration, Outcome, RateLimit, Registry, Task, TaskContext, TaskError, TaskOptions},
+    testing,
 };
 pub use taskq_worker as worker;
 

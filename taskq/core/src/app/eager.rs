@@ -3,7 +3,7 @@
 //! Kept true here: the task sees the same request, middleware and retries as in a worker; retries come at
 //! once, without their delay.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::{App, block_on};
 use crate::{
     BoxFuture, Error, ErrorKind,
-    backend::{DisabledBackend, RemoteFailure, ResultBackend, State, StoredError, TaskMeta, TaskOutput},
+    backend::{
+        Child, DisabledBackend, RemoteFailure, ResultBackend, State, StoredError, TaskMeta, TaskOutput,
+    },
     canvas::Signature,
     codec::{Value, json},
     middleware::{ExecuteEnd, ExecuteNext},
@@ -97,7 +99,7 @@ impl App {
     ) -> Result<TaskMeta, Error> {
         let progress: Arc<dyn ResultBackend> = backend.clone().unwrap_or_else(|| Arc::new(DisabledBackend));
         loop {
-            let run = Run { app: self, def, backend: Arc::clone(&progress) };
+            let run = Run { app: self, def, backend: Arc::clone(&progress), children: Mutex::default() };
             let mut attempt = request.clone();
             let outcome = ExecuteNext::new(self.middleware(), &run).run(&mut attempt).await;
             let (state, output, traceback) = match outcome {
@@ -121,8 +123,11 @@ impl App {
             meta.traceback = traceback;
             meta.date_done = Some(self.clock().now());
             meta.parent_id.clone_from(&request.headers.parent_id);
+            meta.group_id.clone_from(&request.headers.group);
+            meta.children = Some(run.children.into_inner().unwrap_or_else(PoisonError::into_inner));
+            let ignored = request.headers.ignore_result.or(def.options.ignore_result);
             if let Some(backend) = &backend
-                && !request.headers.ignore_result.unwrap_or(false)
+                && !ignored.unwrap_or(self.settings().task_ignore_result)
                 && meta.state != State::Ignored
             {
                 backend.store(std::slice::from_ref(&meta)).await?;
@@ -204,6 +209,8 @@ struct Run<'r> {
     app: &'r App,
     def: &'r TaskDef,
     backend: Arc<dyn ResultBackend>,
+    /// What the attempt sent.
+    children: Mutex<Vec<Child>>,
 }
 
 impl ExecuteEnd for Run<'_> {
@@ -217,7 +224,7 @@ impl ExecuteEnd for Run<'_> {
                 cancel: CancellationToken::new(),
                 is_eager: true,
             });
-            let task = self.app.clone().scoped(cx.clone().scope(self.def.run(cx)));
+            let task = self.app.clone().scoped(cx.clone().scope(self.def.run(cx.clone())));
             let result = match (self.def.kind, self.app.connections().io()) {
                 (TaskKind::Async, _) => task.await,
                 (TaskKind::Blocking, Ok(io)) => {
@@ -229,6 +236,7 @@ impl ExecuteEnd for Run<'_> {
                 }
                 (TaskKind::Blocking, Err(error)) => Err(error.into()),
             };
+            *self.children.lock().unwrap_or_else(PoisonError::into_inner) = cx.children();
             decide(result, &self.def.options, request, self.app.clock().now(), &mut fastrand::Rng::new())
         })
     }
