@@ -1,5 +1,6 @@
 //! What the tests of taskq share: recordings of real Celery, contract suites, private servers.
 
+pub mod conformance;
 pub mod demo;
 pub mod fixtures;
 pub mod node;

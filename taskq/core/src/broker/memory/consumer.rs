@@ -26,7 +26,7 @@ pub(super) struct MemoryConsumer {
 }
 
 impl MemoryConsumer {
-    pub(super) fn new(shared: Arc<Shared>, spec: ConsumeSpec) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, spec: &ConsumeSpec) -> Self {
         Self {
             settler: Arc::new(MemorySettler(Arc::clone(&shared))),
             shared,

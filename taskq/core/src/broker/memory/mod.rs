@@ -144,7 +144,7 @@ impl Broker for MemoryBroker {
     fn consume(&self, spec: ConsumeSpec) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>> {
         Box::pin(async move {
             self.check_open("consume")?;
-            let consumer = MemoryConsumer::new(Arc::clone(&self.shared), spec);
+            let consumer = MemoryConsumer::new(Arc::clone(&self.shared), &spec);
             Ok(Box::new(consumer) as Box<dyn Consumer>)
         })
     }

@@ -1,0 +1,78 @@
+//! What the cases work with: two clients of one store, and metas.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use taskq_core::{
+    Timestamp,
+    backend::{ResultBackend, State, TaskMeta, TaskOutput},
+    codec::{Value, json},
+    protocol::TaskId,
+};
+
+use super::Factory;
+
+/// What must happen happens within this time, or the case fails.
+pub const SOON: Duration = Duration::from_secs(30);
+
+/// A store under test with two clients of it.
+#[derive(Debug)]
+pub struct Bench {
+    /// The client that stores, mostly.
+    pub backend: Arc<dyn ResultBackend>,
+    /// Another one, which reads.
+    pub other: Arc<dyn ResultBackend>,
+}
+
+impl Bench {
+    /// Opens both.
+    pub async fn new(factory: impl Factory) -> Self {
+        Self { backend: factory.open().await, other: factory.open().await }
+    }
+
+    /// Stores one.
+    pub async fn store(&self, meta: &TaskMeta) {
+        self.backend.store(std::slice::from_ref(meta)).await.expect("store");
+    }
+
+    /// What the other client reads of one task.
+    pub async fn read(&self, id: &TaskId) -> Option<TaskMeta> {
+        let mut read = self.other.fetch(std::slice::from_ref(id)).await.expect("fetch");
+        assert_eq!(read.len(), 1, "one answer for one id");
+        read.remove(0)
+    }
+}
+
+/// A result that is a JSON text.
+pub fn json(text: &str) -> TaskOutput {
+    TaskOutput::Json(Bytes::from(text.to_owned()))
+}
+
+/// A success, as a worker stores it. Microseconds only: that is what the wire keeps.
+pub fn success(text: &str) -> TaskMeta {
+    ready(State::Success, json(text))
+}
+
+/// A final state.
+pub fn ready(state: State, output: TaskOutput) -> TaskMeta {
+    let mut meta = TaskMeta::new(TaskId::new(), state, output);
+    meta.date_done = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).ok();
+    meta
+}
+
+/// The value of an output, whatever form it has.
+pub fn value(meta: &TaskMeta) -> Value {
+    match &meta.output {
+        TaskOutput::Json(text) => json::from_slice(text).expect("readable JSON"),
+        TaskOutput::Value(value) => value.clone(),
+        TaskOutput::Error(error) => panic!("an error is no value: {error:?}"),
+    }
+}
+
+/// Waits for what must happen.
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(SOON, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what}: not within {SOON:?}"),
+    }
+}

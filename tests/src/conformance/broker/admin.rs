@@ -1,0 +1,84 @@
+//! Looking into queues, and emptying them.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use taskq_core::{
+    Timestamp,
+    broker::{DeadKind, DeadReason, Outgoing, Settle},
+};
+
+use super::bench::{Bench, number, numbered};
+
+/// Ready, delayed, in flight and dead are told apart.
+pub async fn depth_counts_what_waits_runs_and_is_put_aside(bench: &Bench) {
+    let queue = bench.queue("depth").await;
+    bench.publish(&queue, 0..7).await;
+    let mut taker = bench.consumer(&queue).await;
+    let held = taker.take(3).await;
+    taker.end(&held[..1], &Settle::DeadLetter { reason: DeadReason::new(DeadKind::Rejected, "no") }).await;
+    let mut expected = (4, 0, 2, 1);
+    if bench.broker.capabilities().native_delay {
+        let later = Some(Timestamp::now() + Duration::from_secs(3_600));
+        taker.end(&held[1..2], &Settle::Requeue { not_before: later }).await;
+        expected = (4, 1, 1, 1);
+    }
+    let stats = bench.stats(&queue).await;
+    assert_eq!((stats.ready, stats.delayed, stats.in_flight, stats.dead), expected, "{stats:?}");
+    assert!(stats.oldest.is_none_or(|age| age < Duration::from_secs(60)), "{stats:?}");
+    assert!(bench.admin().queues().await.expect("queues").contains(&queue));
+    assert!(bench.admin().queues().await.expect("queues").is_sorted());
+}
+
+/// Peeking answers in the order of delivery, up to the limit, and changes nothing.
+pub async fn peek_shows_the_next_ones_and_takes_none(bench: &Bench) {
+    let queue = bench.queue("peek").await;
+    bench.publish(&queue, 0..5).await;
+    for _ in 0..2 {
+        let peeked = bench.admin().peek(&queue, 3).await.expect("peek");
+        let numbers: Vec<_> =
+            peeked.iter().map(|peeked| number(peeked.message.as_ref().expect("a message"))).collect();
+        assert_eq!(numbers, [0, 1, 2]);
+        assert!(peeked.iter().all(|peeked| !peeked.original.is_empty() && peeked.not_before.is_none()));
+    }
+    assert_eq!(bench.consumer(&queue).await.numbers(5).await, [0, 1, 2, 3, 4]);
+}
+
+/// Purging removes ready and delayed ones, leaves what runs and what is dead, and reports on its way.
+pub async fn purge_removes_what_waits_and_tells_its_progress(bench: &Bench) {
+    let queue = bench.queue("purge").await;
+    bench.publish(&queue, 0..3_002).await;
+    let mut taker = bench.consumer(&queue).await;
+    let held = taker.take(2).await;
+    taker.end(&held[..1], &Settle::DeadLetter { reason: DeadReason::new(DeadKind::Rejected, "no") }).await;
+    let mut waiting = 3_000;
+    if bench.broker.capabilities().producer_delay {
+        let mut later = Outgoing::to_queue(&queue, numbered(9_999));
+        later.not_before = Some(Timestamp::now() + Duration::from_secs(3_600));
+        bench.broker.publish(&[later]).await.expect("publish");
+        waiting += 1;
+    }
+    let (last, calls) = (AtomicU64::new(0), AtomicU64::new(0));
+    let progress = |removed: u64| {
+        assert!(removed >= last.swap(removed, Ordering::SeqCst), "progress went back");
+        calls.fetch_add(1, Ordering::SeqCst);
+    };
+    assert_eq!(bench.admin().purge(&queue, &progress).await.expect("purge"), waiting);
+    assert_eq!(last.load(Ordering::SeqCst), waiting);
+    assert!(calls.load(Ordering::SeqCst) > 1, "3,000 messages were removed in one step");
+    let stats = bench.stats(&queue).await;
+    assert_eq!((stats.ready, stats.delayed, stats.in_flight, stats.dead), (0, 0, 1, 1), "{stats:?}");
+    taker.ack(&held[1..]).await;
+}
+
+/// A queue that nobody declared is empty, not an error.
+pub async fn an_unknown_queue_counts_as_empty(bench: &Bench) {
+    let unknown = format!("unknown-{}", uuid::Uuid::now_v7().simple());
+    let stats = bench.stats(&unknown).await;
+    assert_eq!((stats.ready, stats.delayed, stats.in_flight, stats.dead), (0, 0, 0, 0));
+    assert!(bench.admin().peek(&unknown, 5).await.expect("peek").is_empty());
+    assert!(bench.admin().dead(&unknown, 0, 5).await.expect("dead").is_empty());
+    assert_eq!(bench.admin().purge(&unknown, &|_| {}).await.expect("purge"), 0);
+}

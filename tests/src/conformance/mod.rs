@@ -1,0 +1,6 @@
+//! Contract suites: what every driver of a kind must do, written once and run against each of them.
+//!
+//! A case is skipped only where the driver declares that it lacks the capability, and then says so.
+
+pub mod backend;
+pub mod broker;
