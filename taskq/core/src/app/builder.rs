@@ -46,7 +46,8 @@ impl AppBuilder {
         self
     }
 
-    /// Settings that are complete; no source is read.
+    /// Settings instead of the defaults; no file and no variable is read, unless [`sources`](Self::sources) are
+    /// given too.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = Some(settings);
         self
@@ -119,16 +120,12 @@ impl AppBuilder {
     /// # Errors
     /// When a setting is wrong, two tasks have one name, or no driver knows an address.
     pub fn build(self) -> Result<App, Error> {
-        let settings = match self.settings {
-            Some(settings) => settings,
-            None => {
-                let sources = self.sources.unwrap_or_else(Sources::process);
-                self.code
-                    .into_iter()
-                    .fold(sources, |sources, (name, value)| sources.set(name, value))
-                    .load()?
-            }
+        let (settings, sources) = match (self.settings, self.sources) {
+            (Some(settings), sources) => (settings, sources.unwrap_or_default()),
+            (None, sources) => (Settings::default(), sources.unwrap_or_else(Sources::process)),
         };
+        let set = |sources: Sources, (name, value): (String, Value)| sources.set(name, value);
+        let settings = self.code.into_iter().fold(sources, set).load_over(settings)?;
         let mut registry = self.registry.map_or_else(Registry::linked, Ok)?;
         for def in self.added {
             registry.add(def)?;

@@ -265,6 +265,18 @@ fn annotations_change_what_is_registered() {
     assert_eq!(error.kind(), ErrorKind::Config);
 }
 
+#[test]
+fn what_is_set_by_name_wins_over_given_settings() {
+    let (app, _) = doubles::build(App::builder().set("task_default_queue", "named"), |settings| {
+        settings.task_default_queue = "given".into();
+        settings.task_ignore_result = true;
+    });
+    assert_eq!(app.settings().task_default_queue, "named");
+    assert!(app.settings().task_ignore_result);
+    let error = doubles::try_build(App::builder().set("task_defalt_queue", "x"), |_| {}).unwrap_err();
+    assert!(error.to_string().contains("did you mean `task_default_queue`?"), "{error}");
+}
+
 #[tokio::test]
 async fn the_running_tasks_app_comes_before_the_installed_one() {
     let (mine, _) = app();

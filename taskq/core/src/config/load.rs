@@ -177,8 +177,15 @@ impl Sources {
     /// Everything that is wrong at once: one line each, with its source, the value (secrets masked), what is
     /// expected, and for an unknown name the nearest known one.
     pub fn load(self) -> Result<Settings, Error> {
-        let mut loading =
-            Loading { settings: Settings::default(), problems: Vec::new(), lenient: self.lenient };
+        self.load_over(Settings::default())
+    }
+
+    /// The same over settings that are there already, instead of the defaults.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_over(self, settings: Settings) -> Result<Settings, Error> {
+        let mut loading = Loading { settings, problems: Vec::new(), lenient: self.lenient };
         if let Some(path) = self.file.path(&self.variables) {
             for entry in file::read(&path)? {
                 let source = Source::File { path: path.clone(), line: entry.line };
