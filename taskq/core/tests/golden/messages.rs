@@ -143,6 +143,17 @@ fn what_was_read_is_written_as_it_was() {
 }
 
 #[test]
+fn a_naive_time_is_in_the_zone_of_the_worker() {
+    let recording = recordings::case("redis.task.eta-naive");
+    let message = recordings::message(&recording["messages"][0]);
+    let rome = TimeZone::get("Europe/Rome").unwrap();
+    let request =
+        Request::decode(message, DeliveryInfo::default(), &Accept::default(), &rome, LIMIT).unwrap();
+    assert_eq!(request.headers.eta.as_deref(), Some("2030-01-02T04:00:00"));
+    assert_eq!(request.eta.unwrap().to_string(), "2030-01-02T03:00:00Z");
+}
+
+#[test]
 fn arguments_are_shown_as_celery_shows_them() {
     let mut same = 0;
     for (name, _, message) in tasks() {

@@ -114,7 +114,11 @@ fn encode_v1(
     map.insert("eta".into(), text(headers.eta));
     map.insert("expires".into(), text(headers.expires));
     map.insert("utc".into(), Value::Bool(true));
-    map.insert("callbacks".into(), list(embed.callbacks));
+    let mut callbacks = embed.callbacks;
+    if let Some(next) = chain_as_link(embed.chain.unwrap_or_default()) {
+        callbacks.get_or_insert_default().push(next);
+    }
+    map.insert("callbacks".into(), list(callbacks));
     map.insert("errbacks".into(), list(embed.errbacks));
     map.insert(
         "timelimit".into(),
@@ -135,4 +139,40 @@ fn encode_v1(
         content_encoding: Some(serializer.content_encoding().to_owned()),
         body,
     })
+}
+
+/// Version 1 has no field for the rest of a chain: every step is a link of the one before it. `chain` is in reverse
+/// order, as in version 2.
+fn chain_as_link(chain: Vec<Value>) -> Option<Value> {
+    chain.into_iter().reduce(|after, mut step| {
+        if let Value::Map(fields) = &mut step {
+            let options = fields.entry("options".into()).or_insert_with(|| Value::Map(Map::default()));
+            if let Value::Map(options) = options {
+                match options.entry("link".into()).or_insert_with(|| Value::List(Vec::new())) {
+                    Value::List(links) => links.push(after),
+                    other => *other = Value::List(vec![after]),
+                }
+            }
+        }
+        step
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_of_version_1_is_links_in_links() {
+        let chain: Value = json::from_slice(
+            br#"[{"task": "c", "options": {}}, {"task": "b", "options": {"link": null}}, {"task": "a"}]"#,
+        )
+        .unwrap();
+        let link = chain_as_link(chain.as_list().unwrap().to_vec()).unwrap();
+        assert_eq!(
+            json::to_string(&link).unwrap(),
+            r#"{"task":"a","options":{"link":[{"task":"b","options":{"link":[{"task":"c","options":{}}]}}]}}"#
+        );
+        assert_eq!(chain_as_link(Vec::new()), None);
+    }
 }
