@@ -73,6 +73,11 @@ impl Worker {
     /// # Errors
     /// When the broker refuses it for good. What ran was finished, or given back, all the same.
     pub async fn run(self, stop: Stop) -> Result<Report, Error> {
+        // On the heap: it is awaited once, from anywhere, and far larger than what callers keep.
+        Box::pin(self.start_to_stop(stop)).await
+    }
+
+    async fn start_to_stop(self, stop: Stop) -> Result<Report, Error> {
         panics::note_places();
         let Plan { grace, soft_shutdown, .. } = self.plan;
         let Some(connected) = connect::open(&self.plan, &stop).await? else { return Ok(Report::default()) };
