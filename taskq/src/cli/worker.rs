@@ -170,7 +170,9 @@ impl Options {
             }
             _ => {}
         }
-        idle::tell(session.app.settings());
+        let settings = session.app.settings();
+        tracing::info!(broker = %settings.read_url(), results = %settings.backend_url(), "worker starts");
+        idle::tell(settings);
         let worker = taskq_worker::Worker::new(&session.app, &options)?;
         let stop = Stop::new();
         let _signals = Signals::install(&stop, SignalRule::Escalate)
