@@ -19,7 +19,7 @@ pub use taskq_core::{
     args,
     backend::{RemoteFailure, State, WaitError},
     canvas::{Args, Kwargs, Signature},
-    codec::Value,
+    codec::{Value, typed},
     config::Settings,
     kwargs,
     middleware::{self, Middleware},

@@ -220,6 +220,26 @@ mod tests {
     }
 
     #[test]
+    fn what_python_sends_fits_plain_types() {
+        fn read<T: serde::de::DeserializeOwned>(kind: &str, value: &str) -> T {
+            let marker = format!(r#"{{"__type__": "{kind}", "__value__": "{value}"}}"#);
+            json::from_slice(marker.as_bytes()).unwrap()
+        }
+        assert_eq!(read::<String>("decimal", "10.50"), "10.50");
+        assert_eq!(read::<jiff::civil::Time>("time", "03:04:05.000006"), jiff::civil::time(3, 4, 5, 6_000));
+        assert_eq!(
+            read::<jiff::civil::DateTime>("datetime", "2030-01-02T03:04:05"),
+            jiff::civil::datetime(2030, 1, 2, 3, 4, 5, 0)
+        );
+        assert_eq!(read::<serde_json::Value>("bytes", "abc"), "abc");
+        assert_eq!(read::<Vec<u8>>("bytes", "abc"), b"abc");
+        assert_eq!(json::from_slice::<u128>(u128::MAX.to_string().as_bytes()).unwrap(), u128::MAX);
+        assert_eq!(json::from_slice::<i128>(i128::MIN.to_string().as_bytes()).unwrap(), i128::MIN);
+        assert!((json::from_slice::<f64>(b"1180591620717411303424").unwrap() - 2_f64.powi(70)).abs() < 1.0);
+        assert!(json::from_slice::<f64>(b"NaN").unwrap().is_nan());
+    }
+
+    #[test]
     fn a_naive_time_is_no_instant() {
         let naive = br#"{"__type__": "datetime", "__value__": "2030-01-02T03:04:05"}"#;
         assert!(json::from_slice::<DateTime>(naive).is_err());

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use taskq_core::{
-    codec::json,
-    protocol::{MalformedKind, Message, RawHeaders},
+    codec::{Value, json},
+    protocol::{MalformedKind, Message, Protocol, RawHeaders},
 };
 
 use crate::{messages::decode, recordings};
@@ -94,6 +94,17 @@ fn every_poison_is_told_apart() {
             (_, decoded) => panic!("{name}: {decoded:?}"),
         }
     }
+}
+
+#[test]
+fn a_version_1_body_under_version_2_headers_gives_the_arguments() {
+    let recording = recordings::case("redis.poison.body-hybrid");
+    let request = decode(recordings::envelope(&recordings::raw(&recording["raw"]))).unwrap();
+    let (args, kwargs) = request.arguments.to_values().unwrap();
+    assert_eq!(args, [Value::from(1), Value::from(2)]);
+    assert!(kwargs.is_empty());
+    assert_eq!(request.protocol, Protocol::V2);
+    assert!(request.headers.argsrepr.is_some());
 }
 
 fn good() -> Message {

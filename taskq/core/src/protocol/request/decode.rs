@@ -107,10 +107,10 @@ fn version_2(
             let body = Body { arguments: values(args, kwargs)?, embed: embed_from(embed)? };
             Ok((Protocol::V2, headers, body))
         }
-        // A version 1 body under version 2 headers.
+        // A version 1 body under version 2 headers. A retry is version 2, which keeps the headers.
         Value::Map(map) if map.contains_key("args") => {
             let (headers, body) = from_map(map, headers)?;
-            Ok((Protocol::V1, headers, body))
+            Ok((Protocol::V2, headers, body))
         }
         _ => Err("the body is neither a list of three nor a map with `args`".to_owned()),
     }
