@@ -184,7 +184,7 @@ impl Settings {
 fn masked(name: &str, value: Value) -> Value {
     match value {
         Value::Str(_) if is_secret_name(name) => Value::Str("**".to_owned()),
-        Value::Str(text) if text.contains("://") => Value::Str(super::redact(&text)),
+        Value::Str(text) if text.contains(':') => Value::Str(super::redact(&text)),
         Value::Map(map) => {
             Value::Map(map.into_iter().map(|(key, value)| (key.clone(), masked(&key, value))).collect())
         }
