@@ -14,6 +14,7 @@ use crate::{
     backend::{Child, RemoteFailure, State, TaskMeta, TaskOutput},
     codec::{Value, json},
     protocol::TaskId,
+    send::Draft,
 };
 
 /// The result of a task that was sent: it may not be there yet.
@@ -22,17 +23,25 @@ pub struct AsyncResult<T> {
     app: App,
     /// The result of a task that ran in this process; it may be stored nowhere.
     eager: Option<Arc<TaskMeta>>,
+    /// The message said that no result is wanted.
+    ignored: bool,
     output: PhantomData<fn() -> T>,
 }
 
 impl<T> AsyncResult<T> {
     /// The result of the task with that id, sent by anybody.
     pub fn new(app: &App, id: impl Into<TaskId>) -> Self {
-        Self { id: id.into(), app: app.clone(), eager: None, output: PhantomData }
+        Self { id: id.into(), app: app.clone(), eager: None, ignored: false, output: PhantomData }
+    }
+
+    /// The result of a message that is about to be sent.
+    pub(crate) fn of(app: &App, draft: &Draft) -> Self {
+        let ignored = draft.message.headers.ignore_result == Some(true);
+        Self { ignored, ..Self::new(app, draft.id().clone()) }
     }
 
     pub(crate) fn eager(app: &App, meta: TaskMeta) -> Self {
-        Self { id: meta.id.clone(), app: app.clone(), eager: Some(Arc::new(meta)), output: PhantomData }
+        Self { eager: Some(Arc::new(meta.clone())), ..Self::new(app, meta.id) }
     }
 
     pub(crate) fn eager_failure(&self) -> Option<RemoteFailure> {
@@ -51,7 +60,13 @@ impl<T> AsyncResult<T> {
 
     /// Reads the result as another type.
     pub fn cast<U>(self) -> AsyncResult<U> {
-        AsyncResult { id: self.id, app: self.app, eager: self.eager, output: PhantomData }
+        AsyncResult {
+            id: self.id,
+            app: self.app,
+            eager: self.eager,
+            ignored: self.ignored,
+            output: PhantomData,
+        }
     }
 
     /// Everything that is stored; `None` while nothing is.
@@ -168,7 +183,13 @@ impl<T> AsyncResult<T> {
 
 impl<T> Clone for AsyncResult<T> {
     fn clone(&self) -> Self {
-        Self { id: self.id.clone(), app: self.app.clone(), eager: self.eager.clone(), output: PhantomData }
+        Self {
+            id: self.id.clone(),
+            app: self.app.clone(),
+            eager: self.eager.clone(),
+            ignored: self.ignored,
+            output: PhantomData,
+        }
     }
 }
 

@@ -137,6 +137,14 @@ fn results_can_be_waited_for_without_a_runtime() {
 }
 
 #[tokio::test]
+async fn nobody_waits_for_a_result_that_never_comes() {
+    let (app, _) = app();
+    let ignored = doubles::add(1, 2).app(&app).ignore_result(true).await.unwrap();
+    assert!(matches!(ignored.get().await, Err(WaitError::Ignored { .. })));
+    assert_eq!(ignored.state().await.unwrap(), State::Pending);
+}
+
+#[tokio::test]
 async fn a_task_must_not_wait_for_a_task() {
     let (app, store) = app();
     store.put(TaskMeta::new("ok".into(), State::Success, TaskOutput::Json(Bytes::from_static(b"7"))));

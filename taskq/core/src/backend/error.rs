@@ -112,6 +112,12 @@ pub enum WaitError {
         /// The task that was to be waited for.
         id: TaskId,
     },
+    /// The call, or its task, said that no result is wanted: nothing will ever be stored.
+    #[error("task `{id}` ignores its result: there is nothing to wait for")]
+    Ignored {
+        /// The task.
+        id: TaskId,
+    },
     /// The result cannot be decoded into the expected type.
     #[error("could not decode the result of task `{id}`: {reason}")]
     Decode {
@@ -130,7 +136,7 @@ impl From<WaitError> for Error {
         let kind = match &error {
             WaitError::Timeout { .. } => ErrorKind::Timeout,
             WaitError::Decode { .. } => ErrorKind::Decode,
-            WaitError::InsideTask { .. } => ErrorKind::Unsupported,
+            WaitError::InsideTask { .. } | WaitError::Ignored { .. } => ErrorKind::Unsupported,
             WaitError::Backend(inner) if inner.is_retryable() => ErrorKind::Connection,
             WaitError::Backend(_) => ErrorKind::Backend,
             WaitError::Failed(_) | WaitError::Revoked { .. } => ErrorKind::Other,

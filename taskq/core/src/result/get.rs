@@ -24,6 +24,7 @@ impl<T: DeserializeOwned> AsyncResult<T> {
             id: self.id.clone(),
             app: self.app.clone(),
             eager: self.eager.clone(),
+            ignored: self.ignored,
             timeout: None,
             inside_task: false,
             output: PhantomData,
@@ -38,6 +39,7 @@ pub struct Get<T> {
     id: TaskId,
     app: App,
     eager: Option<Arc<TaskMeta>>,
+    ignored: bool,
     timeout: Option<Duration>,
     inside_task: bool,
     output: PhantomData<fn() -> T>,
@@ -62,6 +64,9 @@ impl<T: DeserializeOwned> Get<T> {
         }
         if !self.inside_task && TaskContext::current().is_some_and(|cx| !cx.is_eager()) {
             return Err(WaitError::InsideTask { id: self.id });
+        }
+        if self.ignored {
+            return Err(WaitError::Ignored { id: self.id });
         }
         let backend = self.app.backend().await.map_err(unreachable)?;
         let meta = backend.wait(&self.id, self.timeout).await?;

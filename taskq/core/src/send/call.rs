@@ -84,7 +84,7 @@ impl<T: Task> Call<T> {
         let call = Invocation { task: T::NAME, args, kwargs, own: Some(&own) };
         let trail = self.options.add_to_parent.unwrap_or(true);
         let draft = Draft::new(&app, call, self.options)?;
-        let result = AsyncResult::new(&app, draft.id().clone());
+        let result = AsyncResult::of(&app, &draft);
         app.publish(draft).await?;
         sent(&app, &result, trail);
         Ok(result)
@@ -183,7 +183,7 @@ impl App {
         let trails: Vec<bool> = calls.iter().map(|call| call.options.add_to_parent.unwrap_or(true)).collect();
         let drafts: Vec<Draft> =
             calls.into_iter().map(|call| call.app(self).into_draft()).collect::<Result<_, _>>()?;
-        let results: Vec<_> = drafts.iter().map(|draft| AsyncResult::new(self, draft.id().clone())).collect();
+        let results: Vec<_> = drafts.iter().map(|draft| AsyncResult::of(self, draft)).collect();
         self.publish_many(drafts).await?;
         for (result, trail) in results.iter().zip(trails) {
             sent(self, result, trail);
@@ -215,7 +215,7 @@ impl App {
         }
         let trail = options.add_to_parent.unwrap_or(true);
         let draft = Draft::new(self, Invocation { task: &task, args, kwargs, own }, options)?;
-        let result = AsyncResult::new(self, draft.id().clone());
+        let result = AsyncResult::of(self, &draft);
         self.publish(draft).await?;
         sent(self, &result, trail);
         Ok(result)
