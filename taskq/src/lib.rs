@@ -8,6 +8,7 @@ pub mod prelude;
 #[doc(hidden)]
 pub mod private;
 mod program;
+mod progress;
 pub mod telemetry;
 
 pub use drivers::AllDrivers;

@@ -14,6 +14,7 @@ use std::{fs::File, io, path::PathBuf, str::FromStr, sync::Mutex};
 use tracing_subscriber::{EnvFilter, fmt::writer::BoxMakeWriter};
 
 use self::{human::Human, json::Json};
+use crate::progress::Stderr;
 
 /// How logs look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -109,7 +110,7 @@ impl Logging {
             Some(path) => {
                 BoxMakeWriter::new(Mutex::new(File::options().append(true).create(true).open(path)?))
             }
-            None => BoxMakeWriter::new(io::stderr),
+            None => BoxMakeWriter::new(|| Stderr),
         };
         let builder = tracing_subscriber::fmt()
             .with_env_filter(self.level.filter())

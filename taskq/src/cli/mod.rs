@@ -13,7 +13,6 @@ mod json_arg;
 mod list;
 mod meta;
 mod output;
-mod progress;
 mod purge;
 mod queues;
 mod report;

@@ -6,7 +6,8 @@ use clap::Args;
 use serde_json::json;
 use taskq_core::broker::BrokerAdmin;
 
-use super::{Failure, Session, progress};
+use super::{Failure, Session};
+use crate::progress;
 
 /// Remove all waiting messages of queues; there is no undo
 #[derive(Args, Debug)]
@@ -94,7 +95,7 @@ async fn empty(
     queue: &str,
     waiting: u64,
 ) -> Result<u64, Failure> {
-    let bar = progress::bar(session.out, queue, waiting);
+    let bar = progress::bar(session.out.draws_progress(), queue, waiting);
     // No deadline: a long queue takes its time, and the bar shows it.
     let removed = admin.purge(queue, &|removed| bar.set_position(removed)).await;
     bar.finish_and_clear();

@@ -8,7 +8,8 @@ use taskq_core::{
     protocol::TaskId,
 };
 
-use super::{Exit, Failure, Session, meta, progress, time_arg};
+use super::{Exit, Failure, Session, meta, time_arg};
+use crate::progress;
 
 /// Print the result of a task
 #[derive(Args, Debug)]
@@ -51,7 +52,7 @@ pub(super) async fn wait(
     limit: Option<Duration>,
     traceback: bool,
 ) -> Result<(), Failure> {
-    let spinner = progress::spinner(session.out, format!("waiting for {id}"));
+    let spinner = progress::spinner(session.out.draws_progress(), format!("waiting for {id}"));
     let ended = backend.wait(id, limit).await;
     spinner.finish_and_clear();
     match ended {

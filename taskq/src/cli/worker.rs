@@ -2,15 +2,14 @@
 
 mod idle;
 mod later;
+mod run;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use taskq_core::config::PoolKind;
-use taskq_worker::{SignalRule, Signals, Stop, WorkerOptions};
 
 use self::later::Later;
-use super::{Exit, Failure, Session, purge, setting_flag::SettingFlag};
+use super::{Failure, Session, setting_flag::SettingFlag};
 use crate::telemetry::{LogFormat, LogLevel};
 
 const STOPPING: &str = "\
@@ -158,32 +157,6 @@ impl Worker {
 }
 
 impl Options {
-    /// Runs a worker until a signal stops it.
-    pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
-        let mut options = WorkerOptions::new().queues(&self.queues).exclude_queues(&self.exclude_queues);
-        options.hostname.clone_from(&self.hostname);
-        match session.app.settings().worker_pool {
-            PoolKind::Solo => options.concurrency = Some(1),
-            PoolKind::Processes => {
-                return Err(Failure::usage("the process pool is not part of taskq yet")
-                    .hint("`-P threads` runs async tasks on the runtime and others on threads"));
-            }
-            _ => {}
-        }
-        let settings = session.app.settings();
-        tracing::info!(broker = %settings.read_url(), results = %settings.backend_url(), "worker starts");
-        idle::tell(settings);
-        let worker = taskq_worker::Worker::new(&session.app, &options)?;
-        let stop = Stop::new();
-        let _signals = Signals::install(&stop, SignalRule::Escalate)
-            .map_err(|error| Failure::new(Exit::Failed, format!("could not listen for signals: {error}")))?;
-        if self.purge {
-            purge::of_worker(session, &self.queues, &self.exclude_queues).await?;
-        }
-        Box::pin(worker.run(stop)).await?;
-        Ok(())
-    }
-
     /// The settings that the options stand for.
     pub(crate) fn flags(&self) -> Vec<SettingFlag> {
         let number = |n: u32| n.to_string();

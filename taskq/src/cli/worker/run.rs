@@ -1,0 +1,59 @@
+//! Running the worker: what the options say, signals, and a sign while it drains.
+
+use taskq_core::config::PoolKind;
+use taskq_worker::{SignalRule, Signals, Stop, WorkerOptions};
+
+use super::{
+    super::{Exit, Failure, Session, purge},
+    Options, idle,
+};
+use crate::progress;
+
+impl Options {
+    /// Runs a worker until a signal stops it.
+    pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
+        let mut options = WorkerOptions::new().queues(&self.queues).exclude_queues(&self.exclude_queues);
+        options.hostname.clone_from(&self.hostname);
+        match session.app.settings().worker_pool {
+            PoolKind::Solo => options.concurrency = Some(1),
+            PoolKind::Processes => {
+                return Err(Failure::usage("the process pool is not part of taskq yet")
+                    .hint("`-P threads` runs async tasks on the runtime and others on threads"));
+            }
+            _ => {}
+        }
+        let settings = session.app.settings();
+        tracing::info!(broker = %settings.read_url(), results = %settings.backend_url(), "worker starts");
+        idle::tell(settings);
+        let worker = taskq_worker::Worker::new(&session.app, &options)?;
+        let stop = Stop::new();
+        let _signals = Signals::install(&stop, SignalRule::Escalate)
+            .map_err(|error| Failure::new(Exit::Failed, format!("could not listen for signals: {error}")))?;
+        if self.purge {
+            purge::of_worker(session, &self.queues, &self.exclude_queues).await?;
+        }
+        let draining = tokio::spawn(show_drain(stop.clone(), session.out.draws_progress()));
+        let ended = Box::pin(worker.run(stop)).await;
+        draining.abort();
+        let _ = draining.await; // its sign is gone before anything else is printed
+        ended?;
+        Ok(())
+    }
+}
+
+/// A sign on the terminal while a stopped worker waits for its running tasks.
+async fn show_drain(stop: Stop, watched: bool) {
+    stop.warm_asked().await;
+    let spinner = progress::spinner(watched, "running tasks may finish; Ctrl-C gives them back");
+    let _clear = Clear(spinner);
+    std::future::pending::<()>().await;
+}
+
+/// Clears a sign when it is dropped.
+struct Clear(indicatif::ProgressBar);
+
+impl Drop for Clear {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
