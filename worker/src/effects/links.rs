@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use taskq_core::{
     Error, ErrorKind,
-    backend::{State, TaskMeta, TaskOutput},
+    backend::{Child, State, TaskMeta, TaskOutput},
     broker::Outgoing,
     canvas::Signature,
     codec::{Value, json},
@@ -18,23 +18,27 @@ use tracing::error;
 
 use crate::node::Node;
 
+/// What follows a task, and how its result names it.
+#[derive(Debug, Default)]
+pub(super) struct Following {
+    pub(super) publish: Vec<Outgoing>,
+    pub(super) children: Vec<Child>,
+}
+
 /// Callbacks, then the next step of the chain, each with the result as its first argument.
 ///
 /// # Errors
 /// When one is no signature, or cannot be written; nothing is sent then.
-pub(super) async fn after_success(
-    node: &Node,
-    request: &Request,
-    value: &Bytes,
-) -> Result<Vec<Outgoing>, Error> {
+pub(super) async fn after_success(node: &Node, request: &Request, value: &Bytes) -> Result<Following, Error> {
     let callbacks = request.embed.callbacks.as_deref().unwrap_or_default();
     let chain = request.embed.chain.as_deref().unwrap_or_default();
     if callbacks.is_empty() && chain.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Following::default());
     }
     let value: Value = json::from_slice(value)
         .map_err(|error| Error::with_source(ErrorKind::Encode, "could not pass the result on", error))?;
-    let mut out = Vec::with_capacity(callbacks.len() + 1);
+    let mut following = Following::default();
+    let mut sent = Vec::with_capacity(callbacks.len());
     // Celery sends several callbacks as a group, a single one by itself.
     let group = (callbacks.len() > 1).then(TaskId::new);
     for (index, callback) in (0_i64..).zip(callbacks) {
@@ -44,14 +48,27 @@ pub(super) async fn after_success(
             flow.group_id = Some(group.to_string());
             flow.group_index = Some(index);
         }
-        out.extend(message(node, request, signature).await?);
+        let (id, message) = message(node, request, signature).await?;
+        following.publish.extend(message);
+        sent.push(child(id));
+    }
+    match group {
+        Some(group) => following.children.push(Child { members: Some(sent), ..child(group) }),
+        None => following.children.append(&mut sent),
     }
     if let Some((next, rest)) = chain.split_last() {
         let mut signature = Signature::from_value(next.clone())?.prepend([value]);
         signature.options.flow.get_or_insert_default().chain = Some(rest.to_vec());
-        out.extend(message(node, request, signature).await?);
+        let (id, message) = message(node, request, signature).await?;
+        following.publish.extend(message);
+        following.children.push(child(id));
     }
-    Ok(out)
+    Ok(following)
+}
+
+#[allow(clippy::needless_pass_by_value)] // used up: it names nothing else any more
+fn child(id: TaskId) -> Child {
+    Child { id: id.to_string(), parent: None, members: None }
 }
 
 /// Errbacks: sent as tasks with the failed id as their argument. One that cannot be written is logged: the
@@ -70,19 +87,19 @@ pub(super) async fn after_failure(node: &Node, request: &Request) -> Vec<Outgoin
             message(node, request, signature).await
         };
         match sent.await {
-            Ok(message) => out.extend(message),
+            Ok((_, message)) => out.extend(message),
             Err(error) => error!(id = %request.id(), %error, "could not send an errback"),
         }
     }
     out
 }
 
-/// The message of a task that follows `request`'s.
+/// The id and the message of a task that follows `request`'s.
 async fn message(
     node: &Node,
     request: &Request,
     mut signature: Signature,
-) -> Result<Option<Outgoing>, Error> {
+) -> Result<(TaskId, Option<Outgoing>), Error> {
     let flow = signature.options.flow.get_or_insert_default();
     flow.parent_id = Some(request.id().clone());
     flow.root_id = Some(request.headers.root_id.as_ref().unwrap_or(request.id()).clone());
@@ -90,7 +107,7 @@ async fn message(
     if let Some(queue) = draft.queue() {
         node.declare(queue).await;
     }
-    node.app.prepare(draft).await
+    Ok((draft.id().clone(), node.app.prepare(draft).await?))
 }
 
 /// The same failure under the id of every later step of the chain: whoever waits for the last one gets it.

@@ -185,7 +185,10 @@ async fn success(node: &Node, ran: &Ran, value: Bytes) -> Completion {
     let request = ran.cx.request();
     // In the task's scope: what follows it is its child.
     let publish = match ran.cx.clone().scope(links::after_success(node, request, &value)).await {
-        Ok(publish) => publish,
+        Ok(following) => {
+            following.children.into_iter().for_each(|child| ran.cx.add_child(child));
+            following.publish
+        }
         Err(error) => {
             let failure =
                 Failure::new("EncodeError", format!("could not send what follows the task: {error}"))

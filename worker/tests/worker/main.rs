@@ -1,6 +1,7 @@
 //! A whole worker in this process, on the memory broker: every gate, every outcome, the order of effects, and
 //! the ways to stop.
 
+mod celery;
 mod control;
 mod effects;
 mod gates;

@@ -51,6 +51,10 @@ pub(crate) struct Trace {
     pub(crate) on_store: Mutex<VecDeque<Fault>>,
     pub(crate) on_settle: Mutex<VecDeque<Fault>>,
     pub(crate) on_extend: Mutex<VecDeque<Fault>>,
+    /// Every meta that was stored.
+    pub(crate) stored: Mutex<Vec<TaskMeta>>,
+    /// Every message that was published, also with settlements.
+    pub(crate) sent: Mutex<Vec<Outgoing>>,
     /// The most that `next_batch` was asked for.
     pub(crate) asked: Mutex<usize>,
 }
@@ -79,6 +83,7 @@ impl ResultBackend for TracedBackend {
                 None => {}
             }
             self.0.store(batch).await?;
+            self.1.stored.lock().unwrap().extend_from_slice(batch);
             self.1.note(Step::Stored(
                 batch.iter().map(|meta| (meta.id.to_string(), meta.state.clone())).collect(),
             ));
@@ -121,6 +126,7 @@ impl Broker for TracedBroker {
 
     fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Result<(), BrokerError>> {
         self.1.note(Step::Published(batch.len()));
+        self.1.sent.lock().unwrap().extend_from_slice(batch);
         self.0.publish(batch)
     }
 
@@ -200,6 +206,8 @@ impl Settler for TracedSettler {
                 Settle::Requeue { not_before: Some(_) } => How::Delay,
                 Settle::DeadLetter { .. } => How::Dead,
             };
+            let sent = batch.iter().flat_map(|one| one.publish.clone());
+            self.1.sent.lock().unwrap().extend(sent);
             self.1.note(Step::Settled(batch.iter().map(|one| (how(one), one.publish.len())).collect()));
             Ok(settled)
         })
