@@ -25,10 +25,10 @@ pub(crate) struct Connected {
 /// Connects, declares the queues and starts to consume. `None`: told to stop meanwhile.
 ///
 /// # Errors
-/// What no retry can mend, or anything when retries are switched off.
+/// What no retry can mend, or anything when the attempts are used up.
 pub(crate) async fn open(plan: &Plan, stop: &Stop) -> Result<Option<Connected>, Error> {
     let mut pause = PAUSE.0;
-    loop {
+    for attempt_number in 1_u32.. {
         let error = tokio::select! {
             () = stop.warm_asked() => return Ok(None),
             connected = attempt(plan) => match connected {
@@ -36,7 +36,8 @@ pub(crate) async fn open(plan: &Plan, stop: &Stop) -> Result<Option<Connected>, 
                 Err(error) => error,
             }
         };
-        if !error.is_retryable() || !plan.tuning.retry_connect {
+        let used_up = plan.connect_attempts.is_some_and(|most| attempt_number >= most.get());
+        if !error.is_retryable() || used_up {
             return Err(error);
         }
         error!(%error, again_in = ?pause, "could not connect");
@@ -46,6 +47,7 @@ pub(crate) async fn open(plan: &Plan, stop: &Stop) -> Result<Option<Connected>, 
         }
         pause = (pause * 2).min(PAUSE.1);
     }
+    Ok(None) // four billion attempts later
 }
 
 async fn attempt(plan: &Plan) -> Result<Connected, Error> {

@@ -120,8 +120,6 @@ pub(crate) struct Tuning {
     pub(crate) result_extended: bool,
     /// Skip redelivered messages whose task has succeeded.
     pub(crate) skip_duplicates: bool,
-    /// Wait for a broker that is away at the start.
-    pub(crate) retry_connect: bool,
 }
 
 /// How many deliveries are on their way to an end that the completer has not seen yet, and how many of them

@@ -1,6 +1,6 @@
 //! What a worker is going to do: settings and options put together and checked, before anything is connected.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use taskq_core::{
     Error, ErrorKind,
@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) tuning: Tuning,
     pub(crate) decoding: Decoding,
     pub(crate) counters: Arc<Counters>,
+    /// Attempts to connect before it gives up; `None`: any number.
+    pub(crate) connect_attempts: Option<NonZeroU32>,
     /// How long a warm stop waits.
     pub(crate) grace: Option<Duration>,
     /// How long a cold stop waits.
@@ -66,7 +68,12 @@ impl Plan {
             0 => UNLIMITED_PREFETCH,
             prefetch => prefetch,
         };
-        let retry = settings.broker_connection_retry;
+        let retry = settings.broker_connection_retry_on_startup.unwrap_or(settings.broker_connection_retry);
+        let connect_attempts = match settings.broker_connection_max_retries {
+            _ if !retry => Some(NonZeroU32::MIN),
+            Some(0) | None => None,
+            Some(most) => Some(NonZeroU32::MIN.saturating_add(most)),
+        };
         let tuning = Tuning {
             concurrency,
             prefetch,
@@ -76,7 +83,6 @@ impl Plan {
             rate_limits: !settings.worker_disable_rate_limits,
             result_extended: settings.result_extended,
             skip_duplicates: settings.worker_deduplicate_successful_tasks,
-            retry_connect: settings.broker_connection_retry_on_startup.unwrap_or(retry),
         };
         let decoding = Decoding {
             accept: Accept::from_names(&settings.accept_content).map_err(|error| {
@@ -94,6 +100,7 @@ impl Plan {
             tuning,
             decoding,
             counters: Arc::default(),
+            connect_attempts,
             grace: options.grace.or(settings.worker_shutdown_timeout),
             soft_shutdown: options.soft_shutdown.unwrap_or(settings.worker_soft_shutdown_timeout),
         })

@@ -119,7 +119,7 @@ async fn crash_at(on_store: Option<Fault>, on_settle: Option<Fault>) -> Vec<Step
     let runs = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&runs);
     let rig = Builder::new()
-        .set(|settings| settings.lease = Duration::from_millis(150))
+        .set(|settings| settings.lease = Duration::from_secs(1))
         .task("t.work", move |_, _| {
             count.fetch_add(1, Ordering::SeqCst);
             async { Ok(Value::Int(1)) }

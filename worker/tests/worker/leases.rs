@@ -21,11 +21,11 @@ async fn a_task_longer_than_its_lease_runs_once() {
     let runs = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&runs);
     let (rig, worker) = Builder::new()
-        .set(|settings| settings.lease = Duration::from_millis(150))
+        .set(|settings| settings.lease = Duration::from_secs(1))
         .task("t.long", move |_, _| {
             count.fetch_add(1, Ordering::SeqCst);
             async {
-                tokio::time::sleep(Duration::from_millis(600)).await;
+                tokio::time::sleep(Duration::from_millis(2_500)).await;
                 Ok(Value::Null)
             }
         })
@@ -53,7 +53,7 @@ async fn a_run_whose_lease_is_lost_is_dropped_without_effects() {
     let dropped = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&dropped);
     let (rig, worker) = Builder::new()
-        .set(|settings| settings.lease = Duration::from_millis(90))
+        .set(|settings| settings.lease = Duration::from_secs(1))
         .task("t.long", move |_, _| {
             let guard = Dropped(Arc::clone(&flag));
             async move {
@@ -88,9 +88,9 @@ async fn a_lease_that_is_lost_at_the_settlement_is_told() {
 #[tokio::test]
 async fn renewals_that_fail_are_repeated() {
     let rig = Builder::new()
-        .set(|settings| settings.lease = Duration::from_millis(300))
+        .set(|settings| settings.lease = Duration::from_secs(1))
         .task("t.long", |_, _| async {
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            tokio::time::sleep(Duration::from_millis(2_000)).await;
             Ok(Value::Null)
         })
         .build();

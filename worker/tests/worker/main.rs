@@ -9,6 +9,7 @@ mod leases;
 mod limits;
 mod links;
 mod outcomes;
+mod poison;
 mod pool;
 mod rates;
 mod retries;

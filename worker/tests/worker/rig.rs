@@ -3,13 +3,16 @@
 use std::{
     collections::HashMap,
     future::Future,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
 use taskq_core::{
-    BoxFuture, Error,
+    BoxFuture, Error, ErrorKind,
     app::{App, Drivers},
     backend::{MemoryBackend, ResultBackend, State, StoredError, TaskMeta, TaskOutput},
     broker::{Broker, DeadLetter, MemoryBroker, QueueStats},
@@ -87,6 +90,8 @@ pub(crate) struct Builder {
     defs: Vec<TaskDef>,
     pub(crate) settings: Settings,
     pub(crate) trace: Arc<Trace>,
+    /// How often the broker cannot be reached at first.
+    pub(crate) away: usize,
     middleware: Vec<Box<dyn FnOnce(taskq_core::app::AppBuilder) -> taskq_core::app::AppBuilder>>,
 }
 
@@ -97,6 +102,7 @@ impl Builder {
             defs: vec![TaskDef::of::<Add>()],
             settings: Settings::default(),
             trace: Arc::default(),
+            away: 0,
             middleware: Vec::new(),
         }
     }
@@ -156,6 +162,7 @@ impl Builder {
         let memory = Memory {
             broker: Arc::new(TracedBroker(Arc::new(MemoryBroker::new()), Arc::clone(&self.trace))),
             backend: Arc::new(TracedBackend(Arc::new(MemoryBackend::new()), Arc::clone(&self.trace))),
+            away: Arc::new(AtomicUsize::new(self.away)),
         };
         let (broker, backend) = (Arc::clone(&memory.broker), Arc::clone(&memory.backend));
         let mut app = App::builder()
@@ -184,11 +191,19 @@ impl Builder {
 struct Memory {
     broker: Arc<dyn Broker>,
     backend: Arc<dyn ResultBackend>,
+    /// How often the broker is still away.
+    away: Arc<AtomicUsize>,
 }
 
 impl Drivers for Memory {
     fn broker<'a>(&'a self, _: &'a Urls, _: &'a Settings) -> BoxFuture<'a, Result<Arc<dyn Broker>, Error>> {
-        Box::pin(async { Ok(Arc::clone(&self.broker)) })
+        Box::pin(async {
+            let less = |away: usize| away.checked_sub(1);
+            match self.away.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) {
+                Ok(_) => Err(Error::new(ErrorKind::Connection, "nobody answers")),
+                Err(_) => Ok(Arc::clone(&self.broker)),
+            }
+        })
     }
 
     fn backend<'a>(

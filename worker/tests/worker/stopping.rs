@@ -9,7 +9,7 @@ use std::{
 };
 
 use taskq_core::{args, codec::Value, task::TaskOptions};
-use taskq_worker::WorkerOptions;
+use taskq_worker::{Worker, WorkerOptions};
 use tokio::sync::Semaphore;
 
 use crate::rig::{Builder, Rig, until};
@@ -171,4 +171,30 @@ async fn an_idle_worker_stops_without_waiting() {
     let stopped = tokio::time::timeout(Duration::from_secs(5), worker.stop()).await;
     assert_eq!(stopped.expect("in time").unwrap().stats, taskq_worker::Stats::default());
     drop(rig);
+}
+
+#[tokio::test]
+async fn a_broker_that_is_away_at_the_start_is_waited_for() {
+    let mut builder = Builder::new();
+    builder.away = 3;
+    let (rig, worker) = builder.start().await;
+    let id = rig.send("t.add", args![1, 2]).await;
+    assert_eq!(rig.value(&id).await, Value::Int(3));
+    worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_gives_up_when_the_attempts_are_used_up_or_it_is_told_to_stop() {
+    let mut builder = Builder::new().set(|settings| settings.broker_connection_max_retries = Some(1));
+    builder.away = usize::MAX;
+    let rig = builder.build();
+    let mut worker = Worker::new(&rig.app, &WorkerOptions::new()).unwrap().start();
+    assert!(worker.ready().await.unwrap_err().is_connection());
+
+    let mut builder = Builder::new();
+    builder.away = usize::MAX;
+    let rig = builder.build();
+    let worker = Worker::new(&rig.app, &WorkerOptions::new()).unwrap().start();
+    let stopped = tokio::time::timeout(Duration::from_secs(10), worker.stop()).await;
+    assert!(stopped.expect("in time").is_ok());
 }
