@@ -12,6 +12,8 @@
 mod accounting;
 mod arithmetic;
 mod canvas;
+#[cfg(test)]
+mod eager;
 mod failing;
 mod interop;
 mod request;
