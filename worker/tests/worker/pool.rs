@@ -115,3 +115,24 @@ async fn without_prefetch_only_free_slots_take_messages() {
     rig.settled().await;
     assert_eq!(worker.stop().await.unwrap().stats.succeeded, 5);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_wake_up_is_lost_between_the_kinds() {
+    let rig = Builder::new()
+        .task("t.async", |_, args| async move {
+            if args[0].as_i64().is_some_and(|n| n % 7 == 0) {
+                tokio::task::yield_now().await;
+            }
+            Ok(Value::Null)
+        })
+        .blocking("t.block", TaskOptions::DEFAULT, |_, _| Ok(Value::Null))
+        .build();
+    let worker = rig.worker(&WorkerOptions::new().concurrency(3)).await;
+    for n in 0..2_000 {
+        // Runs of one kind of any length, while the worker runs dry again and again.
+        let task = if (n * n / 3) % 5 < 2 { "t.async" } else { "t.block" };
+        rig.send(task, args![n]).await;
+    }
+    rig.settled().await;
+    assert_eq!(worker.stop().await.unwrap().stats.succeeded, 2_000);
+}
