@@ -1,0 +1,228 @@
+//! Results in Celery's keys: `celery-task-meta-<id>`, stored and published in one step.
+//!
+//! Kept true here: a stored SUCCESS is never overwritten, whoever stored it; a wait subscribes, reads, waits,
+//! and reads again after a reconnect and on a slow tick, so it never hangs while the result is there.
+
+mod wait;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use redis::Pipeline;
+use taskq_core::{
+    BoxFuture,
+    backend::{BackendError, ResultBackend, State, TaskMeta, WaitError},
+    broker::BrokerError,
+    codec::{Serializer, compress},
+    config::Urls,
+    protocol::TaskId,
+};
+
+use self::wait::Waiters;
+use crate::{
+    conn::{Addresses, Link},
+    error,
+    options::RedisOptions,
+    script,
+};
+
+/// Options of the Redis result backend.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BackendOptions {
+    /// How long results stay; `None` is for ever. Celery: `result_expires`, default one day.
+    pub expires: Option<Duration>,
+    /// The same for failures. Celery: `result_failure_expires`, default as `expires`.
+    pub failure_expires: Option<Duration>,
+    /// Format of what is stored. Celery: `result_serializer`.
+    pub serializer: Serializer,
+    /// Compression of what is stored. Celery: `result_compression`.
+    pub compression: Option<String>,
+    /// Stands before every key; gets a `_` unless it ends in `:`, `_`, `-` or `.`.
+    /// Celery: `result_backend_transport_options.global_keyprefix`.
+    pub key_prefix: String,
+    /// How to connect; the rest of the transport options has no meaning here.
+    pub connection: RedisOptions,
+}
+
+impl Default for BackendOptions {
+    fn default() -> Self {
+        Self {
+            expires: Some(Duration::from_secs(86_400)),
+            failure_expires: None,
+            serializer: Serializer::Json,
+            compression: None,
+            key_prefix: String::new(),
+            connection: RedisOptions::default(),
+        }
+    }
+}
+
+/// A Redis server as a result backend.
+pub struct RedisBackend {
+    inner: Arc<Inner>,
+    waiters: Waiters,
+}
+
+struct Inner {
+    link: Link,
+    options: BackendOptions,
+    prefix: String,
+}
+
+impl fmt::Debug for RedisBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisBackend(`{}`)", self.inner.link.shown())
+    }
+}
+
+impl RedisBackend {
+    /// Connects, as [`RedisBroker::connect`](crate::RedisBroker::connect) does.
+    ///
+    /// # Errors
+    /// Within `connect_timeout`, naming the redacted addresses.
+    pub async fn connect(urls: &Urls, options: BackendOptions) -> Result<Self, BackendError> {
+        let connection = &options.connection;
+        let addresses = Arc::new(Addresses::new(urls, connection).map_err(error::backend)?);
+        let link = Link::new(
+            addresses,
+            connection.connect_timeout,
+            connection.socket_timeout,
+            connection.client_name.clone(),
+        );
+        link.connect("connect to the result backend").await.map_err(error::backend)?;
+        let prefix = match options.key_prefix.chars().last() {
+            None | Some(':' | '_' | '-' | '.') => options.key_prefix.clone(),
+            Some(_) => format!("{}_", options.key_prefix),
+        };
+        let inner = Arc::new(Inner { link, options, prefix });
+        Ok(Self { waiters: Waiters::start(Arc::clone(&inner)), inner })
+    }
+}
+
+/// How a stored SUCCESS begins, as Celery writes it and as we do.
+const SUCCESS: [&str; 2] = [r#"{"status": "SUCCESS""#, r#"{"status":"SUCCESS""#];
+
+impl Inner {
+    fn key(&self, id: &TaskId) -> String {
+        format!("{}celery-task-meta-{id}", self.prefix)
+    }
+
+    fn encode(&self, meta: &TaskMeta) -> Result<Bytes, BackendError> {
+        let wrong = |error: taskq_core::codec::CodecError| {
+            BackendError::permanent(format!("could not encode the result of task `{}`", meta.id))
+                .caused_by(error)
+        };
+        let stored = meta.encode(self.options.serializer).map_err(wrong)?;
+        match &self.options.compression {
+            Some(name) => compress::compress_result(name, &stored).map_err(wrong),
+            None => Ok(stored),
+        }
+    }
+
+    fn decode(&self, id: &TaskId, stored: Vec<u8>) -> Result<TaskMeta, BackendError> {
+        let stored = compress::decompress_result(&stored.into(), compress::DEFAULT_INFLATE_LIMIT).map_err(
+            |error| {
+                BackendError::permanent(format!("the stored result of task `{id}` cannot be read"))
+                    .caused_by(error)
+            },
+        )?;
+        TaskMeta::decode(id, &stored, self.options.serializer)
+    }
+
+    /// Whether what is stored begins in a way by which the script knows a SUCCESS.
+    fn is_plain(&self) -> bool {
+        self.options.serializer == Serializer::Json && self.options.compression.is_none()
+    }
+
+    async fn store(&self, batch: &[TaskMeta]) -> Result<(), BackendError> {
+        let kept = if self.is_plain() { Vec::new() } else { self.successes(batch).await? };
+        let mut pipeline = Pipeline::with_capacity(batch.len());
+        for (at, meta) in batch.iter().enumerate() {
+            if kept.get(at).copied().unwrap_or(false) {
+                continue;
+            }
+            let expires = match (&meta.state, self.options.failure_expires) {
+                (State::Failure, Some(expires)) => Some(expires),
+                _ => self.options.expires,
+            };
+            let seconds = expires.map_or(0, |expires| expires.as_secs().max(1));
+            let mut command = script::call(&script::STORE, 1);
+            command.arg(self.key(&meta.id)).arg(seconds).arg(&self.encode(meta)?[..]);
+            command.arg(SUCCESS[0]).arg(SUCCESS[1]);
+            pipeline.add_command(command).ignore();
+        }
+        if pipeline.is_empty() {
+            return Ok(());
+        }
+        let stored: Result<(), BrokerError> = self.link.pipe("store results", &pipeline).await;
+        match stored {
+            Err(error) if script::is_unknown(&error) => {
+                script::load(&self.link).await.map_err(error::backend)?;
+                self.link.pipe("store results", &pipeline).await.map_err(error::backend)
+            }
+            stored => stored.map_err(error::backend),
+        }
+    }
+
+    /// Which of the batch have SUCCESS stored, where only decoding tells (as Celery does it for all).
+    async fn successes(&self, batch: &[TaskMeta]) -> Result<Vec<bool>, BackendError> {
+        let ids: Vec<TaskId> = batch.iter().map(|meta| meta.id.clone()).collect();
+        let there = self.fetch(&ids).await?;
+        Ok(there.into_iter().map(|meta| meta.is_some_and(|meta| meta.state == State::Success)).collect())
+    }
+
+    async fn fetch(&self, ids: &[TaskId]) -> Result<Vec<Option<TaskMeta>>, BackendError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut command = redis::cmd("MGET");
+        for id in ids {
+            command.arg(self.key(id));
+        }
+        let stored: Vec<Option<Vec<u8>>> =
+            self.link.run("read results", &command).await.map_err(error::backend)?;
+        ids.iter()
+            .zip(stored)
+            .map(|(id, stored)| stored.map(|stored| self.decode(id, stored)).transpose())
+            .collect()
+    }
+}
+
+impl ResultBackend for RedisBackend {
+    fn store<'a>(&'a self, batch: &'a [TaskMeta]) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(self.inner.store(batch))
+    }
+
+    fn fetch<'a>(&'a self, ids: &'a [TaskId]) -> BoxFuture<'a, Result<Vec<Option<TaskMeta>>, BackendError>> {
+        Box::pin(self.inner.fetch(ids))
+    }
+
+    fn wait<'a>(
+        &'a self,
+        id: &'a TaskId,
+        timeout: Option<Duration>,
+    ) -> BoxFuture<'a, Result<TaskMeta, WaitError>> {
+        Box::pin(self.waiters.wait(id, timeout))
+    }
+
+    fn forget<'a>(&'a self, ids: &'a [TaskId]) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move {
+            if ids.is_empty() {
+                return Ok(());
+            }
+            let mut command = redis::cmd("DEL");
+            for id in ids {
+                command.arg(self.inner.key(id));
+            }
+            self.inner.link.run("forget results", &command).await.map_err(error::backend)
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move {
+            self.inner.link.close().await;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! What a consumer holds: which message stands behind a tag, and in which list.
+//!
+//! Kept true here: a tag is settled once; after the lease was lost, nothing of that epoch can be settled; what
+//! is being settled is still known, so that it is not mistaken for something that was never delivered.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use taskq_core::broker::DeliveryTag;
+
+/// A message that was taken.
+#[derive(Clone, Debug)]
+pub(super) struct Holding {
+    /// The list element as it is in the in-flight list.
+    pub(super) original: Bytes,
+    pub(super) queue: String,
+    /// The in-flight list.
+    pub(super) list: String,
+    pub(super) priority: Option<i64>,
+    /// Names its count of deliveries.
+    pub(super) counted_as: String,
+    /// Deliveries, this one included.
+    pub(super) deliveries: u32,
+}
+
+/// Everything a consumer holds.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// What the owner's name begins with; its epoch follows.
+    instance: String,
+    next: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    epoch: u32,
+    holdings: HashMap<u64, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    holding: Holding,
+    settling: bool,
+}
+
+impl Held {
+    pub(super) fn new(instance: String) -> Self {
+        Self { instance, next: AtomicU64::new(1), inner: Mutex::default() }
+    }
+
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn name(&self, epoch: u32) -> String {
+        format!("{}.{epoch}", self.instance)
+    }
+
+    /// The owner's name in this epoch, and whether it holds anything.
+    pub(super) fn owner(&self) -> (String, bool) {
+        let inner = self.inner();
+        (self.name(inner.epoch), !inner.holdings.is_empty())
+    }
+
+    /// Adds what was taken.
+    pub(super) fn add(&self, holding: Holding) -> DeliveryTag {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut inner = self.inner();
+        inner.holdings.insert(id, Entry { holding, settling: false });
+        DeliveryTag { id, epoch: inner.epoch }
+    }
+
+    /// Begins to settle. `None`: the lease was lost, or it is being settled already.
+    pub(super) fn begin(&self, tag: DeliveryTag) -> Option<Holding> {
+        let mut inner = self.inner();
+        if inner.epoch != tag.epoch {
+            return None;
+        }
+        let entry = inner.holdings.get_mut(&tag.id).filter(|entry| !entry.settling)?;
+        entry.settling = true;
+        Some(entry.holding.clone())
+    }
+
+    /// It is settled.
+    pub(super) fn end(&self, tag: DeliveryTag) {
+        let mut inner = self.inner();
+        if inner.epoch == tag.epoch {
+            inner.holdings.remove(&tag.id);
+        }
+    }
+
+    /// It could not be settled and may be tried again.
+    pub(super) fn retry(&self, tag: DeliveryTag) {
+        let mut inner = self.inner();
+        if inner.epoch == tag.epoch
+            && let Some(entry) = inner.holdings.get_mut(&tag.id)
+        {
+            entry.settling = false;
+        }
+    }
+
+    /// Whether the tag is still ours, as far as this process knows.
+    pub(super) fn has(&self, tag: DeliveryTag) -> bool {
+        let inner = self.inner();
+        inner.epoch == tag.epoch && inner.holdings.contains_key(&tag.id)
+    }
+
+    /// How often each message is held.
+    pub(super) fn originals(&self) -> HashMap<Bytes, usize> {
+        let mut originals = HashMap::new();
+        for entry in self.inner().holdings.values() {
+            *originals.entry(entry.holding.original.clone()).or_default() += 1;
+        }
+        originals
+    }
+
+    /// The lease of `owner` was lost: a new epoch begins.
+    pub(super) fn lose(&self, owner: &str) {
+        let mut inner = self.inner();
+        if self.name(inner.epoch) == owner {
+            if !inner.holdings.is_empty() {
+                tracing::warn!(
+                    deliveries = inner.holdings.len(),
+                    "the lease was lost: what this consumer held goes to others"
+                );
+            }
+            inner.epoch += 1;
+            inner.holdings.clear();
+        }
+    }
+}

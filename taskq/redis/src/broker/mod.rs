@@ -1,0 +1,121 @@
+//! The broker: what all parts share, and the seam's methods as one-liners onto them.
+
+mod admin;
+mod broadcast;
+mod consumer;
+mod dead;
+mod held;
+mod publish;
+mod reclaim;
+mod settle;
+mod take;
+mod topology;
+mod unacked;
+mod wait;
+
+use std::{fmt, sync::Arc};
+
+use taskq_core::{
+    BoxFuture,
+    broker::{
+        Broadcast, Broker, BrokerAdmin, BrokerError, Capabilities, ConsumeSpec, Consumer, Outgoing,
+        PriorityOrder, Topology,
+    },
+    config::Urls,
+};
+
+use self::topology::Bindings;
+use crate::{
+    conn::{Addresses, Link},
+    keys::Keys,
+    options::RedisOptions,
+};
+
+/// A Redis server as a broker.
+pub struct RedisBroker(Arc<Shared>);
+
+/// What every part of the broker uses.
+pub(crate) struct Shared {
+    pub(crate) options: RedisOptions,
+    pub(crate) keys: Keys,
+    /// Commands that answer at once.
+    pub(crate) link: Link,
+    pub(crate) bindings: Bindings,
+}
+
+impl RedisBroker {
+    /// Connects: `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, one address or several to fail over
+    /// to.
+    ///
+    /// # Errors
+    /// Within `connect_timeout`, naming the redacted addresses.
+    pub async fn connect(urls: &Urls, options: RedisOptions) -> Result<Self, BrokerError> {
+        let addresses = Arc::new(Addresses::new(urls, &options)?);
+        let link = Link::new(
+            addresses,
+            options.connect_timeout,
+            options.socket_timeout,
+            options.client_name.clone(),
+        );
+        link.connect("connect to the broker").await?;
+        let keys = Keys::new(&options);
+        Ok(Self(Arc::new(Shared { keys, link, bindings: Bindings::default(), options })))
+    }
+}
+
+impl Broker for RedisBroker {
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::NONE;
+        capabilities.native_delay = true;
+        // A Python worker that is alone on a queue would never see what we park.
+        capabilities.producer_delay = false;
+        capabilities.priorities = Some(PriorityOrder::LowerFirst);
+        capabilities.atomic_follow_up = true;
+        capabilities.broadcast = true;
+        capabilities.lease = true;
+        capabilities.durable = true;
+        capabilities
+    }
+
+    fn declare<'a>(&'a self, topology: &'a Topology) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(topology::declare(&self.0, topology))
+    }
+
+    fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(publish::publish(&self.0, batch))
+    }
+
+    fn consume(&self, spec: ConsumeSpec) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>> {
+        Box::pin(async move {
+            let consumer = consumer::RedisConsumer::start(Arc::clone(&self.0), spec).await?;
+            Ok(Box::new(consumer) as Box<dyn Consumer>)
+        })
+    }
+
+    fn broadcast(&self) -> Option<Arc<dyn Broadcast>> {
+        Some(Arc::new(broadcast::RedisBroadcast(Arc::clone(&self.0))))
+    }
+
+    fn admin(&self) -> Option<Arc<dyn BrokerAdmin>> {
+        Some(Arc::new(admin::RedisAdmin(Arc::clone(&self.0))))
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(async move {
+            self.0.link.close().await;
+            Ok(())
+        })
+    }
+}
+
+impl fmt::Debug for RedisBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisBroker(`{}`)", self.link.shown())
+    }
+}

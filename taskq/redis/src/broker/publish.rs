@@ -1,0 +1,66 @@
+//! Publishing: the whole batch in one pipeline.
+
+use bytes::Bytes;
+use redis::Pipeline;
+use taskq_core::broker::{BrokerError, ExchangeKind, Outgoing};
+
+use super::{Shared, broadcast, topology};
+use crate::wire;
+
+/// One write that publishing is made of.
+pub(super) enum Write {
+    /// To the back of a list.
+    Push { list: String, message: Bytes },
+    /// Into the set of delayed messages.
+    Delay { set: String, due: i64, member: Vec<u8> },
+    /// To whoever listens.
+    Fanout { channel: String, message: Bytes },
+}
+
+/// What publishing a message comes to.
+pub(super) async fn writes(shared: &Shared, out: &Outgoing) -> Result<Vec<Write>, BrokerError> {
+    let envelope = wire::write(&out.message, &out.exchange, &out.routing_key)?;
+    if shared.bindings.kind(&out.exchange) == Some(ExchangeKind::Fanout) {
+        let channel = broadcast::channel(shared, &out.exchange, &out.routing_key);
+        return Ok(vec![Write::Fanout { channel, message: envelope }]);
+    }
+    let queues = topology::route(shared, &out.exchange, &out.routing_key).await?;
+    let priority = out.message.properties.priority;
+    let write = |queue: String| match out.not_before {
+        Some(at) => Write::Delay {
+            set: shared.keys.delayed(&queue),
+            due: at.as_millisecond(),
+            member: delayed(shared.keys.step(priority), &envelope),
+        },
+        None => Write::Push { list: shared.keys.list(&queue, priority), message: envelope.clone() },
+    };
+    Ok(queues.into_iter().map(write).collect())
+}
+
+/// A member of the delayed set: the priority step, a bar, the envelope.
+pub(super) fn delayed(step: u8, envelope: &[u8]) -> Vec<u8> {
+    let mut member = format!("{step}|").into_bytes();
+    member.extend_from_slice(envelope);
+    member
+}
+
+pub(super) async fn publish(shared: &Shared, batch: &[Outgoing]) -> Result<(), BrokerError> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let mut pipeline = Pipeline::with_capacity(batch.len());
+    for out in batch {
+        for write in writes(shared, out).await? {
+            match write {
+                Write::Push { list, message } => pipeline.cmd("LPUSH").arg(list).arg(&message[..]).ignore(),
+                Write::Delay { set, due, member } => {
+                    pipeline.cmd("ZADD").arg(set).arg(due).arg(member).ignore()
+                }
+                Write::Fanout { channel, message } => {
+                    pipeline.cmd("PUBLISH").arg(channel).arg(&message[..]).ignore()
+                }
+            };
+        }
+    }
+    shared.link.pipe("publish", &pipeline).await
+}

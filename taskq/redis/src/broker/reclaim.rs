@@ -1,0 +1,81 @@
+//! Giving back what dead owners held. Every consumer does it; each step can be repeated by another.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use redis::Pipeline;
+use taskq_core::{broker::BrokerError, broker::Payload};
+use tokio::time::sleep;
+
+use super::Shared;
+use crate::{script, wire};
+
+/// The longest time between two looks.
+const LOOK: Duration = Duration::from_secs(2);
+/// Messages moved in one round trip.
+const STEP: isize = 200;
+
+/// Looks for owners whose lease has lapsed, until it is aborted.
+pub(super) async fn run(shared: Arc<Shared>, lease: Duration) {
+    let look = (lease / 3).clamp(Duration::from_millis(20), LOOK);
+    loop {
+        sleep(look).await;
+        match lapsed(&shared).await {
+            Ok(0) => {}
+            Ok(messages) => tracing::warn!(messages, "gave back what a dead worker held"),
+            Err(error) => tracing::debug!(%error, "could not look for dead workers"),
+        }
+    }
+}
+
+/// Gives back everything of every lapsed owner; answers how much.
+async fn lapsed(shared: &Shared) -> Result<usize, BrokerError> {
+    let mut command = script::call(&script::EXPIRED, 2);
+    command.arg(shared.keys.owners()).arg(shared.keys.leaving());
+    let owners: Vec<String> = script::run(&shared.link, "look for dead workers", &command).await?;
+    let mut moved = 0;
+    for owner in owners {
+        let held_queues = shared.keys.held_queues(&owner);
+        let mut command = redis::cmd("SMEMBERS");
+        command.arg(&held_queues);
+        let queues: Vec<String> = shared.link.run("look for dead workers", &command).await?;
+        for queue in &queues {
+            moved += give_back(shared, &owner, queue).await?;
+        }
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("DEL").arg(held_queues).ignore();
+        pipeline.cmd("SREM").arg(shared.keys.leaving()).arg(&owner).ignore();
+        shared.link.pipe::<()>("forget a dead worker", &pipeline).await?;
+    }
+    Ok(moved)
+}
+
+/// The newest is at the left: moved first, each to the front, so that the oldest comes out first.
+async fn give_back(shared: &Shared, owner: &str, queue: &str) -> Result<usize, BrokerError> {
+    let list = shared.keys.in_flight(owner, queue);
+    let mut moved = 0;
+    loop {
+        let mut command = redis::cmd("LRANGE");
+        command.arg(&list).arg(0).arg(STEP - 1);
+        let messages: Vec<Vec<u8>> = shared.link.run("read what a dead worker held", &command).await?;
+        if messages.is_empty() {
+            return Ok(moved);
+        }
+        let mut pipeline = Pipeline::new();
+        for message in messages.into_iter().map(Bytes::from) {
+            let envelope = wire::read(&message, queue);
+            let priority = match &envelope.payload {
+                Payload::Message(message) => message.properties.priority,
+                Payload::Undecodable(_) => None,
+            };
+            let mut command = script::call(&script::SETTLE, 3);
+            command.arg(&list).arg(shared.keys.list(queue, priority)).arg(shared.keys.deliveries());
+            command.arg(&message[..]);
+            command.arg("R").arg("").arg(&wire::redelivered(&message)[..]);
+            command.arg("I").arg(super::take::counted_as(&message, &envelope)).arg("");
+            pipeline.add_command(command);
+        }
+        let done: Vec<usize> = shared.link.pipe("give back what a dead worker held", &pipeline).await?;
+        moved += done.iter().sum::<usize>();
+    }
+}

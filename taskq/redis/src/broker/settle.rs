@@ -1,0 +1,209 @@
+//! Settling: the whole batch in one pipeline, each settlement in one atomic step.
+//!
+//! Kept true here: a plain acknowledgement is one `LREM` from the owner's own list, which is its own fence:
+//! when the lease was lost the message is no longer in it. Everything else is one script call.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::{Cmd, Pipeline};
+use taskq_core::{
+    BoxFuture, Timestamp,
+    broker::{BrokerError, DeliveryTag, Outgoing, Settle, Settled, Settlement, Settler},
+};
+use tokio::sync::mpsc;
+
+use super::{
+    Shared, dead,
+    held::{Held, Holding},
+    publish::{self, Write},
+};
+use crate::{script, wire};
+
+/// Deliveries that wait to be given back. When it is full their lease lapses instead.
+pub(super) const RETURNS: usize = 4_096;
+
+/// Settles what one consumer holds.
+#[derive(Debug)]
+pub(super) struct RedisSettler {
+    shared: Arc<Shared>,
+    held: Arc<Held>,
+    returns: mpsc::Sender<DeliveryTag>,
+}
+
+impl RedisSettler {
+    pub(super) fn new(shared: Arc<Shared>, held: Arc<Held>, returns: mpsc::Sender<DeliveryTag>) -> Self {
+        Self { shared, held, returns }
+    }
+}
+
+/// The script call for one settlement, action by action.
+struct Actions {
+    keys: Vec<String>,
+    args: Vec<Vec<u8>>,
+}
+
+impl Actions {
+    fn new(holding: &Holding) -> Self {
+        Self { keys: vec![holding.list.clone()], args: vec![holding.original.to_vec()] }
+    }
+
+    fn add(&mut self, what: &str, key: String, field: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.keys.push(key);
+        self.args.extend([what.as_bytes().to_vec(), field.into(), value.into()]);
+    }
+
+    fn command(self) -> Cmd {
+        let mut command = script::call(&script::SETTLE, self.keys.len());
+        command.arg(self.keys).arg(self.args);
+        command
+    }
+}
+
+/// The command that ends a delivery.
+async fn command(
+    shared: &Shared,
+    holding: &Holding,
+    how: &Settle,
+    follow_ups: &[Outgoing],
+) -> Result<Cmd, BrokerError> {
+    let keys = &shared.keys;
+    let first = holding.deliveries <= 1;
+    if *how == Settle::Ack && follow_ups.is_empty() && first && !shared.options.mirror_unacked {
+        let mut command = redis::cmd("LREM");
+        command.arg(&holding.list).arg(-1).arg(&holding.original[..]);
+        return Ok(command);
+    }
+    let mut actions = Actions::new(holding);
+    for out in follow_ups {
+        for write in publish::writes(shared, out).await? {
+            match write {
+                Write::Push { list, message } => actions.add("L", list, "", message.to_vec()),
+                Write::Delay { set, due, member } => actions.add("Z", set, due.to_string(), member),
+                Write::Fanout { channel, message } => actions.add("P", channel, "", message.to_vec()),
+            }
+        }
+    }
+    let counted = holding.counted_as.as_str();
+    match how {
+        Settle::Ack if first => {}
+        Settle::Ack => actions.add("D", keys.deliveries(), counted, ""),
+        Settle::Requeue { not_before: None } => {
+            actions.add("I", keys.deliveries(), counted, "");
+            let message = wire::redelivered(&holding.original);
+            actions.add("R", keys.list(&holding.queue, holding.priority), "", message.to_vec());
+        }
+        Settle::Requeue { not_before: Some(due) } if *due <= Timestamp::now() => {
+            // Given back unstarted: as it was, to where it was.
+            actions.add("R", keys.list(&holding.queue, holding.priority), "", holding.original.to_vec());
+        }
+        Settle::Requeue { not_before: Some(due) } => {
+            let member = publish::delayed(keys.step(holding.priority), &holding.original);
+            actions.add("Z", keys.delayed(&holding.queue), due.as_millisecond().to_string(), member);
+        }
+        Settle::DeadLetter { reason } => {
+            let letter =
+                dead::write(&holding.queue, &holding.original, holding.priority, holding.deliveries, reason)?;
+            actions.add("L", keys.dead(&holding.queue), "", letter);
+            actions.add("S", keys.queues(), "", holding.queue.as_bytes());
+            actions.add("D", keys.deliveries(), counted, "");
+        }
+    }
+    if shared.options.mirror_unacked {
+        actions.add("D", keys.plain(&shared.options.unacked_key), counted, "");
+        actions.add("X", keys.plain(&shared.options.unacked_index_key), "", counted);
+    }
+    Ok(actions.command())
+}
+
+/// Gives back what was dropped, until the last settler is gone.
+pub(super) async fn give_back(
+    shared: Arc<Shared>,
+    held: Arc<Held>,
+    mut returns: mpsc::Receiver<DeliveryTag>,
+) {
+    let mut tags = Vec::new();
+    while returns.recv_many(&mut tags, 256).await > 0 {
+        // The youngest first: each goes to the front, so the oldest ends up there.
+        tags.sort_unstable_by(|a, b| b.cmp(a));
+        let requeue = |tag| Settlement::new(tag, Settle::Requeue { not_before: None });
+        let batch: Vec<Settlement> = tags.drain(..).map(requeue).collect();
+        if let Err(error) = settle(&shared, &held, &batch).await {
+            tracing::warn!(%error, deliveries = batch.len(), "could not give back; the lease will lapse");
+        }
+    }
+}
+
+async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Settled, BrokerError> {
+    let mut settled = Settled::default();
+    let mut pipeline = Pipeline::with_capacity(batch.len());
+    let mut tags = Vec::with_capacity(batch.len());
+    let outcome = async {
+        for settlement in batch {
+            let Some(holding) = held.begin(settlement.tag) else {
+                settled.lost.push(settlement.tag);
+                continue;
+            };
+            tags.push(settlement.tag);
+            pipeline.add_command(command(shared, &holding, &settlement.how, &settlement.publish).await?);
+        }
+        if tags.is_empty() {
+            return Ok(Vec::new());
+        }
+        match shared.link.pipe::<Vec<i64>>("settle", &pipeline).await {
+            // Connections load the scripts, so somebody has flushed them.
+            Err(error) if script::is_unknown(&error) => {
+                script::load(&shared.link).await?;
+                shared.link.pipe("settle", &pipeline).await
+            }
+            answer => answer,
+        }
+    }
+    .await;
+    match outcome {
+        Ok(done) => {
+            for (tag, done) in tags.into_iter().zip(done) {
+                held.end(tag);
+                if done == 0 {
+                    settled.lost.push(tag);
+                }
+            }
+            Ok(settled)
+        }
+        Err(error) => {
+            tags.into_iter().for_each(|tag| held.retry(tag));
+            Err(error)
+        }
+    }
+}
+
+impl Settler for RedisSettler {
+    fn settle<'a>(&'a self, batch: &'a [Settlement]) -> BoxFuture<'a, Result<Settled, BrokerError>> {
+        Box::pin(settle(&self.shared, &self.held, batch))
+    }
+
+    fn extend<'a>(
+        &'a self,
+        tags: &'a [DeliveryTag],
+        by: Duration,
+    ) -> BoxFuture<'a, Result<Settled, BrokerError>> {
+        Box::pin(async move {
+            let (owner, holds) = self.held.owner();
+            if holds {
+                let mut command = script::call(&script::EXTEND, 1);
+                command.arg(self.shared.keys.owners()).arg(&owner);
+                command.arg(u64::try_from(by.as_millis()).unwrap_or(u64::MAX));
+                if script::run::<i64>(&self.shared.link, "renew the lease", &command).await? == 0 {
+                    self.held.lose(&owner);
+                }
+            }
+            let lost = tags.iter().copied().filter(|tag| !self.held.has(*tag)).collect();
+            Ok(Settled { lost })
+        })
+    }
+
+    fn give_back(&self, tag: DeliveryTag) {
+        if self.returns.try_send(tag).is_err() {
+            tracing::debug!(?tag, "could not give back at once; the lease will lapse");
+        }
+    }
+}

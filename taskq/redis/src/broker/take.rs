@@ -1,0 +1,236 @@
+//! Taking: one script call promotes what is due and moves messages into the owner's in-flight lists.
+//!
+//! Kept true here: a message whose move is known only to the server (the answer got lost) is found again and
+//! delivered; a message that was delivered too often goes to the dead letters instead.
+
+use std::{collections::HashMap, hash::Hasher, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use redis::{Cmd, FromRedisValue, Value};
+use taskq_core::{
+    broker::{BrokerError, DeadKind, DeadReason, Delivery, Payload, Settle, Settlement, Settler},
+    protocol::DeliveryInfo,
+};
+
+use super::{
+    Shared,
+    held::{Held, Holding},
+    settle::RedisSettler,
+};
+use crate::{keys::Keys, script, wire};
+
+/// What one call found.
+pub(super) struct Taken {
+    pub(super) deliveries: Vec<Delivery>,
+    /// Until the next delayed message is due.
+    pub(super) next_due: Option<Duration>,
+}
+
+/// How to take.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) lease: Duration,
+    pub(super) max_deliveries: u32,
+}
+
+/// The script's answer.
+struct Answer {
+    owns: bool,
+    next_due: i64,
+    /// Queue index and message.
+    messages: Vec<(usize, Bytes)>,
+}
+
+impl FromRedisValue for Answer {
+    fn from_redis_value(value: Value) -> Result<Self, redis::ParsingError> {
+        let Value::Array(items) = value else { return Err("the take script answered no list".into()) };
+        let mut items = items.into_iter();
+        let mut number = || items.next().map_or(Ok(-1), i64::from_redis_value);
+        let owns = number()? == 1;
+        let next_due = number()?;
+        let mut messages = Vec::with_capacity(items.len() / 2);
+        while let (Some(queue), Some(message)) = (items.next(), items.next()) {
+            let Value::BulkString(message) = message else {
+                return Err("a message that is no string".into());
+            };
+            messages.push((usize::from_redis_value(queue)?, Bytes::from(message)));
+        }
+        Ok(Self { owns, next_due, messages })
+    }
+}
+
+fn command(keys: &Keys, queues: &[String], owner: &str, holds: bool, max: usize, lease: Duration) -> Cmd {
+    let mut command = script::call(&script::TAKE, 2 + queues.len() * (2 + keys.step_count()));
+    command.arg(keys.owners()).arg(keys.held_queues(owner));
+    for queue in queues {
+        command.arg(keys.delayed(queue)).arg(keys.in_flight(owner, queue)).arg(keys.lists(queue));
+    }
+    command.arg(owner).arg(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX)).arg(max);
+    command.arg(u8::from(holds)).arg(keys.step_count()).arg(keys.sep()).arg(queues);
+    command
+}
+
+/// Takes up to `max` messages that are there now.
+pub(super) async fn take(
+    shared: &Shared,
+    held: &Held,
+    settler: &Arc<RedisSettler>,
+    queues: &[String],
+    max: usize,
+    terms: &Terms,
+) -> Result<Taken, BrokerError> {
+    let mut owner = held.owner();
+    let mut answer: Answer = run(shared, queues, &owner, max, terms.lease).await?;
+    if !answer.owns {
+        held.lose(&owner.0);
+        owner = held.owner();
+        answer = run(shared, queues, &owner, max, terms.lease).await?;
+    }
+    let next_due = u64::try_from(answer.next_due).ok().map(Duration::from_millis);
+    let messages: Vec<_> = answer
+        .messages
+        .into_iter()
+        .filter_map(|(queue, message)| Some((queues.get(queue - 1)?.clone(), message)))
+        .collect();
+    let deliveries = deliver(shared, held, settler, &owner.0, messages, terms).await?;
+    Ok(Taken { deliveries, next_due })
+}
+
+async fn run(
+    shared: &Shared,
+    queues: &[String],
+    (owner, holds): &(String, bool),
+    max: usize,
+    lease: Duration,
+) -> Result<Answer, BrokerError> {
+    let command = command(&shared.keys, queues, owner, *holds, max, lease);
+    script::run(&shared.link, "take messages", &command).await
+}
+
+/// Messages that are in our in-flight lists although we do not know them: their take was done, its answer was
+/// lost. Only called when no other take is under way.
+pub(super) async fn recover(
+    shared: &Shared,
+    held: &Held,
+    settler: &Arc<RedisSettler>,
+    terms: &Terms,
+) -> Result<Vec<Delivery>, BrokerError> {
+    // First what we know, then what the server has: what is settled in between is in neither, or in both.
+    let mut known = held.originals();
+    let (owner, _) = held.owner();
+    let mut command = redis::cmd("SMEMBERS");
+    command.arg(shared.keys.held_queues(&owner));
+    let queues: Vec<String> = shared.link.run("look for what was taken", &command).await?;
+    let mut found = Vec::new();
+    for queue in queues {
+        let mut command = redis::cmd("LRANGE");
+        command.arg(shared.keys.in_flight(&owner, &queue)).arg(0).arg(-1);
+        let messages: Vec<Vec<u8>> = shared.link.run("look for what was taken", &command).await?;
+        // The oldest is at the right.
+        for message in messages.into_iter().rev().map(Bytes::from) {
+            match known.get_mut(&message) {
+                Some(times) if *times > 0 => *times -= 1,
+                _ => found.push((queue.clone(), message)),
+            }
+        }
+    }
+    deliver(shared, held, settler, &owner, found, terms).await
+}
+
+/// Reads messages, counts their deliveries, and puts aside what was delivered too often.
+async fn deliver(
+    shared: &Shared,
+    held: &Held,
+    settler: &Arc<RedisSettler>,
+    owner: &str,
+    messages: Vec<(String, Bytes)>,
+    terms: &Terms,
+) -> Result<Vec<Delivery>, BrokerError> {
+    let read: Vec<_> = messages
+        .into_iter()
+        .map(|(queue, message)| {
+            let envelope = wire::read(&message, &queue);
+            (queue, message, envelope)
+        })
+        .collect();
+    let counts = counts(shared, read.iter().map(|(_, message, envelope)| (message, envelope))).await;
+    let mut deliveries = Vec::with_capacity(read.len());
+    let mut poison = Vec::new();
+    for (queue, original, envelope) in read {
+        let counted_as = counted_as(&original, &envelope);
+        let before = counts.get(&counted_as).copied().unwrap_or(0);
+        let priority = match &envelope.payload {
+            Payload::Message(message) => message.properties.priority,
+            Payload::Undecodable(_) => None,
+        };
+        let info = DeliveryInfo {
+            queue: queue.as_str().into(),
+            exchange: envelope.exchange,
+            routing_key: envelope.routing_key,
+            priority,
+            redelivered: envelope.redelivered || before > 0,
+        };
+        let list = shared.keys.in_flight(owner, &queue);
+        let holding =
+            Holding { original, queue, list, priority, counted_as, deliveries: before.saturating_add(1) };
+        let tag = held.add(holding);
+        if terms.max_deliveries > 0 && before >= terms.max_deliveries {
+            let reason =
+                DeadReason::new(DeadKind::Poison, format!("delivered {before} times without an end"));
+            poison.push(Settlement::new(tag, Settle::DeadLetter { reason }));
+            continue;
+        }
+        let settler: Arc<dyn Settler> = Arc::<RedisSettler>::clone(settler);
+        deliveries.push(Delivery::new(tag, envelope.payload, info, before.saturating_add(1), settler));
+    }
+    if !poison.is_empty() {
+        tracing::warn!(messages = poison.len(), "delivered too often: put aside as dead letters");
+        // What cannot be put aside now stays held until the lease lapses, and is put aside then.
+        if let Err(error) = settler.settle(&poison).await {
+            tracing::warn!(%error, "could not put them aside");
+        }
+    }
+    Ok(deliveries)
+}
+
+/// What the deliveries of a message are counted under: its tag, or what it holds when it has none.
+pub(super) fn counted_as(original: &Bytes, envelope: &wire::Envelope) -> String {
+    if !envelope.delivery_tag.is_empty() {
+        return envelope.delivery_tag.clone();
+    }
+    let mut hasher = std::hash::DefaultHasher::new();
+    match &envelope.payload {
+        Payload::Message(message) => {
+            hasher.write(&message.properties.correlation_id.clone().unwrap_or_default().into_bytes());
+            hasher.write(&message.body);
+        }
+        Payload::Undecodable(_) => hasher.write(original),
+    }
+    format!("untagged-{:016x}", hasher.finish())
+}
+
+/// Earlier deliveries, of those messages that can have had any.
+async fn counts<'a>(
+    shared: &Shared,
+    read: impl Iterator<Item = (&'a Bytes, &'a wire::Envelope)>,
+) -> HashMap<String, u32> {
+    let asked: Vec<String> = read
+        .filter(|(_, envelope)| envelope.redelivered || envelope.delivery_tag.is_empty())
+        .map(|(original, envelope)| counted_as(original, envelope))
+        .collect();
+    if asked.is_empty() {
+        return HashMap::new();
+    }
+    let mut command = redis::cmd("HMGET");
+    command.arg(shared.keys.deliveries()).arg(&asked);
+    match shared.link.run::<Vec<Option<u32>>>("read delivery counts", &command).await {
+        Ok(counts) => {
+            asked.into_iter().zip(counts).filter_map(|(name, count)| Some((name, count?))).collect()
+        }
+        // Better delivered once too often than not at all.
+        Err(error) => {
+            tracing::warn!(%error, "delivery counts are not known");
+            HashMap::new()
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Queues and bindings, as kombu records them: two sets for each exchange.
+//!
+//! An exchange itself is stored nowhere; its kind is known to whoever declared it. Bindings of a kind we do not
+//! know (another process declared it) are read as patterns, which direct ones are not.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use redis::Pipeline;
+use taskq_core::broker::{BrokerError, BrokerErrorKind, Exchange, ExchangeKind, Queue, Topology};
+
+use super::Shared;
+
+/// How long a binding set that was read is believed.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// What is known of exchanges.
+#[derive(Debug, Default)]
+pub(crate) struct Bindings {
+    kinds: Mutex<HashMap<String, ExchangeKind>>,
+    read: Mutex<HashMap<String, (Instant, Vec<Binding>)>>,
+}
+
+/// `routing_key SEP pattern SEP queue`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Binding {
+    key: String,
+    pattern: String,
+    queue: String,
+}
+
+impl Binding {
+    fn parse(member: &str, sep: &str) -> Option<Self> {
+        let mut parts = member.splitn(3, sep);
+        Some(Self {
+            key: parts.next()?.to_owned(),
+            pattern: parts.next()?.to_owned(),
+            queue: parts.next()?.to_owned(),
+        })
+    }
+
+    fn takes(&self, kind: Option<ExchangeKind>, routing_key: &str) -> bool {
+        match kind {
+            Some(ExchangeKind::Fanout) => true,
+            Some(ExchangeKind::Topic) => topic_matches(&self.key, routing_key),
+            Some(_) => self.key == routing_key,
+            None => {
+                self.key == routing_key || (!self.pattern.is_empty() && topic_matches(&self.key, routing_key))
+            }
+        }
+    }
+}
+
+/// kombu's patterns: `*` is one word, `#` is anything, here even nothing (`a.#` does not take `a`).
+fn topic_matches(pattern: &str, key: &str) -> bool {
+    fn matches(pattern: &[u8], key: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => key.is_empty(),
+            Some((b'#', rest)) => (0..=key.len()).any(|taken| matches(rest, &key[taken..])),
+            Some((b'*', rest)) => {
+                let word = key.iter().take_while(|byte| **byte != b'.').count();
+                word > 0 && matches(rest, &key[word..])
+            }
+            Some((byte, rest)) => key.first() == Some(byte) && matches(rest, &key[1..]),
+        }
+    }
+    matches(pattern.as_bytes(), key.as_bytes())
+}
+
+/// The regular expression that kombu stores for a topic binding.
+fn kombu_pattern(key: &str) -> String {
+    let inner = key.replace('.', r"\.").replace('*', r"[^\.]+").replace('#', ".*?");
+    format!("^{inner}$")
+}
+
+/// Records queues and bindings where Python looks for them.
+pub(super) async fn declare(shared: &Shared, topology: &Topology) -> Result<(), BrokerError> {
+    if topology.queues.is_empty() {
+        return Ok(());
+    }
+    let sep = shared.keys.sep();
+    let mut pipeline = Pipeline::new();
+    for Queue { name, exchange: Exchange { name: exchange, kind, .. }, routing_key, .. } in &topology.queues {
+        pipeline.cmd("SADD").arg(shared.keys.queues()).arg(name).ignore();
+        if exchange.is_empty() {
+            continue;
+        }
+        if *kind == ExchangeKind::Headers {
+            return Err(BrokerError::new(
+                BrokerErrorKind::Topology,
+                format!("could not declare exchange `{exchange}`: Redis cannot route by headers"),
+            ));
+        }
+        shared.bindings.know(exchange, *kind);
+        let pattern = if *kind == ExchangeKind::Topic { kombu_pattern(routing_key) } else { String::new() };
+        let member = format!("{routing_key}{sep}{pattern}{sep}{name}");
+        pipeline.cmd("SADD").arg(shared.keys.binding(exchange)).arg(&member).ignore();
+        pipeline.cmd("SADD").arg(shared.keys.permanent_binding(exchange)).arg(&member).ignore();
+    }
+    shared.link.pipe("declare queues", &pipeline).await
+}
+
+impl Bindings {
+    fn know(&self, exchange: &str, kind: ExchangeKind) {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).insert(exchange.to_owned(), kind);
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).remove(exchange);
+    }
+
+    /// The kind of an exchange that was declared here.
+    pub(super) fn kind(&self, exchange: &str) -> Option<ExchangeKind> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).get(exchange).copied()
+    }
+
+    fn cached(&self, exchange: &str) -> Option<Vec<Binding>> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.get(exchange).filter(|(at, _)| at.elapsed() < FRESH).map(|(_, bindings)| bindings.clone())
+    }
+}
+
+/// The queues that a message goes to.
+///
+/// # Errors
+/// `Unroutable` when there is none: kombu drops such a message, we do not.
+pub(super) async fn route(
+    shared: &Shared,
+    exchange: &str,
+    routing_key: &str,
+) -> Result<Vec<String>, BrokerError> {
+    if exchange.is_empty() {
+        return Ok(vec![routing_key.to_owned()]);
+    }
+    let kind = shared.bindings.kind(exchange);
+    let matching = |bindings: &[Binding]| -> Vec<String> {
+        let mut queues: Vec<String> = bindings
+            .iter()
+            .filter(|binding| binding.takes(kind, routing_key))
+            .map(|binding| binding.queue.clone())
+            .collect();
+        queues.sort();
+        queues.dedup();
+        queues
+    };
+    if let Some(bindings) = shared.bindings.cached(exchange) {
+        let queues = matching(&bindings);
+        if !queues.is_empty() {
+            return Ok(queues);
+        }
+    }
+    let mut command = redis::cmd("SMEMBERS");
+    command.arg(shared.keys.binding(exchange));
+    let members: Vec<String> = shared.link.run("read bindings", &command).await?;
+    let bindings: Vec<Binding> =
+        members.iter().filter_map(|member| Binding::parse(member, shared.keys.sep())).collect();
+    let queues = matching(&bindings);
+    shared
+        .bindings
+        .read
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(exchange.to_owned(), (Instant::now(), bindings));
+    if queues.is_empty() {
+        return Err(BrokerError::new(
+            BrokerErrorKind::Unroutable,
+            format!("no queue is bound to exchange `{exchange}` with routing key `{routing_key}`"),
+        ));
+    }
+    Ok(queues)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_match_as_kombus_do() {
+        for (pattern, key, matches) in [
+            ("a.#", "a.b.c", true),
+            ("a.#", "a", false),
+            ("#", "", true),
+            ("a.*.c", "a.b.c", true),
+            ("a.*.c", "a.b.b.c", false),
+            ("*", "a.b", false),
+            ("a.b", "a.b", true),
+        ] {
+            assert_eq!(topic_matches(pattern, key), matches, "{pattern} {key}");
+        }
+        assert_eq!(kombu_pattern("a.#"), r"^a\..*?$");
+    }
+}

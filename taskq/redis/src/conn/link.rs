@@ -1,0 +1,166 @@
+//! One connection that mends itself.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, aio::MultiplexedConnection};
+use taskq_core::broker::BrokerError;
+use tokio::sync::Mutex;
+
+use super::Addresses;
+use crate::error;
+
+/// A connection made on first use and made anew after a failure. Commands of several callers share it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    addresses: Arc<Addresses>,
+    connect_timeout: Duration,
+    response_timeout: Duration,
+    client_name: Option<String>,
+    /// Counts connections, so that only the first of those who saw one fail drops it.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    generation: u64,
+    connection: Option<MultiplexedConnection>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", if self.connection.is_some() { "connected" } else { "not connected" })
+    }
+}
+
+impl Link {
+    pub(crate) fn new(
+        addresses: Arc<Addresses>,
+        connect_timeout: Duration,
+        response_timeout: Duration,
+        client_name: Option<String>,
+    ) -> Self {
+        Self { addresses, connect_timeout, response_timeout, client_name, state: Mutex::default() }
+    }
+
+    /// The same addresses on a connection of its own, with another deadline.
+    pub(crate) fn sibling(&self, response_timeout: Duration) -> Self {
+        Self::new(
+            Arc::clone(&self.addresses),
+            self.connect_timeout,
+            response_timeout,
+            self.client_name.clone(),
+        )
+    }
+
+    pub(crate) fn addresses(&self) -> &Arc<Addresses> {
+        &self.addresses
+    }
+
+    /// The addresses without passwords.
+    pub(crate) fn shown(&self) -> &str {
+        self.addresses.shown()
+    }
+
+    /// Connects, if it is not connected.
+    pub(crate) async fn connect(&self, what: &str) -> Result<(), BrokerError> {
+        self.connection(what).await.map(drop)
+    }
+
+    async fn connection(&self, what: &str) -> Result<(u64, MultiplexedConnection), BrokerError> {
+        let mut state = self.state.lock().await;
+        if let Some(connection) = &state.connection {
+            return Ok((state.generation, connection.clone()));
+        }
+        let mut last = None;
+        for attempt in 0..self.addresses.count() {
+            match self.open(attempt).await {
+                Ok(connection) => {
+                    self.addresses.answered(attempt);
+                    state.generation += 1;
+                    state.connection = Some(connection.clone());
+                    return Ok((state.generation, connection));
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        let last = last.unwrap_or_else(|| RedisError::from((redis::ErrorKind::Io, "no address")));
+        Err(error::broker(what, self.shown(), last))
+    }
+
+    async fn open(&self, attempt: usize) -> Result<MultiplexedConnection, RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.connect_timeout))
+            .set_response_timeout(Some(self.response_timeout));
+        let client = self.addresses.client(attempt).await?;
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        // A server that was restarted, or took over, knows no script.
+        let _: () = crate::script::loading().query_async(&mut connection).await?;
+        if let Some(name) = &self.client_name {
+            let named: Result<(), _> =
+                redis::cmd("CLIENT").arg("SETNAME").arg(name).query_async(&mut connection).await;
+            if let Err(error) = named {
+                tracing::debug!(%error, "could not name the connection");
+            }
+        }
+        Ok(connection)
+    }
+
+    async fn forget(&self, generation: u64) {
+        let mut state = self.state.lock().await;
+        if state.generation == generation {
+            state.connection = None;
+        }
+    }
+
+    /// Runs one command.
+    pub(crate) async fn run<T: FromRedisValue>(
+        &self,
+        what: &str,
+        command: &redis::Cmd,
+    ) -> Result<T, BrokerError> {
+        let (generation, mut connection) = self.connection(what).await?;
+        match command.query_async(&mut connection).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.failed(what, generation, error).await),
+        }
+    }
+
+    /// Runs a pipeline.
+    pub(crate) async fn pipe<T: FromRedisValue>(
+        &self,
+        what: &str,
+        pipeline: &Pipeline,
+    ) -> Result<T, BrokerError> {
+        let (generation, mut connection) = self.connection(what).await?;
+        match pipeline.query_async(&mut connection).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.failed(what, generation, error).await),
+        }
+    }
+
+    async fn failed(&self, what: &str, generation: u64, error: RedisError) -> BrokerError {
+        if error::is_broken(&error) {
+            self.forget(generation).await;
+        }
+        error::broker(what, self.shown(), error)
+    }
+
+    /// A pub/sub connection of its own.
+    pub(crate) async fn pubsub(&self, what: &str) -> Result<redis::aio::PubSub, BrokerError> {
+        let mut last = RedisError::from((redis::ErrorKind::Io, "no address"));
+        for attempt in 0..self.addresses.count() {
+            let opened = async { self.addresses.client(attempt).await?.get_async_pubsub().await };
+            match tokio::time::timeout(self.connect_timeout, opened).await {
+                Ok(Ok(pubsub)) => return Ok(pubsub),
+                Ok(Err(error)) => last = error,
+                Err(_) => last = RedisError::from((redis::ErrorKind::Io, "timed out")),
+            }
+        }
+        Err(error::broker(what, self.shown(), last))
+    }
+
+    /// Drops the connection; the next command would make a new one.
+    pub(crate) async fn close(&self) {
+        self.state.lock().await.connection = None;
+    }
+}

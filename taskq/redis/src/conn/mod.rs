@@ -1,0 +1,10 @@
+//! Connections: addresses with fail-over, and one link each that mends itself.
+//!
+//! Kept true here: no command waits longer than its deadline, so a half-open connection is noticed; after a
+//! failure the next command connects anew, to the next address if need be.
+
+mod address;
+mod link;
+
+pub(crate) use address::Addresses;
+pub(crate) use link::Link;

@@ -1,0 +1,131 @@
+//! The names of keys and channels: kombu's, and our own under `taskq:`.
+
+use crate::options::RedisOptions;
+
+/// Names keys. Every one carries the prefix.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    prefix: String,
+    sep: String,
+    steps: Vec<u8>,
+}
+
+impl Keys {
+    pub(crate) fn new(options: &RedisOptions) -> Self {
+        Self {
+            prefix: options.key_prefix.clone(),
+            sep: options.sep.clone(),
+            steps: options.priority_steps.clone(),
+        }
+    }
+
+    pub(crate) fn sep(&self) -> &str {
+        &self.sep
+    }
+
+    /// The lists of a queue, most urgent first.
+    pub(crate) fn lists(&self, queue: &str) -> Vec<String> {
+        self.steps.iter().map(|step| self.list_of_step(queue, *step)).collect()
+    }
+
+    /// The list for a priority: the highest step at or below it, as kombu clamps it.
+    pub(crate) fn list(&self, queue: &str, priority: Option<i64>) -> String {
+        self.list_of_step(queue, self.step(priority))
+    }
+
+    pub(crate) fn step(&self, priority: Option<i64>) -> u8 {
+        let priority = priority.unwrap_or(0).clamp(0, 9);
+        self.steps.iter().copied().rfind(|step| i64::from(*step) <= priority).unwrap_or(self.steps[0])
+    }
+
+    fn list_of_step(&self, queue: &str, step: u8) -> String {
+        match step {
+            0 => format!("{}{queue}", self.prefix),
+            step => format!("{}{queue}{}{step}", self.prefix, self.sep),
+        }
+    }
+
+    /// How many steps there are.
+    pub(crate) fn step_count(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// kombu's bindings of an exchange.
+    pub(crate) fn binding(&self, exchange: &str) -> String {
+        format!("{}_kombu.binding.{exchange}", self.prefix)
+    }
+
+    /// Bindings that are never swept.
+    pub(crate) fn permanent_binding(&self, exchange: &str) -> String {
+        format!("{}_kombu.binding_permanent.{exchange}", self.prefix)
+    }
+
+    /// A key under its own name.
+    pub(crate) fn plain(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Owner → deadline in milliseconds.
+    pub(crate) fn owners(&self) -> String {
+        format!("{}taskq:owners", self.prefix)
+    }
+
+    /// Owners whose lease has lapsed and whose messages are being given back.
+    pub(crate) fn leaving(&self) -> String {
+        format!("{}taskq:leaving", self.prefix)
+    }
+
+    /// The queues of which an owner holds messages.
+    pub(crate) fn held_queues(&self, owner: &str) -> String {
+        format!("{}taskq:held:{owner}", self.prefix)
+    }
+
+    /// What an owner holds of a queue.
+    pub(crate) fn in_flight(&self, owner: &str, queue: &str) -> String {
+        format!("{}taskq:inflight:{owner}:{queue}", self.prefix)
+    }
+
+    /// Messages of a queue that wait for their time.
+    pub(crate) fn delayed(&self, queue: &str) -> String {
+        format!("{}taskq:delayed:{queue}", self.prefix)
+    }
+
+    /// Delivery tag → deliveries that did not end.
+    pub(crate) fn deliveries(&self) -> String {
+        format!("{}taskq:deliveries", self.prefix)
+    }
+
+    /// Dead letters of a queue, newest first.
+    pub(crate) fn dead(&self, queue: &str) -> String {
+        format!("{}taskq:dead:{queue}", self.prefix)
+    }
+
+    /// Queues that were declared or consumed by us.
+    pub(crate) fn queues(&self) -> String {
+        format!("{}taskq:queues", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn priorities_go_to_kombus_lists() {
+        let keys = Keys::new(&RedisOptions::default());
+        for (priority, list) in [
+            (None, "q"),
+            (Some(0), "q"),
+            (Some(2), "q"),
+            (Some(3), "q\u{6}\u{16}3"),
+            (Some(5), "q\u{6}\u{16}3"),
+            (Some(6), "q\u{6}\u{16}6"),
+            (Some(9), "q\u{6}\u{16}9"),
+            (Some(10), "q\u{6}\u{16}9"),
+            (Some(-1), "q"),
+        ] {
+            assert_eq!(keys.list("q", priority), list, "{priority:?}");
+        }
+        assert_eq!(keys.lists("q").len(), 4);
+    }
+}

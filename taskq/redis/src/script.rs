@@ -1,0 +1,77 @@
+//! The scripts. Each file says at its top what its keys, arguments and answer are.
+//!
+//! Scripts are sent by digest; a server that does not know one (restarted, another after fail-over) gets them
+//! all again.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, FromRedisValue, Pipeline};
+use taskq_core::broker::BrokerError;
+
+use crate::conn::Link;
+
+/// A script and its digest.
+pub(crate) struct Script {
+    code: &'static str,
+    hash: String,
+}
+
+impl Script {
+    fn new(code: &'static str) -> Self {
+        Self { code, hash: redis::Script::new(code).get_hash().to_owned() }
+    }
+}
+
+pub(crate) static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/take.lua")));
+pub(crate) static SETTLE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/settle.lua")));
+pub(crate) static EXTEND: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/extend.lua")));
+pub(crate) static EXPIRED: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/expired.lua")));
+pub(crate) static RESTORE_UNACKED: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/restore_unacked.lua")));
+pub(crate) static STORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/store.lua")));
+
+/// All of them, for loading.
+fn all() -> [&'static Script; 6] {
+    [&TAKE, &SETTLE, &EXTEND, &EXPIRED, &RESTORE_UNACKED, &STORE]
+}
+
+/// The command that runs a script, without keys and arguments.
+pub(crate) fn call(script: &Script, keys: usize) -> Cmd {
+    let mut command = redis::cmd("EVALSHA");
+    command.arg(&script.hash).arg(keys);
+    command
+}
+
+pub(crate) fn is_unknown(error: &BrokerError) -> bool {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<redis::RedisError>())
+        .is_some_and(|error| error.code() == Some("NOSCRIPT"))
+}
+
+/// The commands that load every script.
+pub(crate) fn loading() -> Pipeline {
+    let mut pipeline = Pipeline::new();
+    for script in all() {
+        pipeline.cmd("SCRIPT").arg("LOAD").arg(script.code).ignore();
+    }
+    pipeline
+}
+
+/// Loads every script.
+pub(crate) async fn load(link: &Link) -> Result<(), BrokerError> {
+    link.pipe("load scripts", &loading()).await
+}
+
+/// Runs a command that calls a script.
+pub(crate) async fn run<T: FromRedisValue>(link: &Link, what: &str, command: &Cmd) -> Result<T, BrokerError> {
+    match link.run(what, command).await {
+        Err(error) if is_unknown(&error) => {
+            load(link).await?;
+            link.run(what, command).await
+        }
+        answer => answer,
+    }
+}

@@ -1,0 +1,22 @@
+-- Ends one delivery, if it is still held, with everything that goes with it.
+--
+-- KEYS  1 in-flight list, then one key for each action
+-- ARGV  1 the message as it is in the list, then for each action: what, a field or score, a value
+--       what: L push to the back, R push to the front, Z add to a zset (score), I increment a field,
+--             D delete a field, P publish, X remove a member of a zset, S add to a set
+-- Gives 1, or 0 when the lease was lost (nothing was done)
+if redis.call('LREM', KEYS[1], -1, ARGV[1]) == 0 then return 0 end
+for i = 2, #KEYS do
+  local at = 2 + (i - 2) * 3
+  local what, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  if what == 'L' then redis.call('LPUSH', KEYS[i], value)
+  elseif what == 'R' then redis.call('RPUSH', KEYS[i], value)
+  elseif what == 'Z' then redis.call('ZADD', KEYS[i], field, value)
+  elseif what == 'I' then redis.call('HINCRBY', KEYS[i], field, 1)
+  elseif what == 'D' then redis.call('HDEL', KEYS[i], field)
+  elseif what == 'P' then redis.call('PUBLISH', KEYS[i], value)
+  elseif what == 'X' then redis.call('ZREM', KEYS[i], value)
+  elseif what == 'S' then redis.call('SADD', KEYS[i], value)
+  end
+end
+return 1

@@ -1,0 +1,62 @@
+-- Promotes what is due, then moves messages from queues to the owner's in-flight lists.
+--
+-- KEYS  1 owners (zset), 2 queues of which the owner holds messages (set),
+--       then for each queue: delayed (zset), in-flight (list), and its lists, most urgent first
+-- ARGV  1 owner, 2 lease in ms, 3 most messages, 4 "1" if the owner holds messages, 5 number of steps,
+--       6 separator of steps, then the queues' names in the order of KEYS
+-- Gives {state, ms until the next is due or -1, queue index, message, queue index, message, …}
+--       state 0: the owner's lease was lost while it held messages; nothing was taken
+local owner, lease, most, holds = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+local steps, sep = tonumber(ARGV[5]), ARGV[6]
+local queues = #ARGV - 6
+if holds and not redis.call('ZSCORE', KEYS[1], owner) then return {0, -1} end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local width = steps + 2
+local next_due = -1
+for q = 1, queues do
+  local base = 2 + (q - 1) * width
+  local delayed = KEYS[base + 1]
+  local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+  if first[1] and tonumber(first[2]) <= now then
+    -- Each goes to the back of the list of its step, in the order in which they were due.
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 500)) do
+      local bar = string.find(member, '|', 1, true)
+      local step, list = string.sub(member, 1, bar - 1), KEYS[base + 3]
+      if step ~= '0' then list = list .. sep .. step end
+      redis.call('LPUSH', list, string.sub(member, bar + 1))
+      redis.call('ZREM', delayed, member)
+    end
+    first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+  end
+  if first[1] then
+    local due = math.max(tonumber(first[2]) - now, 0)
+    if next_due < 0 or due < next_due then next_due = due end
+  end
+end
+local out = {1, next_due}
+local count = 0
+local held = {}
+for step = 1, steps do
+  local more = true
+  while more and count < most do
+    more = false
+    for q = 1, queues do
+      if count >= most then break end
+      local base = 2 + (q - 1) * width
+      local message = redis.call('LMOVE', KEYS[base + 2 + step], KEYS[base + 2], 'RIGHT', 'LEFT')
+      if message then
+        more = true
+        count = count + 1
+        held[q] = true
+        out[#out + 1] = q
+        out[#out + 1] = message
+      end
+    end
+  end
+end
+if count > 0 then
+  redis.call('ZADD', KEYS[1], now + lease, owner)
+  for q in pairs(held) do redis.call('SADD', KEYS[2], ARGV[6 + q]) end
+end
+return out
