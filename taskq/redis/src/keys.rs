@@ -100,6 +100,11 @@ impl Keys {
         format!("{}taskq:dead:{queue}", self.prefix)
     }
 
+    /// Exchange → its kind, of those that were declared by us. (kombu stores it nowhere.)
+    pub(crate) fn exchanges(&self) -> String {
+        format!("{}taskq:exchanges", self.prefix)
+    }
+
     /// Queues that were declared or consumed by us.
     pub(crate) fn queues(&self) -> String {
         format!("{}taskq:queues", self.prefix)

@@ -193,30 +193,70 @@ fn properties(properties: &Properties, exchange: &str, routing_key: &str) -> Map
     map
 }
 
-/// The envelope with the flags kombu sets when it requeues: in its headers and its delivery info. What is no
-/// envelope comes back as it is.
-pub(crate) fn redelivered(original: &Bytes) -> Bytes {
-    flagged(original).unwrap_or_else(|| original.clone())
+/// What stands at the front of an object that we flagged.
+const FLAG: &str = r#""redelivered": true, "#;
+/// The same in an object that was empty.
+const ONLY_FLAG: &str = r#""redelivered": true"#;
+
+/// The envelope with the flags kombu sets when it requeues, in its headers and its delivery info. They are put
+/// in as text, so that [`original`] can take them out again; what is no envelope comes back as it is.
+pub(crate) fn redelivered(envelope: &Bytes) -> Bytes {
+    let Some(objects) = flag_places(envelope) else { return envelope.clone() };
+    let mut out = Vec::with_capacity(envelope.len() + 2 * FLAG.len());
+    let mut from = 0;
+    for open in objects {
+        let rest = &envelope[open + 1..];
+        if is_flagged(rest) {
+            continue;
+        }
+        out.extend_from_slice(&envelope[from..=open]);
+        let empty = rest.trim_ascii_start().first() == Some(&b'}');
+        out.extend_from_slice(if empty { ONLY_FLAG } else { FLAG }.as_bytes());
+        from = open + 1;
+    }
+    out.extend_from_slice(&envelope[from..]);
+    out.into()
 }
 
-fn flagged(original: &Bytes) -> Option<Bytes> {
-    let Value::Map(mut envelope) = json::from_slice::<Value>(original).ok()? else { return None };
-    let flag = |value: Value| match value {
-        Value::Map(mut map) => {
-            map.insert("redelivered".into(), Value::Bool(true));
-            Value::Map(map)
+/// The envelope as it was sent, without the flags that [`redelivered`] put in.
+pub(crate) fn original(envelope: &Bytes) -> Bytes {
+    let Some(objects) = flag_places(envelope) else { return envelope.clone() };
+    let mut out = Vec::with_capacity(envelope.len());
+    let mut from = 0;
+    for open in objects {
+        let rest = &envelope[open + 1..];
+        if is_flagged(rest) {
+            out.extend_from_slice(&envelope[from..=open]);
+            let flag = if rest.starts_with(FLAG.as_bytes()) { FLAG } else { ONLY_FLAG };
+            from = open + 1 + flag.len();
         }
-        other => other,
-    };
-    if let Some(headers) = envelope.get_mut("headers") {
-        *headers = flag(std::mem::take(headers));
     }
-    if let Some(Value::Map(properties)) = envelope.get_mut("properties")
-        && let Some(info) = properties.get_mut("delivery_info")
-    {
-        *info = flag(std::mem::take(info));
+    out.extend_from_slice(&envelope[from..]);
+    out.into()
+}
+
+fn is_flagged(object: &[u8]) -> bool {
+    object.starts_with(ONLY_FLAG.as_bytes())
+}
+
+/// Where the headers and the delivery info open, in the order of the text.
+fn flag_places(envelope: &Bytes) -> Option<Vec<usize>> {
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(borrow, default)]
+        delivery_info: Option<&'a RawValue>,
     }
-    json::to_bytes(&envelope).ok()
+    let parts: Parts<'_> = serde_json::from_slice(envelope).ok()?;
+    let inner = parts.properties.and_then(|raw| serde_json::from_str::<Inner<'_>>(raw.get()).ok());
+    let objects = [parts.headers, inner.and_then(|inner| inner.delivery_info)];
+    let mut places: Vec<usize> = objects
+        .into_iter()
+        .flatten()
+        .filter(|raw| raw.get().starts_with('{'))
+        .map(|raw| raw.get().as_ptr() as usize - envelope.as_ptr() as usize)
+        .collect();
+    places.sort_unstable();
+    Some(places)
 }
 
 #[cfg(test)]
@@ -293,10 +333,14 @@ mod tests {
     #[test]
     fn requeued_messages_carry_kombus_flags() {
         let message = Message { body: Bytes::from_static(b"[]"), ..Message::default() };
-        let flagged = redelivered(&write(&message, "", "q").unwrap());
+        let sent = write(&message, "", "q").unwrap();
+        let flagged = redelivered(&sent);
+        assert_eq!(redelivered(&flagged), flagged);
+        assert_eq!(original(&flagged), sent);
+        assert_eq!(original(&sent), sent);
         let read = read(&flagged, "q");
         assert!(read.redelivered);
         let Payload::Message(message) = read.payload else { panic!("undecodable") };
-        assert_eq!(&message.headers.0[..], br#"{"redelivered":true}"#);
+        assert_eq!(&message.headers.0[..], br#"{"redelivered": true}"#);
     }
 }

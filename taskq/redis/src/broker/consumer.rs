@@ -43,8 +43,8 @@ pub(super) struct RedisConsumer {
     queues: Vec<String>,
     terms: Terms,
     watch: Watch,
-    /// A fetch that is under way.
-    fetching: Option<oneshot::Receiver<Fetched>>,
+    /// A fetch that is under way, and what ends it.
+    fetching: Option<(CancellationToken, oneshot::Receiver<Fetched>)>,
     /// Fetched, not handed out yet.
     ready: VecDeque<Delivery>,
     /// Where round robin goes on.
@@ -105,8 +105,9 @@ impl RedisConsumer {
         queues
     }
 
-    fn fetch(&mut self, max: usize) -> oneshot::Receiver<Fetched> {
+    fn fetch(&mut self, max: usize) -> (CancellationToken, oneshot::Receiver<Fetched>) {
         let (send, receive) = oneshot::channel();
+        let end = self.stop.child_token();
         let fetch = Fetch {
             shared: Arc::clone(&self.shared),
             held: Arc::clone(&self.held),
@@ -117,14 +118,14 @@ impl RedisConsumer {
             wake: Arc::clone(&self.watch.wake),
             arm: self.watch.armed(),
             away: Arc::clone(&self.away),
-            stop: self.stop.clone(),
+            stop: end.clone(),
         };
         // Not aborted with the consumer: a take whose answer nobody reads would leave messages held. It ends
         // within a read deadline of `stop`, and what it took is dropped, which gives it back.
         tokio::spawn(async move {
             let _ = send.send(fetch.run().await);
         });
-        receive
+        (end, receive)
     }
 }
 
@@ -221,7 +222,7 @@ impl Consumer for RedisConsumer {
                 if self.fetching.is_none() {
                     self.fetching = Some(self.fetch(max));
                 }
-                let Some(fetching) = &mut self.fetching else { return Ok(()) };
+                let Some((_, fetching)) = &mut self.fetching else { return Ok(()) };
                 let fetched = fetching.await;
                 self.fetching = None;
                 match fetched {
@@ -248,7 +249,7 @@ impl Consumer for RedisConsumer {
         Box::pin(async move {
             self.stop.cancel();
             self.duties.abort_all();
-            if let Some(fetching) = self.fetching.take() {
+            if let Some((_, fetching)) = self.fetching.take() {
                 // What it took is dropped here, which gives it back.
                 drop(fetching.await);
             }
@@ -261,8 +262,13 @@ impl Consumer for RedisConsumer {
         Box::pin(async move {
             topology::declare(&self.shared, &Topology { queues: queues.clone() }).await?;
             self.watch_queues(queues);
-            // A fetch that is under way looks at the old queues once more; it is woken to end soon.
-            self.watch.wake.notify_one();
+            // A fetch that is under way looks at the old queues: it ends, and what it has comes first.
+            if let Some((end, fetching)) = self.fetching.take() {
+                end.cancel();
+                if let Ok(fetched) = fetching.await {
+                    self.ready.extend(fetched?);
+                }
+            }
             Ok(())
         })
     }

@@ -52,7 +52,9 @@ struct Entry {
 
 impl Held {
     pub(super) fn new(instance: String) -> Self {
-        Self { instance, next: AtomicU64::new(1), inner: Mutex::default() }
+        // Consumers count from different numbers, so that their tags differ.
+        let first = uuid::Uuid::new_v4().as_u64_pair().0 & !u64::from(u32::MAX);
+        Self { instance, next: AtomicU64::new(first + 1), inner: Mutex::default() }
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {

@@ -20,10 +20,6 @@ pub(super) enum Write {
 /// What publishing a message comes to.
 pub(super) async fn writes(shared: &Shared, out: &Outgoing) -> Result<Vec<Write>, BrokerError> {
     let envelope = wire::write(&out.message, &out.exchange, &out.routing_key)?;
-    if shared.bindings.kind(&out.exchange) == Some(ExchangeKind::Fanout) {
-        let channel = broadcast::channel(shared, &out.exchange, &out.routing_key);
-        return Ok(vec![Write::Fanout { channel, message: envelope }]);
-    }
     let queues = topology::route(shared, &out.exchange, &out.routing_key).await?;
     let priority = out.message.properties.priority;
     let write = |queue: String| match out.not_before {
@@ -34,7 +30,12 @@ pub(super) async fn writes(shared: &Shared, out: &Outgoing) -> Result<Vec<Write>
         },
         None => Write::Push { list: shared.keys.list(&queue, priority), message: envelope.clone() },
     };
-    Ok(queues.into_iter().map(write).collect())
+    let mut writes: Vec<Write> = queues.into_iter().map(write).collect();
+    if shared.bindings.kind(&out.exchange) == Some(ExchangeKind::Fanout) {
+        let channel = broadcast::channel(shared, &out.exchange, &out.routing_key);
+        writes.push(Write::Fanout { channel, message: envelope });
+    }
+    Ok(writes)
 }
 
 /// A member of the delayed set: the priority step, a bar, the envelope.

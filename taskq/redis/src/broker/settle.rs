@@ -93,16 +93,19 @@ async fn command(
             actions.add("R", keys.list(&holding.queue, holding.priority), "", message.to_vec());
         }
         Settle::Requeue { not_before: Some(due) } if *due <= Timestamp::now() => {
-            // Given back unstarted: as it was, to where it was.
-            actions.add("R", keys.list(&holding.queue, holding.priority), "", holding.original.to_vec());
+            // Given back unstarted.
+            let message = wire::redelivered(&holding.original);
+            actions.add("R", keys.list(&holding.queue, holding.priority), "", message.to_vec());
         }
         Settle::Requeue { not_before: Some(due) } => {
-            let member = publish::delayed(keys.step(holding.priority), &holding.original);
+            let message = wire::redelivered(&holding.original);
+            let member = publish::delayed(keys.step(holding.priority), &message);
             actions.add("Z", keys.delayed(&holding.queue), due.as_millisecond().to_string(), member);
         }
         Settle::DeadLetter { reason } => {
+            let original = wire::original(&holding.original);
             let letter =
-                dead::write(&holding.queue, &holding.original, holding.priority, holding.deliveries, reason)?;
+                dead::write(&holding.queue, &original, holding.priority, holding.deliveries, reason)?;
             actions.add("L", keys.dead(&holding.queue), "", letter);
             actions.add("S", keys.queues(), "", holding.queue.as_bytes());
             actions.add("D", keys.deliveries(), counted, "");

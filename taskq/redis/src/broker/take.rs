@@ -171,17 +171,18 @@ async fn deliver(
             redelivered: envelope.redelivered || before > 0,
         };
         let list = shared.keys.in_flight(owner, &queue);
-        let holding =
-            Holding { original, queue, list, priority, counted_as, deliveries: before.saturating_add(1) };
+        let too_often = terms.max_deliveries > 0 && before >= terms.max_deliveries;
+        let deliveries_so_far = if too_often { before } else { before.saturating_add(1) };
+        let holding = Holding { original, queue, list, priority, counted_as, deliveries: deliveries_so_far };
         let tag = held.add(holding);
-        if terms.max_deliveries > 0 && before >= terms.max_deliveries {
+        if too_often {
             let reason =
                 DeadReason::new(DeadKind::Poison, format!("delivered {before} times without an end"));
             poison.push(Settlement::new(tag, Settle::DeadLetter { reason }));
             continue;
         }
         let settler: Arc<dyn Settler> = Arc::<RedisSettler>::clone(settler);
-        deliveries.push(Delivery::new(tag, envelope.payload, info, before.saturating_add(1), settler));
+        deliveries.push(Delivery::new(tag, envelope.payload, info, deliveries_so_far, settler));
     }
     if !poison.is_empty() {
         tracing::warn!(messages = poison.len(), "delivered too often: put aside as dead letters");

@@ -1,10 +1,13 @@
 //! Queues and bindings, as kombu records them: two sets for each exchange.
 //!
-//! An exchange itself is stored nowhere; its kind is known to whoever declared it. Bindings of a kind we do not
-//! know (another process declared it) are read as patterns, which direct ones are not.
+//! kombu stores the kind of an exchange nowhere; we record it beside the bindings. Where it is not known (only
+//! Python declared it), bindings with a pattern are a topic's and the others direct ones.
+//!
+//! A fan-out exchange is a channel to kombu. Queues that we declared on one get their copy all the same, and
+//! keep it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -95,6 +98,7 @@ pub(super) async fn declare(shared: &Shared, topology: &Topology) -> Result<(), 
             ));
         }
         shared.bindings.know(exchange, *kind);
+        pipeline.cmd("HSET").arg(shared.keys.exchanges()).arg(exchange).arg(kind.as_str()).ignore();
         let pattern = if *kind == ExchangeKind::Topic { kombu_pattern(routing_key) } else { String::new() };
         let member = format!("{routing_key}{sep}{pattern}{sep}{name}");
         pipeline.cmd("SADD").arg(shared.keys.binding(exchange)).arg(&member).ignore();
@@ -114,10 +118,31 @@ impl Bindings {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner).get(exchange).copied()
     }
 
-    fn cached(&self, exchange: &str) -> Option<Vec<Binding>> {
+    /// The queues by a binding set that was read lately.
+    fn cached(&self, exchange: &str, routing_key: &str) -> Option<Vec<String>> {
+        let kind = self.kind(exchange);
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        read.get(exchange).filter(|(at, _)| at.elapsed() < FRESH).map(|(_, bindings)| bindings.clone())
+        let (at, bindings) = read.get(exchange)?;
+        (at.elapsed() < FRESH).then(|| matching(bindings, kind, routing_key))
     }
+
+    /// Keeps a binding set that was just read; answers the queues.
+    fn keep(&self, exchange: &str, bindings: Vec<Binding>, routing_key: &str) -> Vec<String> {
+        let queues = matching(&bindings, self.kind(exchange), routing_key);
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.insert(exchange.to_owned(), (Instant::now(), bindings));
+        queues
+    }
+}
+
+/// Each queue once.
+fn matching(bindings: &[Binding], kind: Option<ExchangeKind>, routing_key: &str) -> Vec<String> {
+    let takes = |binding: &&Binding| binding.takes(kind, routing_key);
+    let mut queues: Vec<String> =
+        bindings.iter().filter(takes).map(|binding| binding.queue.clone()).collect();
+    queues.sort();
+    queues.dedup();
+    queues
 }
 
 /// The queues that a message goes to.
@@ -132,35 +157,31 @@ pub(super) async fn route(
     if exchange.is_empty() {
         return Ok(vec![routing_key.to_owned()]);
     }
-    let kind = shared.bindings.kind(exchange);
-    let matching = |bindings: &[Binding]| -> Vec<String> {
-        let mut queues: Vec<String> = bindings
-            .iter()
-            .filter(|binding| binding.takes(kind, routing_key))
-            .map(|binding| binding.queue.clone())
-            .collect();
-        queues.sort();
-        queues.dedup();
-        queues
-    };
-    if let Some(bindings) = shared.bindings.cached(exchange) {
-        let queues = matching(&bindings);
-        if !queues.is_empty() {
-            return Ok(queues);
-        }
+    if let Some(queues) = shared.bindings.cached(exchange, routing_key)
+        && !queues.is_empty()
+    {
+        return Ok(queues);
     }
-    let mut command = redis::cmd("SMEMBERS");
-    command.arg(shared.keys.binding(exchange));
-    let members: Vec<String> = shared.link.run("read bindings", &command).await?;
-    let bindings: Vec<Binding> =
-        members.iter().filter_map(|member| Binding::parse(member, shared.keys.sep())).collect();
-    let queues = matching(&bindings);
-    shared
-        .bindings
-        .read
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(exchange.to_owned(), (Instant::now(), bindings));
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("SMEMBERS").arg(shared.keys.binding(exchange));
+    pipeline.cmd("HGET").arg(shared.keys.exchanges()).arg(exchange);
+    pipeline.cmd("SMEMBERS").arg(shared.keys.queues());
+    let (members, kind, ours): (Vec<String>, Option<String>, HashSet<String>) =
+        shared.link.pipe("read bindings", &pipeline).await?;
+    if let Some(kind) = kind.as_deref().and_then(ExchangeKind::from_name) {
+        shared.bindings.know(exchange, kind);
+    }
+    let fanout = shared.bindings.kind(exchange) == Some(ExchangeKind::Fanout);
+    let bindings: Vec<Binding> = members
+        .iter()
+        .filter_map(|member| Binding::parse(member, shared.keys.sep()))
+        // Python listens to the channel of a fan-out exchange: its queues there are names without a reader.
+        .filter(|binding| !fanout || ours.contains(&binding.queue))
+        .collect();
+    let queues = shared.bindings.keep(exchange, bindings, routing_key);
+    if fanout {
+        return Ok(queues);
+    }
     if queues.is_empty() {
         return Err(BrokerError::new(
             BrokerErrorKind::Unroutable,

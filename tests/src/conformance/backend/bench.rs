@@ -22,12 +22,15 @@ pub struct Bench {
     pub backend: Arc<dyn ResultBackend>,
     /// Another one, which reads.
     pub other: Arc<dyn ResultBackend>,
+    /// Kept, because the store may end with it.
+    _factory: Box<dyn Factory>,
 }
 
 impl Bench {
     /// Opens both.
     pub async fn new(factory: impl Factory) -> Self {
-        Self { backend: factory.open().await, other: factory.open().await }
+        let (backend, other) = (factory.open().await, factory.open().await);
+        Self { backend, other, _factory: Box::new(factory) }
     }
 
     /// Stores one.
