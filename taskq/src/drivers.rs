@@ -1,6 +1,8 @@
 //! Which driver opens an address, by its scheme.
 
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::sync::Arc;
 
@@ -104,12 +106,14 @@ impl Drivers for AllDrivers {
     fn broker<'a>(
         &'a self,
         urls: &'a Urls,
-        _: &'a Settings,
+        settings: &'a Settings,
     ) -> BoxFuture<'a, Result<Arc<dyn Broker>, Error>> {
         Box::pin(async move {
             match family_of_all(urls, Role::Broker)? {
                 Family::Memory => Ok(memory::broker(urls)),
-                Family::Sqlite | Family::Redis => Err(not_yet(urls)),
+                #[cfg(feature = "redis")]
+                Family::Redis => redis::broker(urls, settings).await,
+                _ => Err(not_yet(urls)),
             }
         })
     }
@@ -122,7 +126,9 @@ impl Drivers for AllDrivers {
         Box::pin(async move {
             match family_of_all(urls, Role::Backend)? {
                 Family::Memory => Ok(memory::backend(urls, settings)),
-                Family::Sqlite | Family::Redis => Err(not_yet(urls)),
+                #[cfg(feature = "redis")]
+                Family::Redis => redis::backend(urls, settings).await,
+                _ => Err(not_yet(urls)),
             }
         })
     }

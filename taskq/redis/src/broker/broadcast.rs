@@ -118,7 +118,7 @@ impl Subscription for RedisSubscription {
                 match wire::read(&payload, &self.exchange).payload {
                     Payload::Message(message) => return Ok(message),
                     Payload::Undecodable(_) => {
-                        tracing::debug!(exchange = self.exchange, "skipped a broadcast")
+                        tracing::debug!(exchange = self.exchange, "skipped a broadcast");
                     }
                 }
             }
