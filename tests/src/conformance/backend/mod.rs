@@ -7,9 +7,9 @@
 //! taskq_tests::backend_conformance!(MyFactory::start().await);
 //! ```
 
-mod bench;
 mod cases;
 
+pub mod bench;
 pub mod content;
 pub mod stored;
 pub mod waiting;

@@ -6,11 +6,11 @@
 //! taskq_tests::broker_conformance!(MyFactory::start().await);
 //! ```
 
-mod bench;
 mod cases;
 
 pub mod admin;
 pub mod arrival;
+pub mod bench;
 pub mod broadcast;
 pub mod dead;
 pub mod delay;
