@@ -3,6 +3,8 @@
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::sync::Arc;
 
@@ -96,8 +98,9 @@ fn family_of_all(urls: &Urls, role: Role) -> Result<Family, Error> {
     Ok(first)
 }
 
-fn not_yet(urls: &Urls) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("the driver of `{urls}` is not part of this build yet"))
+#[cfg(not(all(feature = "redis", feature = "sqlite")))]
+fn left_out(urls: &Urls) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("the driver of `{urls}` is not part of this build"))
 }
 
 inventory::submit! { LinkedDrivers(|| Arc::new(AllDrivers)) }
@@ -113,7 +116,11 @@ impl Drivers for AllDrivers {
                 Family::Memory => Ok(memory::broker(urls)),
                 #[cfg(feature = "redis")]
                 Family::Redis => redis::broker(urls, settings).await,
-                _ => Err(not_yet(urls)),
+                #[cfg(feature = "sqlite")]
+                Family::Sqlite => sqlite::broker(urls, settings).await,
+                // Refused above in builds without them.
+                #[cfg(not(all(feature = "redis", feature = "sqlite")))]
+                _ => Err(left_out(urls)),
             }
         })
     }
@@ -128,7 +135,10 @@ impl Drivers for AllDrivers {
                 Family::Memory => Ok(memory::backend(urls, settings)),
                 #[cfg(feature = "redis")]
                 Family::Redis => redis::backend(urls, settings).await,
-                _ => Err(not_yet(urls)),
+                #[cfg(feature = "sqlite")]
+                Family::Sqlite => sqlite::backend(urls, settings).await,
+                #[cfg(not(all(feature = "redis", feature = "sqlite")))]
+                _ => Err(left_out(urls)),
             }
         })
     }

@@ -80,17 +80,24 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
-        // The whole chain in one line: most programs print errors with `{}` only.
+        // The whole chain in one line: most programs print errors with `{}` only. Many libraries put their
+        // source into their own text as well: what was said is not said again.
+        let mut said = self.0.message.clone();
         let mut source = self.source();
         while let Some(cause) = source {
-            write!(f, ": {cause}")?;
+            let text = cause.to_string();
+            if text.starts_with(&said) {
+                said = text;
+            } else if !said.ends_with(&text) {
+                said.push_str(": ");
+                said.push_str(&text);
+            }
             if cause.is::<Error>() {
                 break; // it has printed its own chain
             }
             source = cause.source();
         }
-        Ok(())
+        f.write_str(&said)
     }
 }
 
@@ -120,5 +127,14 @@ mod tests {
             "could not settle 3 deliveries: could not read from `redis://h`: connection reset"
         );
         assert_eq!(outer.kind(), ErrorKind::Broker);
+    }
+
+    #[test]
+    fn display_says_nothing_twice() {
+        let io = std::io::Error::other("refused");
+        let inner = Error::with_source(ErrorKind::Connection, "could not connect to `h`: refused", io);
+        assert_eq!(inner.to_string(), "could not connect to `h`: refused");
+        let outer = Error::with_source(ErrorKind::Connection, "could not connect to `h`", inner);
+        assert_eq!(outer.to_string(), "could not connect to `h`: refused");
     }
 }

@@ -35,7 +35,7 @@ impl Report {
             |style| {
                 let mut lines = vec![
                     format!(
-                        "taskq    {}, {} {}",
+                        "taskq           {}, {} {}",
                         env!("CARGO_PKG_VERSION"),
                         std::env::consts::OS,
                         std::env::consts::ARCH

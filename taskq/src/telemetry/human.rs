@@ -56,9 +56,14 @@ where
     }
 }
 
-/// Not empty, nor a root that is the task itself.
+/// Not empty, nor a root that is the task itself, nor a traceback that is no more than the error.
 fn says_something(line: &Line, name: &str, value: &Value) -> bool {
-    if name == "root" { line.get("id") != Some(value) } else { value.as_str() != Some("") }
+    let repeats = match name {
+        "root" => line.get("id") == Some(value),
+        "traceback" => line.get("error") == Some(value),
+        _ => false,
+    };
+    !repeats && value.as_str() != Some("")
 }
 
 fn text<'a>(name: &str, value: &'a Value) -> Cow<'a, str> {
