@@ -31,7 +31,7 @@ impl Failure {
 
     /// Adds the file to what SQLite said and, for a lock, how long was waited.
     pub(crate) fn at(self, path: &Path, waited: Duration) -> Self {
-        if !self.from_file || self.text.starts_with('`') {
+        if !self.from_file {
             return self;
         }
         let text = &self.text;

@@ -8,6 +8,8 @@ mod error;
 mod names;
 mod owner;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod waits;
 mod watch;
