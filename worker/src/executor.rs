@@ -115,6 +115,7 @@ impl Executor {
     async fn ack_early(&self, held: &Held) -> bool {
         let _blocked = self.node.busy.block();
         let (tell, told) = oneshot::channel();
+        held.set_acking();
         self.done.send(Completion::early_ack(held.tag, tell)).await;
         told.await.unwrap_or(false)
     }

@@ -39,6 +39,7 @@ pub(crate) struct Held {
     drop_it: Notify,
     claimed: AtomicBool,
     running: AtomicBool,
+    acking: AtomicBool,
     acked: AtomicBool,
 }
 
@@ -52,6 +53,7 @@ impl Held {
             drop_it: Notify::new(),
             claimed: AtomicBool::new(false),
             running: AtomicBool::new(false),
+            acking: AtomicBool::new(false),
             acked: AtomicBool::new(false),
         }
     }
@@ -94,6 +96,16 @@ impl Held {
 
     pub(crate) fn is_running(&self) -> bool {
         self.running.load(Ordering::Acquire)
+    }
+
+    /// Notes that it is about to be acknowledged before its run.
+    pub(crate) fn set_acking(&self) {
+        self.acking.store(true, Ordering::Release);
+    }
+
+    /// Whether its early acknowledgement is on its way, or done: only the settlement tells whether it was ours.
+    pub(crate) fn is_acking(&self) -> bool {
+        self.acking.load(Ordering::Acquire)
     }
 
     /// Whether it was acknowledged before its run: it has no lease and takes no room.

@@ -49,9 +49,34 @@ fn lost(node: &Node, tags: &[DeliveryTag]) {
 }
 
 fn drop_run(held: &Held, gone: &mut Vec<DeliveryTag>) {
+    // A renewal that crosses an early acknowledgement finds nothing to renew: the task is ours, and runs.
+    if held.is_acking() {
+        return;
+    }
     // When its completion is on its way already, the settlement will find out.
     if held.claim() {
         gone.push(held.tag);
     }
     held.cancel(Why::LeaseLost);
+}
+
+#[cfg(test)]
+mod tests {
+    use taskq_core::{broker::DeliveryTag, protocol::TaskId};
+
+    use super::drop_run;
+    use crate::held::{Held, Why};
+
+    #[test]
+    fn a_renewal_that_crosses_an_early_acknowledgement_does_not_drop_the_task() {
+        let mut gone = Vec::new();
+        let held = Held::new(DeliveryTag { id: 1, epoch: 1 }, TaskId::from("acked"));
+        held.set_acking();
+        drop_run(&held, &mut gone);
+        assert_eq!((gone.as_slice(), held.why()), (&[][..], None));
+
+        let held = Held::new(DeliveryTag { id: 2, epoch: 1 }, TaskId::from("late"));
+        drop_run(&held, &mut gone);
+        assert_eq!((gone.as_slice(), held.why()), (&[held.tag][..], Some(Why::LeaseLost)));
+    }
 }
