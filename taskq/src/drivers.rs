@@ -113,7 +113,7 @@ impl Drivers for AllDrivers {
     ) -> BoxFuture<'a, Result<Arc<dyn Broker>, Error>> {
         Box::pin(async move {
             match family_of_all(urls, Role::Broker)? {
-                Family::Memory => Ok(memory::broker(urls)),
+                Family::Memory => Ok(memory::broker(urls, settings)),
                 #[cfg(feature = "redis")]
                 Family::Redis => redis::broker(urls, settings).await,
                 #[cfg(feature = "sqlite")]

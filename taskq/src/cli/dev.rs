@@ -1,7 +1,10 @@
 //! `dev`: everything a developer needs in one process, with no server.
 
 use clap::Args;
-use taskq_core::config::Source;
+use taskq_core::{
+    config::Source,
+    protocol::{Param, ParamKind},
+};
 
 use super::{
     Failure, Session,
@@ -21,6 +24,11 @@ pub(crate) struct Dev {
     pub(crate) logs: LogArgs,
 }
 
+/// The parameters a call must give.
+fn required(params: &[Param]) -> impl Iterator<Item = &'static str> {
+    params.iter().filter(|param| param.kind == ParamKind::Required).map(|param| param.name)
+}
+
 impl Dev {
     /// The settings that the command and its options stand for.
     pub(crate) fn flags(&self) -> Vec<SettingFlag> {
@@ -34,7 +42,11 @@ impl Dev {
         let option = if own { String::new() } else { format!("-b {} ", settings.broker_url) };
         session.out.note(&format!("worker on `{}`, no server needed; Ctrl-C stops it", settings.broker_url));
         if let Some(task) = session.app.registry().iter().next() {
-            session.out.note(&format!("send a task: {} {option}call {} --wait", session.program, task.name));
+            let names: Vec<&str> = required(task.params).collect();
+            let args = if names.is_empty() { String::new() } else { format!(" -a '[{}]'", names.join(", ")) };
+            session
+                .out
+                .note(&format!("send a task: {} {option}call {}{args} --wait", session.program, task.name));
         }
         self.options.run(session).await
     }

@@ -8,7 +8,7 @@ use taskq_core::{
     config::{Settings, Urls},
 };
 
-pub(super) fn broker(urls: &Urls) -> Arc<dyn Broker> {
+pub(super) fn broker(urls: &Urls, _: &Settings) -> Arc<dyn Broker> {
     Arc::new(MemoryBroker::shared(name(urls)))
 }
 
