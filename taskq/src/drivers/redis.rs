@@ -1,6 +1,6 @@
 //! Redis, from Celery's settings to the driver's options.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use taskq_core::{
     Error, ErrorKind,
@@ -13,7 +13,13 @@ use taskq_redis::{BackendOptions, RedisBackend, RedisBroker, RedisOptions};
 
 pub(super) async fn broker(urls: &Urls, settings: &Settings) -> Result<Arc<dyn Broker>, Error> {
     let mut options = RedisOptions::from_map(&settings.broker_transport_options)?;
-    tls(&mut options, &settings.broker_use_ssl, "broker_use_ssl")?;
+    options.mirror_unacked |= settings.redis_mirror_unacked;
+    if settings.source("broker_connection_timeout").is_some()
+        && !settings.broker_transport_options.contains_key("socket_connect_timeout")
+    {
+        options.connect_timeout = settings.broker_connection_timeout;
+    }
+    tls(&mut options, urls, &settings.broker_use_ssl, "broker_use_ssl")?;
     Ok(Arc::new(RedisBroker::connect(urls, options).await?))
 }
 
@@ -43,27 +49,65 @@ pub(super) async fn backend(urls: &Urls, settings: &Settings) -> Result<Arc<dyn 
     {
         options.connection.connect_timeout = timeout;
     }
-    tls(&mut options.connection, &settings.redis_backend_use_ssl, "redis_backend_use_ssl")?;
+    tls(&mut options.connection, urls, &settings.redis_backend_use_ssl, "redis_backend_use_ssl")?;
     Ok(Arc::new(RedisBackend::connect(urls, options).await?))
 }
 
-/// Celery's TLS map: `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, `ssl_cert_reqs`.
-fn tls(options: &mut RedisOptions, given: &Value, setting: &str) -> Result<(), Error> {
-    let Value::Map(map) = given else { return Ok(()) };
-    let path = |name: &str| map.get(name).and_then(Value::as_str).map(PathBuf::from);
-    for name in map.keys() {
-        if !["ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"].contains(&name.as_str()) {
-            return Err(Error::new(ErrorKind::Config, format!("`{setting}`: `{name}` is not known")));
+/// Names of Celery's TLS options, in the map of a setting and in the query of an address.
+const TLS: [&str; 4] = ["ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"];
+
+/// Reads them; the setting wins over the address.
+fn tls(options: &mut RedisOptions, urls: &Urls, given: &Value, setting: &str) -> Result<(), Error> {
+    let wrong = |what: String| Err(Error::new(ErrorKind::Config, format!("`{setting}`: {what}")));
+    let mut values = query(urls);
+    if let Value::Map(map) = given {
+        for (name, value) in map {
+            // Celery's name for Redis, or the one for AMQP.
+            let name = if name.starts_with("ssl_") { name.clone() } else { format!("ssl_{name}") };
+            if !TLS.contains(&name.as_str()) {
+                return wrong(format!("`{name}` is not known; there are `{}`", TLS.join("`, `")));
+            }
+            values.extend(value.as_str().map(|value| (name, value.to_owned())));
         }
+    }
+    let path = |name: &str| values.get(name).map(PathBuf::from);
+    if values.get("ssl_cert_reqs").is_some_and(|reqs| reqs.to_ascii_lowercase().ends_with("none")) {
+        tracing::warn!("`ssl_cert_reqs` is none: certificates are verified all the same");
     }
     options.ca_certs = path("ssl_ca_certs").or(options.ca_certs.take());
     options.client_cert = match (path("ssl_certfile"), path("ssl_keyfile")) {
         (Some(cert), Some(key)) => Some((cert, key)),
         (None, None) => options.client_cert.take(),
-        _ => {
-            let text = format!("`{setting}`: `ssl_certfile` and `ssl_keyfile` belong together");
-            return Err(Error::new(ErrorKind::Config, text));
-        }
+        _ => return wrong("`ssl_certfile` and `ssl_keyfile` belong together".to_owned()),
     };
     Ok(())
+}
+
+/// The TLS options in the query of the first address: `rediss://h/0?ssl_ca_certs=/ca.pem`.
+fn query(urls: &Urls) -> BTreeMap<String, String> {
+    let (_, query) = urls.first().expose().split_once('?').unwrap_or_default();
+    url::form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, _)| TLS.contains(&name.as_ref()))
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_is_read_from_the_address_and_the_setting_wins() {
+        let urls = Urls::parse("rediss://h/0?ssl_ca_certs=/a%20b.pem&ssl_cert_reqs=required&db=1").unwrap();
+        let mut options = RedisOptions::default();
+        tls(&mut options, &urls, &Value::Bool(true), "broker_use_ssl").unwrap();
+        assert_eq!(options.ca_certs, Some("/a b.pem".into()));
+        let map =
+            |name: &str| Value::Map([(name.to_owned(), Value::Str("/c.pem".into()))].into_iter().collect());
+        tls(&mut options, &urls, &map("ssl_ca_certs"), "broker_use_ssl").unwrap();
+        assert_eq!(options.ca_certs, Some("/c.pem".into()));
+        let error = tls(&mut options, &urls, &map("ca_cert"), "broker_use_ssl").unwrap_err().to_string();
+        assert!(error.contains("`ssl_ca_cert`") && error.contains("`ssl_ca_certs`"), "{error}");
+        assert!(tls(&mut options, &urls, &map("ssl_keyfile"), "broker_use_ssl").is_err());
+    }
 }
