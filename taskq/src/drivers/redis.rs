@@ -49,6 +49,11 @@ pub(super) async fn backend(urls: &Urls, settings: &Settings) -> Result<Arc<dyn 
     {
         options.connection.connect_timeout = timeout;
     }
+    // Its default, 120 s, is Celery's; ours is shorter, so that a silent server is noticed.
+    if !transport.contains_key("socket_timeout") && settings.source("redis_socket_timeout").is_some() {
+        options.connection.socket_timeout =
+            settings.redis_socket_timeout.unwrap_or(options.connection.socket_timeout);
+    }
     tls(&mut options.connection, urls, &settings.redis_backend_use_ssl, "redis_backend_use_ssl")?;
     Ok(Arc::new(RedisBackend::connect(urls, options).await?))
 }

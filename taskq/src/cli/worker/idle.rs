@@ -9,13 +9,29 @@ const SECTIONS: [&str; 4] = ["beat", "control", "event", "security"];
 const IN_USE: [&str; 1] = ["control_exchange"];
 
 /// Single settings.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 31] = [
+    "broker_failover_strategy",
     "broker_heartbeat",
     "broker_login_method",
     "broker_native_delayed_delivery_queue_type",
+    "redis_max_connections",
+    "redis_retry_on_timeout",
+    "redis_socket_keepalive",
+    "result_accept_content",
+    "result_backend_always_retry",
+    "result_backend_base_sleep_between_retries_ms",
+    "result_backend_max_retries",
+    "result_backend_max_sleep_between_retries_ms",
+    "result_chord_expires",
+    "result_chord_join_timeout",
+    "result_chord_retry_interval",
+    "result_persistent",
+    "task_allow_error_cb_on_chord_header",
+    "task_reject_on_worker_lost",
+    "task_repr_maxlevels",
+    "task_retry_on_worker_lost",
     "task_send_sent_event",
     "worker_cancel_long_running_tasks_on_connection_loss",
-    "worker_deduplicate_successful_tasks",
     "worker_detect_quorum_queues",
     "worker_direct",
     "worker_enable_soft_shutdown_on_idle",
@@ -25,9 +41,10 @@ const NAMES: [&str; 17] = [
     "worker_max_tasks_per_child",
     "worker_pool_restarts",
     "worker_proc_alive_timeout",
-    "worker_send_task_events",
-    "worker_state_db",
 ];
+
+/// Those that an option of the command line sets, too.
+const BY_OPTION: [&str; 2] = ["worker_send_task_events", "worker_state_db"];
 
 /// Logs one line that names them.
 pub(super) fn tell(settings: &Settings) {
@@ -39,7 +56,9 @@ pub(super) fn tell(settings: &Settings) {
 
 fn idle(settings: &Settings) -> Vec<&'static str> {
     let waits = |name: &str, section: &str| {
-        NAMES.contains(&name) || (SECTIONS.contains(&section) && !IN_USE.contains(&name))
+        NAMES.contains(&name)
+            || BY_OPTION.contains(&name)
+            || (SECTIONS.contains(&section) && !IN_USE.contains(&name))
     };
     SETTINGS
         .iter()
@@ -64,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_names_exist() {
-        for name in NAMES.iter().chain(&IN_USE) {
+        for name in NAMES.iter().chain(&BY_OPTION).chain(&IN_USE) {
             assert!(Settings::knows(name), "{name}");
         }
     }
