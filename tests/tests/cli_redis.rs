@@ -40,3 +40,18 @@ fn an_unreachable_broker_is_named_without_its_password_within_the_deadline() {
         assert!(said.contains("127.0.0.1:9") && !said.contains("hunter2"), "{line}: {said}");
     }
 }
+
+#[test]
+fn a_broker_that_accepts_and_never_answers_is_given_up_within_the_deadline() {
+    let demo = demo();
+    // Never accepts either: the system completes the connection, and nobody reads.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = silent.local_addr().unwrap().to_string();
+    for line in ["call demo.add -a [1,1]", "queues", "result some-id"] {
+        let began = Instant::now();
+        let wrong = demo.run(&format!("-b redis://me:hunter2@{place}/0 {line}"));
+        assert!(began.elapsed() < Duration::from_secs(8), "{line}: {:?}", began.elapsed());
+        let said = wrong.failed(69);
+        assert!(said.contains(&place) && !said.contains("hunter2"), "{line}: {said}");
+    }
+}
