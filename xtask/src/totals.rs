@@ -62,10 +62,10 @@ fn pass_on(from: impl std::io::Read, mut to: impl Write) -> Totals {
 /// of one `cargo test` binary (`test result: ok. 8 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out`).
 fn parse(line: &str) -> Option<Totals> {
     let plain = without_colours(line);
-    let plain = plain.trim_start();
+    // Nextest indents its summary, and what failed tests have printed, which may hold anything.
     let counts = match plain.strip_prefix("test result: ") {
         Some(rest) => rest.split_once(". ")?.1,
-        None => plain.strip_prefix("Summary [")?.split_once("run: ")?.1,
+        None => plain.trim_start().strip_prefix("Summary [")?.split_once("run: ")?.1,
     };
     let mut totals = Totals::default();
     for part in counts.split([',', ';']) {
@@ -115,5 +115,6 @@ mod tests {
         let line = "test result: FAILED. 3 passed; 1 failed; 2 ignored; 0 measured; 4 filtered out; finished in 0.1s";
         assert_eq!(parse(line), Some(Totals { passed: 3, failed: 1, skipped: 6 }));
         assert_eq!(parse("test a ... ok"), None);
+        assert_eq!(parse(&format!("    {line}")), None, "what a failed test has printed");
     }
 }
