@@ -1,0 +1,10 @@
+//! taskq and real Celery on one Redis: every test needs the Python of `cargo xtask test`.
+
+mod calls;
+mod client;
+mod emitted;
+mod python_worker;
+mod visibility;
+
+/// The worker under test.
+const WORKER: &str = env!("CARGO_BIN_EXE_interop-worker");

@@ -1,0 +1,10 @@
+//! What a worker has to live through: broken messages, and its own death.
+
+mod bad_input;
+mod crash;
+mod ledger;
+mod poison;
+mod thrown;
+
+/// The worker under test.
+const WORKER: &str = env!("CARGO_BIN_EXE_interop-worker");
