@@ -10,19 +10,19 @@ use taskq_tests::{conformance, redis_server::RedisServer};
 
 #[derive(Debug)]
 struct Redis {
-    server: RedisServer,
+    server: Arc<RedisServer>,
     options: RedisOptions,
 }
 
 impl Redis {
     fn start() -> Self {
-        Self { server: RedisServer::start(), options: RedisOptions::default() }
+        Self { server: Arc::new(RedisServer::start()), options: RedisOptions::default() }
     }
 
     fn with_prefix() -> Self {
         let mut options = RedisOptions::default();
         options.key_prefix = "pre:".to_owned();
-        Self { server: RedisServer::start(), options }
+        Self { server: Arc::new(RedisServer::start()), options }
     }
 
     fn urls(&self) -> Urls {
@@ -73,4 +73,31 @@ mod backend {
     use super::*;
 
     taskq_tests::backend_conformance!(Redis::start());
+}
+
+/// Symptom: a consumer that was idle for longer than its lease took messages at the moment when another one
+/// cleared up behind it; they were given back while they ran, and ran twice.
+#[tokio::test]
+async fn an_owner_that_is_being_cleared_up_takes_under_another_name() {
+    let server = Arc::new(RedisServer::start());
+    let redis = Redis { server: Arc::clone(&server), options: RedisOptions::default() };
+    let bench = conformance::broker::Bench::new(redis).await;
+    let queue = bench.queue("leaving").await;
+    let mut taker = bench.consumer(&queue).await;
+    bench.publish(&queue, 0..1).await;
+    assert_eq!(taker.numbers(1).await, [0]);
+    // What the clearing script does first: the owner is none any more, and is marked as leaving.
+    let mut connection = server.connect(0);
+    let mut owners = || -> Vec<String> {
+        redis::cmd("ZRANGE").arg("taskq:owners").arg(0).arg(-1).query(&mut connection).expect("owners")
+    };
+    let before = owners();
+    let mut connection = server.connect(0);
+    redis::cmd("SADD").arg("taskq:leaving").arg(&before).query::<()>(&mut connection).expect("mark");
+    redis::cmd("DEL").arg("taskq:owners").query::<()>(&mut connection).expect("forget");
+    bench.publish(&queue, 1..2).await;
+    let held = taker.one().await;
+    let after = owners();
+    assert!(before.len() == 1 && after.len() == 1 && before != after, "{before:?} then {after:?}");
+    taker.ack(&[held]).await;
 }

@@ -60,8 +60,8 @@ impl FromRedisValue for Answer {
 }
 
 fn command(keys: &Keys, queues: &[String], owner: &str, holds: bool, max: usize, lease: Duration) -> Cmd {
-    let mut command = script::call(&script::TAKE, 2 + queues.len() * (2 + keys.step_count()));
-    command.arg(keys.owners()).arg(keys.held_queues(owner));
+    let mut command = script::call(&script::TAKE, 3 + queues.len() * (2 + keys.step_count()));
+    command.arg(keys.owners()).arg(keys.held_queues(owner)).arg(keys.leaving());
     for queue in queues {
         command.arg(keys.delayed(queue)).arg(keys.in_flight(owner, queue)).arg(keys.lists(queue));
     }

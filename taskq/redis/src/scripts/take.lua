@@ -1,21 +1,23 @@
 -- Promotes what is due, then moves messages from queues to the owner's in-flight lists.
 --
--- KEYS  1 owners (zset), 2 queues of which the owner holds messages (set),
+-- KEYS  1 owners (zset), 2 queues of which the owner holds messages (set), 3 leaving (set),
 --       then for each queue: delayed (zset), in-flight (list), and its lists, most urgent first
 -- ARGV  1 owner, 2 lease in ms, 3 most messages, 4 "1" if the owner holds messages, 5 number of steps,
 --       6 separator of steps, then the queues' names in the order of KEYS
 -- Gives {state, ms until the next is due or -1, queue index, message, queue index, message, …}
---       state 0: the owner's lease was lost while it held messages; nothing was taken
+--       state 0: the owner's lease was lost while it held messages, or lapsed while it held none and somebody
+--       is clearing up behind it: under this name nothing may be taken, and nothing was
 local owner, lease, most, holds = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local steps, sep = tonumber(ARGV[5]), ARGV[6]
 local queues = #ARGV - 6
 if holds and not redis.call('ZSCORE', KEYS[1], owner) then return {0, -1} end
+if redis.call('SISMEMBER', KEYS[3], owner) == 1 then return {0, -1} end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local width = steps + 2
 local next_due = -1
 for q = 1, queues do
-  local base = 2 + (q - 1) * width
+  local base = 3 + (q - 1) * width
   local delayed = KEYS[base + 1]
   local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
   if first[1] and tonumber(first[2]) <= now then
@@ -43,7 +45,7 @@ for step = 1, steps do
     more = false
     for q = 1, queues do
       if count >= most then break end
-      local base = 2 + (q - 1) * width
+      local base = 3 + (q - 1) * width
       local message = redis.call('LMOVE', KEYS[base + 2 + step], KEYS[base + 2], 'RIGHT', 'LEFT')
       if message then
         more = true
