@@ -62,7 +62,9 @@ impl RedisConsumer {
         let instance = format!("{}:{}", spec.node, uuid::Uuid::new_v4().as_simple());
         let held = Arc::new(Held::new(instance));
         let (send, receive) = mpsc::channel(RETURNS);
-        let settler = Arc::new(RedisSettler::new(Arc::clone(&shared), Arc::clone(&held), send));
+        let watch = Watch::default();
+        let wake = Arc::clone(&watch.wake);
+        let settler = Arc::new(RedisSettler::new(Arc::clone(&shared), Arc::clone(&held), send, wake));
         // Ends when the last settler is gone: deliveries may outlive the consumer.
         tokio::spawn(settle::give_back(Arc::clone(&shared), Arc::clone(&held), receive));
         let stop = CancellationToken::new();
@@ -75,7 +77,7 @@ impl RedisConsumer {
             settler,
             queues: Vec::new(),
             terms: Terms { lease: spec.lease, max_deliveries: spec.max_deliveries },
-            watch: Watch::default(),
+            watch,
             fetching: None,
             ready: VecDeque::new(),
             turn: 0,

@@ -10,7 +10,7 @@ use taskq_core::{
     BoxFuture, Timestamp,
     broker::{BrokerError, DeliveryTag, Outgoing, Settle, Settled, Settlement, Settler},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::{
     Shared, dead,
@@ -28,11 +28,18 @@ pub(super) struct RedisSettler {
     shared: Arc<Shared>,
     held: Arc<Held>,
     returns: mpsc::Sender<DeliveryTag>,
+    /// Wakes the fetch that waits: it does not know of a delay that is sooner than what it waits for.
+    wake: Arc<Notify>,
 }
 
 impl RedisSettler {
-    pub(super) fn new(shared: Arc<Shared>, held: Arc<Held>, returns: mpsc::Sender<DeliveryTag>) -> Self {
-        Self { shared, held, returns }
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        held: Arc<Held>,
+        returns: mpsc::Sender<DeliveryTag>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        Self { shared, held, returns, wake }
     }
 }
 
@@ -179,9 +186,21 @@ async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Se
     }
 }
 
+/// Whether it makes a message wait for its time.
+fn delays(settlement: &Settlement) -> bool {
+    matches!(settlement.how, Settle::Requeue { not_before: Some(_) })
+        || settlement.publish.iter().any(|out| out.not_before.is_some())
+}
+
 impl Settler for RedisSettler {
     fn settle<'a>(&'a self, batch: &'a [Settlement]) -> BoxFuture<'a, Result<Settled, BrokerError>> {
-        Box::pin(settle(&self.shared, &self.held, batch))
+        Box::pin(async move {
+            let settled = settle(&self.shared, &self.held, batch).await?;
+            if batch.iter().any(delays) {
+                self.wake.notify_one();
+            }
+            Ok(settled)
+        })
     }
 
     fn extend<'a>(
