@@ -28,7 +28,7 @@ app = python_app.make()
 import conf_tasks  # noqa: E402
 
 #: How long one result may take, seconds. The whole run is limited by the caller.
-PATIENCE = 20
+PATIENCE = 60
 #: Differences that are printed in full.
 SHOWN = 20
 
