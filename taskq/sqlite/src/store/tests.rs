@@ -61,7 +61,9 @@ async fn work_that_fails_takes_nothing_of_its_neighbours_along() {
         tx.queue_id("of the broken one")?;
         Err::<(), _>(Failure::new(BrokerErrorKind::Other, "on purpose"))
     };
-    let release = async {
+    // The sender goes with the block: a first job that is repeated, because it was gathered with the broken
+    // one, must not wait again.
+    let release = async move {
         tokio::task::yield_now().await;
         go.send(()).unwrap();
     };
