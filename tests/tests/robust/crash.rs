@@ -20,7 +20,7 @@ const TASKS: usize = 20_000;
 const CONCURRENCY: u32 = 4;
 /// Fewer kills than this would test nothing.
 const KILLS: usize = 8;
-/// How long a worker lives, in milliseconds from the moment it consumes.
+/// How long a worker lives at most, in milliseconds from the moment it consumes.
 const LIFE: std::ops::Range<u64> = 100..700;
 /// What one worker may have ended and not settled: what runs, and one batch of settlements.
 const UNSETTLED: usize = CONCURRENCY as usize + 256;
@@ -71,7 +71,11 @@ async fn survive(account: &RedisServer, broker: &str, backend: &str) -> Result<(
     while kills.len() < KILLS {
         let mut worker = node.clone().named(&format!("w{}@crash", kills.len())).start_rust(WORKER);
         let life = Instant::now() + Duration::from_millis(random.u64(LIFE));
-        eventually("the worker's life is over", PATIENCE, || Instant::now() > life);
+        // A fast worker dies earlier, so that there is work left for every one that is killed.
+        let enough = kills.last().copied().unwrap_or(0) + random.usize(1..TASKS / (KILLS + 2));
+        eventually("the worker's life is over", PATIENCE, || {
+            Instant::now() > life || ends(account).len() >= enough
+        });
         worker.kill();
         kills.push(ends(account).len());
     }
