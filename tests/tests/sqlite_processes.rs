@@ -307,6 +307,20 @@ async fn processes_wake_each_other() {
     assert!(took[COUNT / 2] < 100_000, "median {} µs", took[COUNT / 2]);
 }
 
+/// Processes that all come first to a new file agree on it.
+#[tokio::test]
+async fn a_new_file_is_made_once_by_those_who_come_together() {
+    for _ in 0..3 {
+        let yard = Yard::new();
+        let mut children: Vec<_> = (0..4).map(|n| yard.child("consume", &format!("first{n}"), 0)).collect();
+        for child in &mut children {
+            child.wait_for_output("consuming", SOON);
+        }
+        let broker = yard.broker().await;
+        broker.publish(&[numbered(1)]).await.expect("publish");
+    }
+}
+
 /// A task there, its result and its event here.
 #[tokio::test]
 async fn results_and_events_cross_processes() {

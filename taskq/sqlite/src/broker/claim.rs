@@ -13,6 +13,9 @@ use crate::store::{Failure, Inbox, Job, Result, Tx, micros_now};
 /// Delayed messages that become ready in one step.
 const PROMOTED: usize = 2_000;
 
+/// The next look when something should be there that is not, in microseconds.
+const AGAIN: i64 = 100_000;
+
 /// What to take.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
@@ -85,7 +88,9 @@ impl Job for Claim {
 
     fn run(&mut self, tx: &Tx<'_>) -> Result<()> {
         self.leased.clear();
-        return_lapsed(tx)?;
+        if tx.leases_lapse {
+            return_lapsed(tx)?;
+        }
         let Wanted { queues, max, .. } = &self.wanted;
         for queue in queues {
             promote(tx, *queue)?;
@@ -101,7 +106,8 @@ impl Job for Claim {
             }
         }
         if self.leased.is_empty() {
-            self.next = next_event(tx.conn, queues)?;
+            // What should be over and is not (a lease that may not lapse yet) is no reason to spin.
+            self.next = next_event(tx.conn, queues)?.map(|at| if at > tx.now { at } else { tx.now + AGAIN });
         }
         Ok(())
     }

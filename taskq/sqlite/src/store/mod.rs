@@ -3,6 +3,7 @@
 //! Kept true here: however many brokers and backends of a process are on one file, there is one writer, one
 //! reader and one watch; they end with the last user, who gives back what this process still holds.
 
+mod clock;
 mod connect;
 mod error;
 mod names;
@@ -26,18 +27,19 @@ use rusqlite::Connection;
 use taskq_core::broker::BrokerErrorKind;
 use tokio::sync::{OnceCell, mpsc, oneshot};
 
+use self::{
+    clock::WallClock,
+    names::Names,
+    owner::Owner,
+    watch::Watch,
+    writer::{Call, QUEUED, Writer},
+};
 pub(crate) use self::{
     error::{Failure, Result},
     names::find as find_queue,
     tx::{Tx, micros, micros_now, timestamp},
     watch::Signals,
     writer::{Inbox, Job},
-};
-use self::{
-    names::Names,
-    owner::Owner,
-    watch::Watch,
-    writer::{Call, QUEUED, Writer},
 };
 use crate::SqliteOptions;
 
@@ -111,6 +113,7 @@ impl Store {
             inbox: Arc::clone(&inbox),
             changed: Arc::clone(&signals.changed),
             names: Names::default(),
+            clock: WallClock::new(),
         };
         let watch = Watch {
             conn: connect::open_for_reading(&path, &options)?,

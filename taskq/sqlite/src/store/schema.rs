@@ -16,8 +16,12 @@ const STEPS: &[&str] = &[include_str!("schema/1.sql")];
 
 /// Brings a file to this version.
 pub(crate) fn migrate(conn: &mut Connection) -> Result<()> {
-    let application: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let (application, tables) = {
+        // One snapshot: another process may be making the file ours right now.
+        let tx = conn.transaction()?;
+        let tables: i64 = tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        (tx.query_row("PRAGMA application_id", [], |row| row.get::<_, i64>(0))?, tables)
+    };
     if application != APPLICATION_ID && (application != 0 || tables > 0) {
         return Err(Failure::new(
             BrokerErrorKind::Config,

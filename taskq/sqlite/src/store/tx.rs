@@ -5,7 +5,7 @@ use std::{cell::Cell, time::Duration};
 use rusqlite::{Connection, Params};
 use taskq_core::Timestamp;
 
-use super::{error::Result, names::Names};
+use super::{clock::WallClock, error::Result, names::Names};
 
 /// The wall clock in microseconds, as times are stored.
 pub(crate) fn micros_now() -> i64 {
@@ -26,6 +26,8 @@ pub(crate) struct Tx<'c> {
     pub(crate) conn: &'c Connection,
     /// When it began.
     pub(crate) now: i64,
+    /// Whether leases may lapse now; not for a while after the clock has jumped.
+    pub(crate) leases_lapse: bool,
     names: &'c Names,
     /// The last number drawn, once one was.
     place: Cell<Option<i64>>,
@@ -33,8 +35,16 @@ pub(crate) struct Tx<'c> {
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn new(conn: &'c Connection, names: &'c Names, now: i64) -> Self {
-        Self { conn, now, names, place: Cell::new(None), wake: Cell::new(false) }
+    pub(super) fn new(conn: &'c Connection, names: &'c Names, clock: &mut WallClock) -> Self {
+        let now = clock.now();
+        Self {
+            conn,
+            now,
+            leases_lapse: clock.is_steady(),
+            names,
+            place: Cell::new(None),
+            wake: Cell::new(false),
+        }
     }
 
     /// A number above all that were drawn before, in any process.

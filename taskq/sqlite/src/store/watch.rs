@@ -29,6 +29,9 @@ use crate::{backend::remove_expired, broker::remove_old_broadcasts};
 const CHORES: Duration = Duration::from_secs(1);
 /// How many of these rounds pass between two cleanings of what expired.
 const CLEANING: u32 = 30;
+/// A look for many results is followed by a rest of this many times its length, so that it never costs more
+/// than a fifth of a core.
+const REST: u32 = 4;
 
 /// Who waits for what.
 #[derive(Debug, Default)]
@@ -87,17 +90,20 @@ impl Watch {
     pub(super) fn run(self) {
         let _ = self.signals.thread.set(thread::current());
         let (mut version, mut rounds) = (None, 0_u32);
-        let mut chores = Instant::now();
+        let (mut chores, mut pause) = (Instant::now(), self.interval);
         while !self.signals.stop.load(Ordering::Acquire) {
             if self.signals.waiting.load(Ordering::Acquire) > 0 {
-                thread::park_timeout(self.interval);
+                thread::park_timeout(pause);
                 let now = self.version();
+                pause = self.interval;
                 if now != version {
                     version = now;
                     self.signals.changed.notify_waiters();
+                    let look = Instant::now();
                     if let Err(error) = self.signals.waits.look(&self.conn) {
                         tracing::debug!(%error, "could not look for results; waiters look themselves");
                     }
+                    pause = pause.max(look.elapsed() * REST);
                 }
             } else {
                 thread::park_timeout(CHORES);

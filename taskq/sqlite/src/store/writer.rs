@@ -17,9 +17,10 @@ use taskq_core::broker::DeliveryTag;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
+    clock::WallClock,
     error::{Failure, Result},
     names::Names,
-    tx::{Tx, micros_now},
+    tx::Tx,
 };
 use crate::broker::give_back;
 
@@ -132,6 +133,7 @@ pub(super) struct Writer {
     pub(super) inbox: Arc<Inbox>,
     pub(super) changed: Arc<Notify>,
     pub(super) names: Names,
+    pub(super) clock: WallClock,
 }
 
 impl Writer {
@@ -205,7 +207,7 @@ impl Writer {
         }
         let begin = self.conn.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
         begin.map_err(|error| (false, error.into()))?;
-        let tx = Tx::new(&self.conn, &self.names, micros_now());
+        let tx = Tx::new(&self.conn, &self.names, &mut self.clock);
         let mut outcome = jobs.iter_mut().try_for_each(|job| job.run(&tx));
         if outcome.is_ok() {
             outcome = tx.finish().and_then(|()| {
