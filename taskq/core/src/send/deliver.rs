@@ -31,7 +31,8 @@ impl App {
         PublishNext::new(self.middleware(), self).run(&mut draft).await
     }
 
-    /// Publishes many, in as few round trips as possible, and waits until all are stored.
+    /// Publishes many, in as few round trips as possible, and waits until all are stored. `publish_timeout` is
+    /// the deadline of each round trip, not of the whole: a million messages may take their time.
     ///
     /// # Errors
     /// When one of them fails; the others may be stored.
@@ -57,7 +58,10 @@ impl App {
                 .and_then(|parcel| parcel.messages.last())
                 .map_or(0, |out| out.message.body.len());
         }
-        try_join_all(parcels.into_iter().map(|parcel| self.send_parcel(parcel))).await.map(drop)
+        for parcel in parcels {
+            self.send_parcel(parcel).await?;
+        }
+        Ok(())
     }
 
     /// Runs the publish middleware and encodes, but leaves the publishing to the caller: a worker publishes
