@@ -3,6 +3,7 @@
 pub mod conformance;
 pub mod demo;
 pub mod fixtures;
+pub mod hole;
 pub mod node;
 pub mod process;
 pub mod python;

@@ -20,9 +20,11 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Inner;
+use crate::conn::{PULSE, answers};
 
-/// How often everything that is waited for is read, whatever was announced.
-const SLOW_TICK: Duration = Duration::from_secs(2);
+/// How often everything that is waited for is read, whatever was announced, and the connection is asked for a
+/// sign of life.
+const SLOW_TICK: Duration = PULSE;
 /// Pause before a lost subscription is made again.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Changes that wait for the subscriber. A full channel makes waiters wait, not lose anything.
@@ -173,7 +175,8 @@ async fn subscriber(inner: Arc<Inner>, board: Arc<Board>, mut changes: mpsc::Rec
         };
         let (mut sink, mut messages) = pubsub.split();
         let keys: Vec<String> = board.ids().iter().map(|id| inner.key(id)).collect();
-        if sink.subscribe(&keys).await.is_err() {
+        let deadline = inner.link.response_timeout();
+        if answers(deadline, sink.subscribe(&keys)).await.is_err() {
             sleep(PAUSE).await;
             continue;
         }
@@ -192,18 +195,25 @@ async fn subscriber(inner: Arc<Inner>, board: Arc<Board>, mut changes: mpsc::Rec
                     let done = match change {
                         None => return,
                         Some(Change::Listen(id)) => {
-                            let done = sink.subscribe(inner.key(&id)).await;
+                            let done = answers(deadline, sink.subscribe(inner.key(&id))).await;
                             board.look(id.as_str());
                             done
                         }
                         Some(Change::Leave(id)) if board.lock().contains_key(&id) => Ok(()),
-                        Some(Change::Leave(id)) => sink.unsubscribe(inner.key(&id)).await,
+                        Some(Change::Leave(id)) => answers(deadline, sink.unsubscribe(inner.key(&id))).await,
                     };
                     if done.is_err() {
                         break;
                     }
                 }
-                _ = tick.tick() => board.look_all(),
+                _ = tick.tick() => {
+                    board.look_all();
+                    // Nobody has waited for a while: the connection goes.
+                    let idle = board.ids().is_empty();
+                    if idle || answers(deadline, sink.ping::<redis::Value>()).await.is_err() {
+                        break;
+                    }
+                }
             }
         }
     }

@@ -4,15 +4,20 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use redis::aio::{PubSubSink, PubSubStream};
 use taskq_core::{
     BoxFuture,
     broker::{Broadcast, BrokerError, Payload, Subscription},
     protocol::Message,
 };
-use tokio::time::sleep;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
-use crate::wire;
+use crate::{
+    conn::{PULSE, answers},
+    error, wire,
+};
 
 /// Pause before a lost subscription is made again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -82,17 +87,32 @@ struct RedisSubscription {
     shared: Arc<Shared>,
     exchange: String,
     patterns: Vec<String>,
-    stream: Option<redis::aio::PubSub>,
+    /// The messages, and who watches the connection that they come on.
+    stream: Option<(PubSubStream, AbortOnDropHandle<()>)>,
+}
+
+/// Ends when the connection gives no sign of life any more.
+async fn watch(mut sink: PubSubSink, deadline: Duration) {
+    let mut tick = interval(PULSE);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if let Err(error) = answers(deadline, sink.ping::<redis::Value>()).await {
+            tracing::debug!(%error, "a subscription is made anew");
+            return;
+        }
+    }
 }
 
 impl RedisSubscription {
     async fn connect(&mut self) -> Result<(), BrokerError> {
-        let mut pubsub = self.shared.link.pubsub("subscribe").await?;
-        pubsub
-            .psubscribe(&self.patterns)
+        let link = &self.shared.link;
+        let (mut sink, stream) = link.pubsub("subscribe").await?.split();
+        let deadline = link.response_timeout();
+        answers(deadline, sink.psubscribe(&self.patterns))
             .await
-            .map_err(|error| crate::error::broker("subscribe", self.shared.link.shown(), error))?;
-        self.stream = Some(pubsub);
+            .map_err(|error| error::broker("subscribe", link.shown(), error))?;
+        self.stream = Some((stream, AbortOnDropHandle::new(tokio::spawn(watch(sink, deadline)))));
         Ok(())
     }
 }
@@ -101,7 +121,7 @@ impl Subscription for RedisSubscription {
     fn next(&mut self) -> BoxFuture<'_, Result<Message, BrokerError>> {
         Box::pin(async move {
             loop {
-                let Some(pubsub) = &mut self.stream else {
+                let Some((stream, watch)) = &mut self.stream else {
                     if let Err(error) = self.connect().await {
                         if !error.is_retryable() {
                             return Err(error);
@@ -110,7 +130,11 @@ impl Subscription for RedisSubscription {
                     }
                     continue;
                 };
-                let Some(message) = pubsub.on_message().next().await else {
+                let message = tokio::select! {
+                    message = stream.next() => message,
+                    _ = watch => None,
+                };
+                let Some(message) = message else {
                     self.stream = None;
                     continue;
                 };

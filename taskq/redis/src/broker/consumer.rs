@@ -34,6 +34,10 @@ use crate::options::QueueOrder;
 /// First and longest pause between attempts while the server is away.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
+/// How often the server is asked whether we hold more than we know: a take can be done long after its answer
+/// was given up, when the network held it back.
+const AUDIT: Duration = Duration::from_secs(15);
+
 type Fetched = Result<Vec<Delivery>, BrokerError>;
 
 pub(super) struct RedisConsumer {
@@ -50,6 +54,7 @@ pub(super) struct RedisConsumer {
     /// Where round robin goes on.
     turn: usize,
     away: Arc<Mutex<Option<String>>>,
+    audit: Arc<Mutex<Audit>>,
     stop: CancellationToken,
     /// Loops that end with the consumer.
     duties: JoinSet<()>,
@@ -82,6 +87,7 @@ impl RedisConsumer {
             ready: VecDeque::new(),
             turn: 0,
             away: Arc::default(),
+            audit: Arc::new(Mutex::new(Audit::At(Instant::now() + AUDIT))),
             stop,
             duties,
         };
@@ -120,6 +126,7 @@ impl RedisConsumer {
             wake: Arc::clone(&self.watch.wake),
             arm: self.watch.armed(),
             away: Arc::clone(&self.away),
+            audit: Arc::clone(&self.audit),
             stop: end.clone(),
         };
         // Not aborted with the consumer: a take whose answer nobody reads would leave messages held. It ends
@@ -129,6 +136,15 @@ impl RedisConsumer {
         });
         (end, receive)
     }
+}
+
+/// When to look for messages that were taken without our knowing.
+#[derive(Clone, Copy, Debug)]
+enum Audit {
+    /// An answer was lost: before anything else is taken.
+    Now,
+    /// To be safe.
+    At(Instant),
 }
 
 /// One fetch: takes as soon as there is something.
@@ -142,15 +158,15 @@ struct Fetch {
     wake: Arc<tokio::sync::Notify>,
     arm: Vec<Arc<tokio::sync::Notify>>,
     away: Arc<Mutex<Option<String>>>,
+    audit: Arc<Mutex<Audit>>,
     stop: CancellationToken,
 }
 
 impl Fetch {
     async fn run(self) -> Fetched {
         let mut pause = PAUSE.0;
-        let mut lost_answer = false;
         while !self.stop.is_cancelled() {
-            match self.attempt(&mut lost_answer).await {
+            match self.attempt().await {
                 Ok(Some(deliveries)) => return Ok(deliveries),
                 Ok(None) => pause = PAUSE.0,
                 Err(error) if matches!(error.kind(), BrokerErrorKind::Refused | BrokerErrorKind::Config) => {
@@ -159,7 +175,7 @@ impl Fetch {
                 Err(error) => {
                     self.set_away(Some(error.to_string()));
                     tracing::warn!(%error, "could not take messages; trying again");
-                    lost_answer = true;
+                    self.set_audit(Audit::Now);
                     tokio::select! {
                         () = self.stop.cancelled() => {}
                         () = sleep(pause) => {}
@@ -172,19 +188,15 @@ impl Fetch {
     }
 
     /// Takes; waits when there is nothing.
-    async fn attempt(&self, lost_answer: &mut bool) -> Result<Option<Vec<Delivery>>, BrokerError> {
-        if *lost_answer {
-            let found = take::recover(&self.shared, &self.held, &self.settler, &self.terms).await?;
-            *lost_answer = false;
-            if !found.is_empty() {
-                return Ok(Some(found));
-            }
+    async fn attempt(&self) -> Result<Option<Vec<Delivery>>, BrokerError> {
+        let found = self.audit().await?;
+        if !found.is_empty() {
+            self.consuming();
+            return Ok(Some(found));
         }
         let taken =
             take::take(&self.shared, &self.held, &self.settler, &self.queues, self.max, &self.terms).await?;
-        if self.set_away(None) {
-            tracing::info!("consuming again");
-        }
+        self.consuming();
         if !taken.deliveries.is_empty() {
             return Ok(Some(taken.deliveries));
         }
@@ -196,6 +208,34 @@ impl Fetch {
             () = sleep_until(next) => {}
         }
         Ok(None)
+    }
+
+    /// What was taken without our knowing.
+    async fn audit(&self) -> Result<Vec<Delivery>, BrokerError> {
+        let audit = *self.audit.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = match audit {
+            Audit::Now => true,
+            Audit::At(at) => at <= Instant::now() && take::unknown(&self.shared, &self.held).await? > 0,
+        };
+        let found = if look {
+            take::recover(&self.shared, &self.held, &self.settler, &self.terms).await?
+        } else {
+            Vec::new()
+        };
+        if look || matches!(audit, Audit::At(at) if at <= Instant::now()) {
+            self.set_audit(Audit::At(Instant::now() + AUDIT));
+        }
+        Ok(found)
+    }
+
+    fn set_audit(&self, audit: Audit) {
+        *self.audit.lock().unwrap_or_else(PoisonError::into_inner) = audit;
+    }
+
+    fn consuming(&self) {
+        if self.set_away(None) {
+            tracing::info!("consuming again");
+        }
     }
 
     /// True when that is news.

@@ -41,6 +41,8 @@ pub(super) struct Held {
 #[derive(Debug, Default)]
 struct Inner {
     epoch: u32,
+    /// Something was taken in this epoch, so the server may know its owner, and may have given it up.
+    used: bool,
     holdings: HashMap<u64, Entry>,
 }
 
@@ -71,10 +73,18 @@ impl Held {
         (self.name(inner.epoch), !inner.holdings.is_empty())
     }
 
+    /// The owner's name to take under, and whether it has taken before. A name whose lease has lapsed, even
+    /// while it held nothing, is not used again: somebody may still be busy giving back what it held.
+    pub(super) fn taker(&self) -> (String, bool) {
+        let inner = self.inner();
+        (self.name(inner.epoch), inner.used)
+    }
+
     /// Adds what was taken.
     pub(super) fn add(&self, holding: Holding) -> DeliveryTag {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut inner = self.inner();
+        inner.used = true;
         inner.holdings.insert(id, Entry { holding, settling: false });
         DeliveryTag { id, epoch: inner.epoch }
     }
@@ -114,6 +124,11 @@ impl Held {
         inner.epoch == tag.epoch && inner.holdings.contains_key(&tag.id)
     }
 
+    /// How many are held.
+    pub(super) fn count(&self) -> usize {
+        self.inner().holdings.len()
+    }
+
     /// How often each message is held.
     pub(super) fn originals(&self) -> HashMap<Bytes, usize> {
         let mut originals = HashMap::new();
@@ -134,6 +149,7 @@ impl Held {
                 );
             }
             inner.epoch += 1;
+            inner.used = false;
             inner.holdings.clear();
         }
     }

@@ -59,14 +59,14 @@ impl FromRedisValue for Answer {
     }
 }
 
-fn command(keys: &Keys, queues: &[String], owner: &str, holds: bool, max: usize, lease: Duration) -> Cmd {
+fn command(keys: &Keys, queues: &[String], owner: &str, used: bool, max: usize, lease: Duration) -> Cmd {
     let mut command = script::call(&script::TAKE, 3 + queues.len() * (2 + keys.step_count()));
     command.arg(keys.owners()).arg(keys.held_queues(owner)).arg(keys.leaving());
     for queue in queues {
         command.arg(keys.delayed(queue)).arg(keys.in_flight(owner, queue)).arg(keys.lists(queue));
     }
     command.arg(owner).arg(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX)).arg(max);
-    command.arg(u8::from(holds)).arg(keys.step_count()).arg(keys.sep()).arg(queues);
+    command.arg(u8::from(used)).arg(keys.step_count()).arg(keys.sep()).arg(queues);
     command
 }
 
@@ -79,11 +79,11 @@ pub(super) async fn take(
     max: usize,
     terms: &Terms,
 ) -> Result<Taken, BrokerError> {
-    let mut owner = held.owner();
+    let mut owner = held.taker();
     let mut answer: Answer = run(shared, queues, &owner, max, terms.lease).await?;
     if !answer.owns {
         held.lose(&owner.0);
-        owner = held.owner();
+        owner = held.taker();
         answer = run(shared, queues, &owner, max, terms.lease).await?;
     }
     let next_due = u64::try_from(answer.next_due).ok().map(Duration::from_millis);
@@ -99,12 +99,30 @@ pub(super) async fn take(
 async fn run(
     shared: &Shared,
     queues: &[String],
-    (owner, holds): &(String, bool),
+    (owner, used): &(String, bool),
     max: usize,
     lease: Duration,
 ) -> Result<Answer, BrokerError> {
-    let command = command(&shared.keys, queues, owner, *holds, max, lease);
+    let command = command(&shared.keys, queues, owner, *used, max, lease);
     script::run(&shared.link, "take messages", &command).await
+}
+
+/// How many more the server says we hold than we know of. What is being settled can only make it less.
+pub(super) async fn unknown(shared: &Shared, held: &Held) -> Result<usize, BrokerError> {
+    let known = held.count();
+    let (owner, _) = held.owner();
+    let mut command = redis::cmd("SMEMBERS");
+    command.arg(shared.keys.held_queues(&owner));
+    let queues: Vec<String> = shared.link.run("count what is held", &command).await?;
+    if queues.is_empty() {
+        return Ok(0);
+    }
+    let mut pipeline = redis::Pipeline::new();
+    for queue in &queues {
+        pipeline.cmd("LLEN").arg(shared.keys.in_flight(&owner, queue));
+    }
+    let lengths: Vec<usize> = shared.link.pipe("count what is held", &pipeline).await?;
+    Ok(lengths.iter().sum::<usize>().saturating_sub(known))
 }
 
 /// Messages that are in our in-flight lists although we do not know them: their take was done, its answer was

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, aio::MultiplexedConnection};
 use taskq_core::broker::BrokerError;
-use tokio::sync::Mutex;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 
 use super::Addresses;
 use crate::error;
@@ -24,6 +27,8 @@ pub(crate) struct Link {
 struct State {
     generation: u64,
     connection: Option<MultiplexedConnection>,
+    /// The last attempt that failed: who waited for it shares its error instead of trying once more.
+    failed: Option<(Instant, RedisError)>,
 }
 
 impl std::fmt::Debug for State {
@@ -67,15 +72,23 @@ impl Link {
     }
 
     async fn connection(&self, what: &str) -> Result<(u64, MultiplexedConnection), BrokerError> {
+        let asked = Instant::now();
         let mut state = self.state.lock().await;
         if let Some(connection) = &state.connection {
             return Ok((state.generation, connection.clone()));
         }
+        if let Some((at, error)) = &state.failed
+            && *at > asked
+        {
+            return Err(error::broker(what, self.shown(), error.clone()));
+        }
         let mut last = None;
         for attempt in 0..self.addresses.count() {
-            match self.open(attempt).await {
+            let opened = timeout(self.connect_timeout, self.open(attempt)).await;
+            match opened.unwrap_or_else(|_| Err(super::timed_out())) {
                 Ok(connection) => {
                     self.addresses.answered(attempt);
+                    state.failed = None;
                     state.generation += 1;
                     state.connection = Some(connection.clone());
                     return Ok((state.generation, connection));
@@ -84,6 +97,7 @@ impl Link {
             }
         }
         let last = last.unwrap_or_else(|| RedisError::from((redis::ErrorKind::Io, "no address")));
+        state.failed = Some((Instant::now(), last.clone()));
         Err(error::broker(what, self.shown(), last))
     }
 
@@ -150,13 +164,18 @@ impl Link {
         let mut last = RedisError::from((redis::ErrorKind::Io, "no address"));
         for attempt in 0..self.addresses.count() {
             let opened = async { self.addresses.client(attempt).await?.get_async_pubsub().await };
-            match tokio::time::timeout(self.connect_timeout, opened).await {
+            match timeout(self.connect_timeout, opened).await {
                 Ok(Ok(pubsub)) => return Ok(pubsub),
                 Ok(Err(error)) => last = error,
-                Err(_) => last = RedisError::from((redis::ErrorKind::Io, "timed out")),
+                Err(_) => last = super::timed_out(),
             }
         }
         Err(error::broker(what, self.shown(), last))
+    }
+
+    /// The longest wait for an answer.
+    pub(crate) fn response_timeout(&self) -> Duration {
+        self.response_timeout
     }
 
     /// Drops the connection; the next command would make a new one.

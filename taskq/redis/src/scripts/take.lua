@@ -2,15 +2,14 @@
 --
 -- KEYS  1 owners (zset), 2 queues of which the owner holds messages (set), 3 leaving (set),
 --       then for each queue: delayed (zset), in-flight (list), and its lists, most urgent first
--- ARGV  1 owner, 2 lease in ms, 3 most messages, 4 "1" if the owner holds messages, 5 number of steps,
+-- ARGV  1 owner, 2 lease in ms, 3 most messages, 4 "1" if the owner has taken before, 5 number of steps,
 --       6 separator of steps, then the queues' names in the order of KEYS
 -- Gives {state, ms until the next is due or -1, queue index, message, queue index, message, …}
---       state 0: the owner's lease was lost while it held messages, or lapsed while it held none and somebody
---       is clearing up behind it: under this name nothing may be taken, and nothing was
-local owner, lease, most, holds = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+--       state 0: the owner's lease has lapsed, its name must not be used again; nothing was taken
+local owner, lease, most, used = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local steps, sep = tonumber(ARGV[5]), ARGV[6]
 local queues = #ARGV - 6
-if holds and not redis.call('ZSCORE', KEYS[1], owner) then return {0, -1} end
+if used and not redis.call('ZSCORE', KEYS[1], owner) then return {0, -1} end
 if redis.call('SISMEMBER', KEYS[3], owner) == 1 then return {0, -1} end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
