@@ -3,7 +3,7 @@
 //!
 //! A driver's test file holds a [`Factory`] and one line:
 //!
-//! ```ignore
+//! ```text
 //! taskq_tests::backend_conformance!(MyFactory::start().await);
 //! ```
 

@@ -2,7 +2,7 @@
 //!
 //! A driver's test file holds a [`Factory`] and one line:
 //!
-//! ```ignore
+//! ```text
 //! taskq_tests::broker_conformance!(MyFactory::start().await);
 //! ```
 
