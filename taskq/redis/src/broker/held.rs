@@ -27,6 +27,8 @@ pub(super) struct Holding {
     pub(super) counted_as: String,
     /// Deliveries, this one included.
     pub(super) deliveries: u32,
+    /// An earlier attempt to settle it ended without an answer: it may be settled already.
+    pub(super) tried: bool,
 }
 
 /// Everything a consumer holds.
@@ -115,6 +117,7 @@ impl Held {
             && let Some(entry) = inner.holdings.get_mut(&tag.id)
         {
             entry.settling = false;
+            entry.holding.tried = true;
         }
     }
 

@@ -153,7 +153,7 @@ async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Se
                 settled.lost.push(settlement.tag);
                 continue;
             };
-            tags.push(settlement.tag);
+            tags.push((settlement.tag, holding.tried));
             pipeline.add_command(command(shared, &holding, &settlement.how, &settlement.publish).await?);
         }
         if tags.is_empty() {
@@ -171,16 +171,17 @@ async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Se
     .await;
     match outcome {
         Ok(done) => {
-            for (tag, done) in tags.into_iter().zip(done) {
+            for ((tag, tried), done) in tags.into_iter().zip(done) {
                 held.end(tag);
-                if done == 0 {
+                // Gone, although the lease is ours: the attempt whose answer was lost has settled it.
+                if done == 0 && !tried {
                     settled.lost.push(tag);
                 }
             }
             Ok(settled)
         }
         Err(error) => {
-            tags.into_iter().for_each(|tag| held.retry(tag));
+            tags.into_iter().for_each(|(tag, _)| held.retry(tag));
             Err(error)
         }
     }

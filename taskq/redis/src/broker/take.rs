@@ -191,7 +191,15 @@ async fn deliver(
         let list = shared.keys.in_flight(owner, &queue);
         let too_often = terms.max_deliveries > 0 && before >= terms.max_deliveries;
         let deliveries_so_far = if too_often { before } else { before.saturating_add(1) };
-        let holding = Holding { original, queue, list, priority, counted_as, deliveries: deliveries_so_far };
+        let holding = Holding {
+            original,
+            queue,
+            list,
+            priority,
+            counted_as,
+            deliveries: deliveries_so_far,
+            tried: false,
+        };
         let tag = held.add(holding);
         if too_often {
             let reason =
