@@ -13,7 +13,12 @@ use taskq_redis::{BackendOptions, RedisBackend, RedisBroker, RedisOptions};
 
 pub(super) async fn broker(urls: &Urls, settings: &Settings) -> Result<Arc<dyn Broker>, Error> {
     let mut options = RedisOptions::from_map(&settings.broker_transport_options)?;
-    options.mirror_unacked |= settings.redis_mirror_unacked;
+    if options.mirror_unacked || settings.redis_mirror_unacked {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "`redis_mirror_unacked` is not there yet: leave it out, and keep a taskq worker on the queue",
+        ));
+    }
     if settings.source("broker_connection_timeout").is_some()
         && !settings.broker_transport_options.contains_key("socket_connect_timeout")
     {

@@ -50,7 +50,7 @@ settings! {
         max_body_size: u64 = 256 * 1024 * 1024;
         /// Give messages with `expires` the AMQP property `expiration` too, as Celery does: RabbitMQ then drops them without a trace.
         message_expiration: bool = false;
-        /// Redis: write what this worker holds into kombu's `unacked` as well, so that a Python worker could restore it.
+        /// Redis: write what this worker holds into kombu's `unacked` as well. Not there yet: refused when true.
         redis_mirror_unacked: bool = false;
         /// Longest time a warm shutdown waits for running tasks before it gives them back; none: until they end.
         worker_shutdown_timeout: Option<Duration> = None;

@@ -5,7 +5,10 @@
 --       what: L push to the back, R push to the front, Z add to a zset (score), I increment a field,
 --             D delete a field, P publish, X remove a member of a zset, S add to a set
 -- Gives 1, or 0 when the lease was lost (nothing was done)
-if redis.call('LREM', KEYS[1], -1, ARGV[1]) == 0 then return 0 end
+--
+-- The message is removed last: when an action fails (a key of another type, a full server), it is still held,
+-- and what was done before is done again.
+if not redis.call('LPOS', KEYS[1], ARGV[1], 'RANK', -1) then return 0 end
 for i = 2, #KEYS do
   local at = 2 + (i - 2) * 3
   local what, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
@@ -19,4 +22,4 @@ for i = 2, #KEYS do
   elseif what == 'S' then redis.call('SADD', KEYS[i], value)
   end
 end
-return 1
+return redis.call('LREM', KEYS[1], -1, ARGV[1])
