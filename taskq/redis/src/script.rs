@@ -45,7 +45,7 @@ pub(crate) fn call(script: &Script, keys: usize) -> Cmd {
     command
 }
 
-pub(crate) fn is_unknown(error: &BrokerError) -> bool {
+fn is_unknown(error: &BrokerError) -> bool {
     std::error::Error::source(error)
         .and_then(|source| source.downcast_ref::<redis::RedisError>())
         .is_some_and(|error| error.code() == Some("NOSCRIPT"))
@@ -61,8 +61,24 @@ pub(crate) fn loading() -> Pipeline {
 }
 
 /// Loads every script.
-pub(crate) async fn load(link: &Link) -> Result<(), BrokerError> {
+async fn load(link: &Link) -> Result<(), BrokerError> {
     link.pipe("load scripts", &loading()).await
+}
+
+/// Runs a pipeline whose commands call scripts.
+pub(crate) async fn pipe<T: FromRedisValue>(
+    link: &Link,
+    what: &str,
+    pipeline: &Pipeline,
+) -> Result<T, BrokerError> {
+    match link.pipe(what, pipeline).await {
+        // Connections load the scripts, so somebody has flushed them.
+        Err(error) if is_unknown(&error) => {
+            load(link).await?;
+            link.pipe(what, pipeline).await
+        }
+        answer => answer,
+    }
 }
 
 /// Runs a command that calls a script.

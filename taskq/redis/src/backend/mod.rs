@@ -12,7 +12,6 @@ use redis::Pipeline;
 use taskq_core::{
     BoxFuture,
     backend::{BackendError, ResultBackend, State, TaskMeta, WaitError},
-    broker::BrokerError,
     codec::{Serializer, compress},
     config::Urls,
     protocol::TaskId,
@@ -155,14 +154,7 @@ impl Inner {
         if pipeline.is_empty() {
             return Ok(());
         }
-        let stored: Result<(), BrokerError> = self.link.pipe("store results", &pipeline).await;
-        match stored {
-            Err(error) if script::is_unknown(&error) => {
-                script::load(&self.link).await.map_err(error::backend)?;
-                self.link.pipe("store results", &pipeline).await.map_err(error::backend)
-            }
-            stored => stored.map_err(error::backend),
-        }
+        script::pipe(&self.link, "store results", &pipeline).await.map_err(error::backend)
     }
 
     /// Which of the batch have SUCCESS stored, where only decoding tells (as Celery does it for all).

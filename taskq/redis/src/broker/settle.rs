@@ -159,14 +159,7 @@ async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Se
         if tags.is_empty() {
             return Ok(Vec::new());
         }
-        match shared.link.pipe::<Vec<i64>>("settle", &pipeline).await {
-            // Connections load the scripts, so somebody has flushed them.
-            Err(error) if script::is_unknown(&error) => {
-                script::load(&shared.link).await?;
-                shared.link.pipe("settle", &pipeline).await
-            }
-            answer => answer,
-        }
+        script::pipe::<Vec<i64>>(&shared.link, "settle", &pipeline).await
     }
     .await;
     match outcome {
