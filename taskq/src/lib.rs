@@ -26,6 +26,7 @@ pub use taskq_core::{
     middleware::{self, Middleware},
     protocol::TaskId,
     result::AsyncResult,
+    schedule,
     send::{Call, Expiry, SendOptions},
     task::{Failure, IntoDuration, Outcome, RateLimit, Registry, Task, TaskContext, TaskError, TaskOptions},
     testing,

@@ -20,6 +20,7 @@ pub mod middleware;
 pub mod protocol;
 pub mod result;
 pub mod routing;
+pub mod schedule;
 pub mod send;
 pub mod task;
 pub mod testing;

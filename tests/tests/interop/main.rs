@@ -2,6 +2,7 @@
 
 mod calls;
 mod client;
+mod crontab;
 mod emitted;
 mod python_worker;
 mod visibility;
