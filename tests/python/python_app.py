@@ -5,7 +5,7 @@ BROKER_URL, RESULT_BACKEND, CONF (a JSON object of settings), TASK_PREFIX.
 import json
 import os
 
-from celery import Celery
+from celery import Celery, current_app
 
 
 def make(name='tests'):
@@ -19,3 +19,8 @@ def make(name='tests'):
     )
     app.conf.update(json.loads(os.environ.get('CONF') or '{}'))
     return app
+
+
+def app_of_the_run():
+    """The application that `make` has made."""
+    return current_app._get_current_object()

@@ -1,6 +1,7 @@
 //! taskq and real Celery on one Redis: every test needs the Python of `cargo xtask test`.
 
 mod calls;
+mod canvas;
 mod client;
 mod crontab;
 mod emitted;
