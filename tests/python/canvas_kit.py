@@ -151,11 +151,10 @@ def key():
 
 
 def entries(name):
-    """What stands in a book now."""
-    kind = account().type(name)
-    if kind == 'string':
-        return int(account().get(name))
-    return account().lrange(name, 0, -1)
+    """What stands in a book now: a list, or how often a counter was counted up."""
+    with account().pipeline(transaction=True) as both:
+        counted, listed = both.get(name).lrange(name, 0, -1).execute(raise_on_error=False)
+    return int(counted) if isinstance(counted, str) else listed
 
 
 def book(name, expected, ordered=True):
