@@ -105,6 +105,16 @@ impl Keys {
         format!("{}taskq:exchanges", self.prefix)
     }
 
+    /// A part of the schedule: `entries`, `revision`, `leader`, `terms`.
+    pub(crate) fn schedule(&self, part: &str) -> String {
+        format!("{}taskq:schedule:{part}", self.prefix)
+    }
+
+    /// A part of what is kept of one entry: `state`, `history`, `backfilled`.
+    pub(crate) fn schedule_entry(&self, part: &str, entry: &str) -> String {
+        format!("{}taskq:schedule:{part}:{entry}", self.prefix)
+    }
+
     /// Queues that were declared or consumed by us.
     pub(crate) fn queues(&self) -> String {
         format!("{}taskq:queues", self.prefix)

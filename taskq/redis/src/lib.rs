@@ -17,9 +17,11 @@ mod conn;
 mod error;
 mod keys;
 mod options;
+mod schedule;
 mod script;
 mod wire;
 
 pub use backend::{BackendOptions, RedisBackend};
 pub use broker::RedisBroker;
 pub use options::{QueueOrder, RedisOptions};
+pub use schedule::RedisSchedules;

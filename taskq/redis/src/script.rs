@@ -32,10 +32,16 @@ pub(crate) static EXPIRED: LazyLock<Script> =
 pub(crate) static RESTORE_UNACKED: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/restore_unacked.lua")));
 pub(crate) static STORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/store.lua")));
+pub(crate) static LEAD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/lead.lua")));
+pub(crate) static RESIGN: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/resign.lua")));
+pub(crate) static TICK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/tick.lua")));
+pub(crate) static CONFIRM: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/confirm.lua")));
 
 /// All of them, for loading.
-fn all() -> [&'static Script; 6] {
-    [&TAKE, &SETTLE, &EXTEND, &EXPIRED, &RESTORE_UNACKED, &STORE]
+fn all() -> [&'static Script; 10] {
+    [&TAKE, &SETTLE, &EXTEND, &EXPIRED, &RESTORE_UNACKED, &STORE, &LEAD, &RESIGN, &TICK, &CONFIRM]
 }
 
 /// The command that runs a script, without keys and arguments.

@@ -11,8 +11,10 @@
 mod backend;
 mod broker;
 mod options;
+mod schedule;
 mod store;
 
 pub use backend::SqliteBackend;
 pub use broker::SqliteBroker;
 pub use options::{SqliteOptions, Synchronous};
+pub use schedule::SqliteSchedules;

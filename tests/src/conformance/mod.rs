@@ -4,3 +4,4 @@
 
 pub mod backend;
 pub mod broker;
+pub mod schedule;

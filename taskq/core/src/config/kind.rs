@@ -9,7 +9,7 @@ pub use choice::Concurrency;
 use crate::codec::{Value, json};
 
 /// A type of setting.
-pub(super) trait Kind: Sized {
+pub(crate) trait Kind: Sized {
     /// What a value must be, to follow "expected ".
     fn expected() -> String;
     /// From a typed value. `Err` only when there is more to say than [`expected`](Self::expected).

@@ -20,6 +20,7 @@ mod settings;
 mod url;
 
 pub use kind::Concurrency;
+pub(crate) use kind::Kind;
 pub use load::{Source, Sources};
 pub use names::environment_name;
 pub use pool::PoolKind;

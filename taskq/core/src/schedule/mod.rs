@@ -5,20 +5,30 @@
 //! answer is always later than what was asked after: a schedule can end, never stand still.
 
 mod crontab;
+mod entry;
 mod error;
 mod interval;
+mod memory;
 mod once;
 mod solar;
+mod store;
+mod timing;
 
 use std::{borrow::Cow, fmt};
 
 use jiff::Zoned;
 
 pub use crontab::{Crontab, CrontabFields};
+pub use entry::{CatchUp, Entry, Overlap, Source, TAKEOVER};
 pub use error::ScheduleError;
 pub use interval::Interval;
+pub use memory::MemorySchedules;
 pub use once::Once;
 pub use solar::{Solar, SolarEvent};
+pub use store::{
+    Change, Claim, EntryState, HISTORY, Leadership, ScheduleStore, Snapshot, Tick, TickKind, TickRecord,
+};
+pub use timing::Timing;
 
 /// Says when something is due next.
 ///

@@ -5,7 +5,7 @@ mod broadcast;
 mod consumer;
 mod dead;
 mod held;
-mod publish;
+pub(crate) mod publish;
 mod reclaim;
 mod settle;
 mod take;
@@ -60,6 +60,10 @@ impl RedisBroker {
         link.connect("connect to the broker").await?;
         let keys = Keys::new(&options);
         Ok(Self(Arc::new(Shared { keys, link, bindings: Bindings::default(), options })))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
     }
 }
 

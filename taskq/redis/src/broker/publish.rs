@@ -8,7 +8,7 @@ use super::{Shared, broadcast, topology};
 use crate::wire;
 
 /// One write that publishing is made of.
-pub(super) enum Write {
+pub(crate) enum Write {
     /// To the back of a list.
     Push { list: String, message: Bytes },
     /// Into the set of delayed messages.
@@ -18,7 +18,7 @@ pub(super) enum Write {
 }
 
 /// What publishing a message comes to.
-pub(super) async fn writes(shared: &Shared, out: &Outgoing) -> Result<Vec<Write>, BrokerError> {
+pub(crate) async fn writes(shared: &Shared, out: &Outgoing) -> Result<Vec<Write>, BrokerError> {
     let envelope = wire::write(&out.message, &out.exchange, &out.routing_key)?;
     let queues = topology::route(shared, &out.exchange, &out.routing_key).await?;
     let priority = out.message.properties.priority;

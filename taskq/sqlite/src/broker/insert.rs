@@ -16,7 +16,7 @@ pub(super) mod state {
 
 /// A message to insert.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(crate) struct Row {
     exchange: String,
     routing_key: String,
     rank: i64,
@@ -31,7 +31,8 @@ impl Row {
         batch.iter().map(Self::of).collect()
     }
 
-    fn of(outgoing: &Outgoing) -> Result<Self> {
+    /// Encodes a message.
+    pub(crate) fn of(outgoing: &Outgoing) -> Result<Self> {
         let Outgoing { message, exchange, routing_key, not_before } = outgoing;
         let envelope = Envelope::encode(message, exchange, routing_key).map_err(|error| {
             Failure::new(BrokerErrorKind::Other, format!("the message cannot be written: {error}"))
@@ -54,7 +55,7 @@ impl Row {
     ///
     /// # Errors
     /// [`BrokerErrorKind::Unroutable`] when none does.
-    pub(super) fn insert(&self, tx: &Tx<'_>) -> Result<()> {
+    pub(crate) fn insert(&self, tx: &Tx<'_>) -> Result<()> {
         let queues = self.queues(tx)?;
         self.insert_into(tx, &queues)
     }

@@ -20,8 +20,8 @@ use taskq_core::{
     },
 };
 
-use self::{admin::SqliteAdmin, broadcast::SqliteBroadcast, consumer::SqliteConsumer, insert::Row};
-pub(crate) use self::{broadcast::remove_old as remove_old_broadcasts, settle::give_back};
+use self::{admin::SqliteAdmin, broadcast::SqliteBroadcast, consumer::SqliteConsumer};
+pub(crate) use self::{broadcast::remove_old as remove_old_broadcasts, insert::Row, settle::give_back};
 use crate::{
     SqliteOptions,
     store::{Failure, Store, Tx},
