@@ -14,10 +14,13 @@ mod arithmetic;
 mod canvas;
 #[cfg(test)]
 mod eager;
+mod errbacks;
 mod failing;
 mod interop;
+mod replacing;
 mod request;
 mod retrying;
+mod signatures;
 mod start;
 mod tasks;
 mod time;

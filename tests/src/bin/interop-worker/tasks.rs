@@ -2,7 +2,9 @@
 
 use taskq::{Error, Registry};
 
-use crate::{accounting, canvas, failing, request, retrying, time, typed, values};
+use crate::{
+    accounting, canvas, errbacks, failing, replacing, request, retrying, signatures, time, typed, values,
+};
 
 /// Registers functions under the prefix and their own names.
 macro_rules! register {
@@ -27,7 +29,14 @@ pub(crate) fn registry(prefix: &str) -> Result<Registry, Error> {
         retrying: retry, retry_once, retry_once_priority, retry_once_headers, retry_once_info,
             retry_unpickleable, retry_exhaust, retry_args, retry_eta, auto_retry, retry_backoff,
             auto_retry_except, fail_until;
-        canvas: spawn, run_signature, replaced_with_me, errback_old_style, errback_key;
+        canvas: spawn;
+        replacing: replaced_with_me;
+        errbacks: errback_old_style, errback_new_style, errback_key;
+        signatures: run_signature, rebuild_signature, return_nested_signature_chain_chain,
+            return_nested_signature_chain_group, return_nested_signature_chain_chord,
+            return_nested_signature_group_chain, return_nested_signature_group_group,
+            return_nested_signature_group_chord, return_nested_signature_chord_chain,
+            return_nested_signature_chord_group, return_nested_signature_chord_chord;
         accounting: record, record_result, record_time, slow_record, redis_echo, redis_echo_group_id,
             redis_count, crash, hang, alloc, log, progress;
     );
