@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, FromRedisValue, Pipeline};
+use redis::{Cmd, FromRedisValue, Pipeline, Value};
 use taskq_core::broker::BrokerError;
 
 use crate::conn::Link;
@@ -85,6 +85,22 @@ pub(crate) async fn pipe<T: FromRedisValue>(
         }
         answer => answer,
     }
+}
+
+/// Runs a pipeline whose commands call scripts, each with an answer of its own, which may be an error.
+pub(crate) async fn each(link: &Link, what: &str, pipeline: &Pipeline) -> Result<Vec<Value>, BrokerError> {
+    let mut answers = link.each(what, pipeline).await?;
+    let unknown = |answer: &Value| matches!(answer, Value::ServerError(error) if error.code() == "NOSCRIPT");
+    if answers.iter().any(unknown) {
+        load(link).await?;
+        let mut again = Pipeline::new();
+        for (command, _) in pipeline.cmd_iter().zip(&answers).filter(|(_, answer)| unknown(answer)) {
+            again.add_command(command.clone());
+        }
+        let second = link.each(what, &again).await?;
+        answers.iter_mut().filter(|answer| unknown(answer)).zip(second).for_each(|(old, new)| *old = new);
+    }
+    Ok(answers)
 }
 
 /// Runs a command that calls a script.

@@ -51,7 +51,35 @@ struct Inner {
 #[derive(Debug)]
 struct Entry {
     holding: Holding,
-    settling: bool,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Held,
+    Settling,
+    /// Settled, in a batch that failed for another one of it: who repeats the batch gets the same answer.
+    Ended {
+        lost: bool,
+    },
+}
+
+/// What there is to settle.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// The message, which is being settled from now on.
+    Holding(Holding),
+    /// It was settled by an earlier attempt at its batch.
+    Ended { lost: bool },
+    /// The lease was lost, or it is being settled already.
+    Lost,
+}
+
+impl Inner {
+    /// What is not settled for sure.
+    fn known(&self) -> impl Iterator<Item = &Entry> {
+        self.holdings.values().filter(|entry| !matches!(entry.phase, Phase::Ended { .. }))
+    }
 }
 
 impl Held {
@@ -87,37 +115,53 @@ impl Held {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut inner = self.inner();
         inner.used = true;
-        inner.holdings.insert(id, Entry { holding, settling: false });
+        inner.holdings.insert(id, Entry { holding, phase: Phase::Held });
         DeliveryTag { id, epoch: inner.epoch }
     }
 
-    /// Begins to settle. `None`: the lease was lost, or it is being settled already.
-    pub(super) fn begin(&self, tag: DeliveryTag) -> Option<Holding> {
+    /// Begins to settle.
+    pub(super) fn begin(&self, tag: DeliveryTag) -> Begun {
         let mut inner = self.inner();
-        if inner.epoch != tag.epoch {
-            return None;
-        }
-        let entry = inner.holdings.get_mut(&tag.id).filter(|entry| !entry.settling)?;
-        entry.settling = true;
-        Some(entry.holding.clone())
-    }
-
-    /// It is settled.
-    pub(super) fn end(&self, tag: DeliveryTag) {
-        let mut inner = self.inner();
-        if inner.epoch == tag.epoch {
-            inner.holdings.remove(&tag.id);
+        let entry = if inner.epoch == tag.epoch { inner.holdings.get_mut(&tag.id) } else { None };
+        match entry {
+            Some(entry) if entry.phase == Phase::Held => {
+                entry.phase = Phase::Settling;
+                Begun::Holding(entry.holding.clone())
+            }
+            Some(Entry { phase: Phase::Ended { lost }, .. }) => Begun::Ended { lost: *lost },
+            _ => Begun::Lost,
         }
     }
 
-    /// It could not be settled and may be tried again.
-    pub(super) fn retry(&self, tag: DeliveryTag) {
+    /// These are settled, and so is all of their batch.
+    pub(super) fn end(&self, tags: impl Iterator<Item = DeliveryTag>) {
+        let mut inner = self.inner();
+        for tag in tags {
+            if tag.epoch == inner.epoch {
+                inner.holdings.remove(&tag.id);
+            }
+        }
+    }
+
+    /// It is settled, but others of its batch are not.
+    pub(super) fn end_of_some(&self, tag: DeliveryTag, lost: bool) {
+        self.phase(tag, |entry| entry.phase = Phase::Ended { lost });
+    }
+
+    /// It could not be settled and may be tried again; `unsure`: the answer got lost, it may be settled already.
+    pub(super) fn retry(&self, tag: DeliveryTag, unsure: bool) {
+        self.phase(tag, |entry| {
+            entry.phase = Phase::Held;
+            entry.holding.tried |= unsure;
+        });
+    }
+
+    fn phase(&self, tag: DeliveryTag, change: impl FnOnce(&mut Entry)) {
         let mut inner = self.inner();
         if inner.epoch == tag.epoch
             && let Some(entry) = inner.holdings.get_mut(&tag.id)
         {
-            entry.settling = false;
-            entry.holding.tried = true;
+            change(entry);
         }
     }
 
@@ -129,13 +173,13 @@ impl Held {
 
     /// How many are held.
     pub(super) fn count(&self) -> usize {
-        self.inner().holdings.len()
+        self.inner().known().count()
     }
 
     /// How often each message is held.
     pub(super) fn originals(&self) -> HashMap<Bytes, usize> {
         let mut originals = HashMap::new();
-        for entry in self.inner().holdings.values() {
+        for entry in self.inner().known() {
             *originals.entry(entry.holding.original.clone()).or_default() += 1;
         }
         originals

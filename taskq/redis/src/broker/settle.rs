@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{Cmd, Pipeline};
+use redis::{Cmd, Pipeline, Value};
 use taskq_core::{
     BoxFuture, Timestamp,
     broker::{BrokerError, DeliveryTag, Outgoing, Settle, Settled, Settlement, Settler},
@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::{
     Shared, dead,
-    held::{Held, Holding},
+    held::{Begun, Held, Holding},
     publish::{self, Write},
 };
 use crate::{script, wire};
@@ -143,39 +143,62 @@ pub(super) async fn give_back(
     }
 }
 
+/// One that fails does not undo the others: they stand, and are answered again when the batch is repeated.
 async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Settled, BrokerError> {
     let mut settled = Settled::default();
+    let mut failed = None;
     let mut pipeline = Pipeline::with_capacity(batch.len());
-    let mut tags = Vec::with_capacity(batch.len());
-    let outcome = async {
-        for settlement in batch {
-            let Some(holding) = held.begin(settlement.tag) else {
-                settled.lost.push(settlement.tag);
+    let mut sent = Vec::with_capacity(batch.len());
+    for settlement in batch {
+        let tag = settlement.tag;
+        let holding = match held.begin(tag) {
+            Begun::Holding(holding) => holding,
+            Begun::Ended { lost: false } => continue,
+            Begun::Ended { lost: true } | Begun::Lost => {
+                settled.lost.push(tag);
                 continue;
-            };
-            tags.push((settlement.tag, holding.tried));
-            pipeline.add_command(command(shared, &holding, &settlement.how, &settlement.publish).await?);
-        }
-        if tags.is_empty() {
-            return Ok(Vec::new());
-        }
-        script::pipe::<Vec<i64>>(&shared.link, "settle", &pipeline).await
-    }
-    .await;
-    match outcome {
-        Ok(done) => {
-            for ((tag, tried), done) in tags.into_iter().zip(done) {
-                held.end(tag);
-                // Gone, although the lease is ours: the attempt whose answer was lost has settled it.
-                if done == 0 && !tried {
-                    settled.lost.push(tag);
-                }
             }
-            Ok(settled)
+        };
+        match command(shared, &holding, &settlement.how, &settlement.publish).await {
+            Ok(command) => {
+                pipeline.add_command(command);
+                sent.push((tag, holding.tried));
+            }
+            Err(error) => {
+                held.retry(tag, false);
+                failed.get_or_insert(error);
+            }
         }
-        Err(error) => {
-            tags.into_iter().for_each(|(tag, _)| held.retry(tag));
-            Err(error)
+    }
+    if !sent.is_empty() {
+        let answers = match script::each(&shared.link, "settle", &pipeline).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                sent.into_iter().for_each(|(tag, _)| held.retry(tag, true));
+                return Err(error);
+            }
+        };
+        let mut done = Vec::with_capacity(sent.len());
+        for ((tag, tried), answer) in sent.into_iter().zip(answers) {
+            match answer {
+                Value::ServerError(error) => {
+                    held.retry(tag, false);
+                    failed.get_or_insert_with(|| shared.link.refused("settle", error));
+                }
+                // Gone, although the lease is ours: the attempt whose answer was lost has settled it.
+                answer => done.push((tag, answer == Value::Int(0) && !tried)),
+            }
+        }
+        settled.lost.extend(done.iter().filter(|(_, lost)| *lost).map(|(tag, _)| *tag));
+        if failed.is_some() {
+            done.iter().for_each(|(tag, lost)| held.end_of_some(*tag, *lost));
+        }
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => {
+            held.end(batch.iter().map(|settlement| settlement.tag));
+            Ok(settled)
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, aio::MultiplexedConnection};
+use redis::{
+    AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, ServerError, Value,
+    aio::MultiplexedConnection,
+};
 use taskq_core::broker::BrokerError;
 use tokio::{
     sync::Mutex,
@@ -150,6 +153,27 @@ impl Link {
             Ok(answer) => Ok(answer),
             Err(error) => Err(self.failed(what, generation, error).await),
         }
+    }
+
+    /// Runs a pipeline and gives the answer of each command, errors of the server among them: one that fails
+    /// says nothing about the others.
+    pub(crate) async fn each(&self, what: &str, pipeline: &Pipeline) -> Result<Vec<Value>, BrokerError> {
+        let (generation, mut connection) = self.connection(what).await?;
+        let count = pipeline.len();
+        let answers = match connection.send_packed_commands(pipeline, 0, count).await {
+            Ok(answers) => answers,
+            Err(error) => return Err(self.failed(what, generation, error).await),
+        };
+        let broken = |answer: &Value| matches!(answer, Value::ServerError(error) if error::is_broken(&error.clone().into()));
+        if answers.iter().any(broken) {
+            self.forget(generation).await;
+        }
+        Ok(answers)
+    }
+
+    /// What the server answered instead of doing `what`.
+    pub(crate) fn refused(&self, what: &str, error: ServerError) -> BrokerError {
+        error::broker(what, self.shown(), error.into())
     }
 
     async fn failed(&self, what: &str, generation: u64, error: RedisError) -> BrokerError {
