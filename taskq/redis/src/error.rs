@@ -34,10 +34,21 @@ fn kind(error: &RedisError) -> BrokerErrorKind {
     }
 }
 
+/// Whether the server has no room for what was to be stored.
+fn is_full(error: &RedisError) -> bool {
+    let errors = error.clone().into_server_errors();
+    errors.is_some_and(|errors| errors.iter().any(|(_, error)| error.code() == "OOM"))
+}
+
 /// What was tried, at which (redacted) address, and why it failed.
 #[cold]
 pub(crate) fn broker(what: &str, at: &str, error: RedisError) -> BrokerError {
-    BrokerError::with_source(kind(&error), format!("could not {what} on `{at}`"), error)
+    let why = if is_full(&error) {
+        ": the server is full; let workers empty the queues, or raise its `maxmemory`"
+    } else {
+        ""
+    };
+    BrokerError::with_source(kind(&error), format!("could not {what} on `{at}`{why}"), error)
 }
 
 /// The same for a result backend.

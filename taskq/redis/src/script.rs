@@ -39,9 +39,12 @@ pub(crate) static TICK: LazyLock<Script> = LazyLock::new(|| Script::new(include_
 pub(crate) static CONFIRM: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/confirm.lua")));
 
+pub(crate) static DECLARE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/declare.lua")));
+
 /// All of them, for loading.
-fn all() -> [&'static Script; 10] {
-    [&TAKE, &SETTLE, &EXTEND, &EXPIRED, &RESTORE_UNACKED, &STORE, &LEAD, &RESIGN, &TICK, &CONFIRM]
+fn all() -> [&'static Script; 7] {
+    [&TAKE, &SETTLE, &EXTEND, &EXPIRED, &RESTORE_UNACKED, &STORE, &DECLARE]
 }
 
 /// The command that runs a script, without keys and arguments.

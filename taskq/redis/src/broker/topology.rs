@@ -16,6 +16,7 @@ use redis::Pipeline;
 use taskq_core::broker::{BrokerError, BrokerErrorKind, Exchange, ExchangeKind, Queue, Topology};
 
 use super::Shared;
+use crate::script;
 
 /// How long a binding set that was read is believed.
 const FRESH: Duration = Duration::from_secs(10);
@@ -84,10 +85,11 @@ pub(super) async fn declare(shared: &Shared, topology: &Topology) -> Result<(), 
     if topology.queues.is_empty() {
         return Ok(());
     }
-    let sep = shared.keys.sep();
-    let mut pipeline = Pipeline::new();
+    let (keys, sep) = (&shared.keys, shared.keys.sep());
+    // Key, field of a hash or nothing, value.
+    let mut records: Vec<(String, &str, String)> = Vec::new();
     for Queue { name, exchange: Exchange { name: exchange, kind, .. }, routing_key, .. } in &topology.queues {
-        pipeline.cmd("SADD").arg(shared.keys.queues()).arg(name).ignore();
+        records.push((keys.queues(), "", name.clone()));
         if exchange.is_empty() {
             continue;
         }
@@ -98,13 +100,20 @@ pub(super) async fn declare(shared: &Shared, topology: &Topology) -> Result<(), 
             ));
         }
         shared.bindings.know(exchange, *kind);
-        pipeline.cmd("HSET").arg(shared.keys.exchanges()).arg(exchange).arg(kind.as_str()).ignore();
+        records.push((keys.exchanges(), exchange, kind.as_str().to_owned()));
         let pattern = if *kind == ExchangeKind::Topic { kombu_pattern(routing_key) } else { String::new() };
         let member = format!("{routing_key}{sep}{pattern}{sep}{name}");
-        pipeline.cmd("SADD").arg(shared.keys.binding(exchange)).arg(&member).ignore();
-        pipeline.cmd("SADD").arg(shared.keys.permanent_binding(exchange)).arg(&member).ignore();
+        records.push((keys.binding(exchange), "", member.clone()));
+        records.push((keys.permanent_binding(exchange), "", member));
     }
-    shared.link.pipe("declare queues", &pipeline).await
+    let mut command = script::call(&script::DECLARE, records.len());
+    for (key, ..) in &records {
+        command.arg(key);
+    }
+    for (_, field, value) in &records {
+        command.arg(*field).arg(value);
+    }
+    script::run(&shared.link, "declare queues", &command).await
 }
 
 impl Bindings {

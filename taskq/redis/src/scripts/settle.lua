@@ -8,6 +8,8 @@
 --
 -- The message is removed last: when an action fails (a key of another type, a full server), it is still held,
 -- and what was done before is done again.
+-- The first write needs no memory, for a server that is full: see `take.lua`.
+redis.call('PERSIST', KEYS[1])
 if not redis.call('LPOS', KEYS[1], ARGV[1], 'RANK', -1) then return 0 end
 for i = 2, #KEYS do
   local at = 2 + (i - 2) * 3

@@ -6,6 +6,10 @@
 --       6 separator of steps, then the queues' names in the order of KEYS
 -- Gives {state, ms until the next is due or -1, queue index, message, queue index, message, …}
 --       state 0: the owner's lease has lapsed, its name must not be used again; nothing was taken
+--
+-- A full server (`noeviction`) refuses a script's first write if that needs memory, and no later one: so the
+-- first write here needs none. Taking and settling is what empties it.
+redis.call('PERSIST', KEYS[1])
 local owner, lease, most, used = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local steps, sep = tonumber(ARGV[5]), ARGV[6]
 local queues = #ARGV - 6
