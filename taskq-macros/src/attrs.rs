@@ -107,10 +107,24 @@ impl Options {
         {
             errors.at(&soft.key, "`soft_time_limit` must be shorter than `time_limit`, or it never strikes");
         }
+        if let (Some(_), Some(cron)) = (self.setting("every"), self.setting("cron")) {
+            errors.at(
+                &cron.key,
+                "a task is sent by `every` or by `cron`: for both, add an entry to the schedule",
+            );
+        }
+        if let (Some(tz), None) = (self.setting("tz"), self.setting("cron")) {
+            errors.at(&tz.key, "`tz` has no effect without `cron`");
+        }
         if !backoff && self.retry_on.is_empty() && !self.dont_retry_on.is_empty() {
             let place = &self.dont_retry_on;
             errors.at(place, "`dont_retry_on` has no effect without `retry_on` or `retry_backoff`");
         }
+    }
+
+    /// The option that makes it a periodic task.
+    pub(crate) fn periodic(&self) -> Option<&Ident> {
+        ["every", "cron"].into_iter().find_map(|name| self.setting(name)).map(|setting| &setting.key)
     }
 
     /// The `retry_on` field, when automatic retries are switched on by a list.

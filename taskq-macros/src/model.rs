@@ -81,12 +81,29 @@ pub(crate) struct Output {
     pub(crate) span: Span,
 }
 
+/// Beat sends it without arguments.
+fn check_periodic(inputs: &[Input], options: &Options, errors: &mut Errors) {
+    let required = inputs.iter().find_map(|input| match input {
+        Input::Argument(argument) if matches!(argument.kind, ArgumentKind::Required) => Some(argument),
+        _ => None,
+    });
+    if let (Some(option), Some(argument)) = (options.periodic(), required) {
+        let message = format!(
+            "`{option}` sends the task without arguments, and `{}` is required: give it `#[default]`, or add an \
+             entry with arguments to the schedule",
+            argument.name
+        );
+        errors.at(&argument.ident, message);
+    }
+}
+
 impl Model {
     /// Checks the function; `None` when something in it is wrong.
     pub(crate) fn check(function: &Function, options: Options, errors: &mut Errors) -> Option<Self> {
         signature::check(&function.sig, errors);
         let inputs = param::check(&function.sig, options.bind, errors);
         let output = output::check(&function.sig.output, errors);
+        check_periodic(inputs.as_deref().unwrap_or_default(), &options, errors);
         let (value_attrs, body_attrs) = function
             .attrs
             .iter()

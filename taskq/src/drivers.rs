@@ -14,6 +14,7 @@ use taskq_core::{
     backend::ResultBackend,
     broker::Broker,
     config::{ServiceUrl, Settings, Urls},
+    schedule::ScheduleStore,
 };
 
 /// Every driver this crate was built with. [`App::builder`](crate::App::builder) finds it by itself.
@@ -33,6 +34,7 @@ enum Family {
 enum Role {
     Broker,
     Backend,
+    Schedules,
 }
 
 impl Role {
@@ -40,12 +42,13 @@ impl Role {
         match self {
             Self::Broker => "broker_url",
             Self::Backend => "result_backend",
+            Self::Schedules => "beat_store",
         }
     }
 
     fn schemes(self) -> &'static str {
         match self {
-            Self::Broker => {
+            Self::Broker | Self::Schedules => {
                 "`sqlite:`, `redis://`, `rediss://`, `redis+socket://`, `unix://`, `sentinel://`, `memory://`"
             }
             Self::Backend => {
@@ -137,6 +140,24 @@ impl Drivers for AllDrivers {
                 Family::Redis => redis::backend(urls, settings).await,
                 #[cfg(feature = "sqlite")]
                 Family::Sqlite => sqlite::backend(urls, settings).await,
+                #[cfg(not(all(feature = "redis", feature = "sqlite")))]
+                _ => Err(left_out(urls)),
+            }
+        })
+    }
+
+    fn schedules<'a>(
+        &'a self,
+        urls: &'a Urls,
+        settings: &'a Settings,
+    ) -> BoxFuture<'a, Result<Arc<dyn ScheduleStore>, Error>> {
+        Box::pin(async move {
+            match family_of_all(urls, Role::Schedules)? {
+                Family::Memory => Ok(memory::schedules(urls)),
+                #[cfg(feature = "redis")]
+                Family::Redis => redis::schedules(urls, settings).await,
+                #[cfg(feature = "sqlite")]
+                Family::Sqlite => sqlite::schedules(urls, settings).await,
                 #[cfg(not(all(feature = "redis", feature = "sqlite")))]
                 _ => Err(left_out(urls)),
             }

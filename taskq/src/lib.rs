@@ -13,6 +13,7 @@ pub mod telemetry;
 
 pub use drivers::AllDrivers;
 pub use program::{Main, main};
+pub use taskq_beat as beat;
 pub use taskq_core as core;
 pub use taskq_core::{
     Error, ErrorKind, Timestamp,

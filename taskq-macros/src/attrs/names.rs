@@ -22,7 +22,7 @@ pub(super) enum Kind {
 }
 
 /// The fields of `TaskOptions`.
-const SETTINGS: [(&str, Read); 28] = [
+const SETTINGS: [(&str, Read); 31] = [
     ("queue", value::some_text),
     ("exchange", value::some_text),
     ("routing_key", value::some_text),
@@ -51,6 +51,9 @@ const SETTINGS: [(&str, Read); 28] = [
     ("reject_on_worker_lost", value::some_flag),
     ("retry_on_worker_lost", value::some_flag),
     ("resultrepr_maxsize", value::count),
+    ("every", value::some_duration),
+    ("cron", value::some_text),
+    ("tz", value::some_text),
 ];
 
 /// Celery's other names, and names that belong elsewhere.

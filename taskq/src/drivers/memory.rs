@@ -1,11 +1,16 @@
 //! `memory://name`: shared by everything in this process that uses that name, gone with the process.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 use taskq_core::{
     backend::{MemoryBackend, ResultBackend},
     broker::{Broker, MemoryBroker},
     config::{Settings, Urls},
+    schedule::{MemorySchedules, ScheduleStore},
+    time::system_clock,
 };
 
 pub(super) fn broker(urls: &Urls, _: &Settings) -> Arc<dyn Broker> {
@@ -14,6 +19,13 @@ pub(super) fn broker(urls: &Urls, _: &Settings) -> Arc<dyn Broker> {
 
 pub(super) fn backend(urls: &Urls, settings: &Settings) -> Arc<dyn ResultBackend> {
     Arc::new(MemoryBackend::shared(name(urls)).expires(settings.result_expires))
+}
+
+pub(super) fn schedules(urls: &Urls) -> Arc<dyn ScheduleStore> {
+    static BY_NAME: LazyLock<Mutex<HashMap<String, MemorySchedules>>> = LazyLock::new(Mutex::default);
+    let mut by_name = BY_NAME.lock().unwrap_or_else(PoisonError::into_inner);
+    let store = by_name.entry(name(urls).to_owned());
+    Arc::new(store.or_insert_with(|| MemorySchedules::new(system_clock())).clone())
 }
 
 fn name(urls: &Urls) -> &str {

@@ -8,10 +8,22 @@ use taskq_core::{
     broker::Broker,
     codec::{Map, Value},
     config::{Settings, Urls},
+    schedule::ScheduleStore,
 };
-use taskq_redis::{BackendOptions, RedisBackend, RedisBroker, RedisOptions};
+use taskq_redis::{BackendOptions, RedisBackend, RedisBroker, RedisOptions, RedisSchedules};
 
 pub(super) async fn broker(urls: &Urls, settings: &Settings) -> Result<Arc<dyn Broker>, Error> {
+    Ok(Arc::new(RedisBroker::connect(urls, options(urls, settings)?).await?))
+}
+
+pub(super) async fn schedules(urls: &Urls, settings: &Settings) -> Result<Arc<dyn ScheduleStore>, Error> {
+    let publishes = urls == settings.write_url();
+    let options = if publishes { options(urls, settings)? } else { RedisOptions::default() };
+    Ok(Arc::new(RedisSchedules::connect(urls, options, publishes).await?))
+}
+
+/// What the broker's settings say.
+fn options(urls: &Urls, settings: &Settings) -> Result<RedisOptions, Error> {
     let mut options = RedisOptions::from_map(&settings.broker_transport_options)?;
     if options.mirror_unacked || settings.redis_mirror_unacked {
         return Err(Error::new(
@@ -25,7 +37,7 @@ pub(super) async fn broker(urls: &Urls, settings: &Settings) -> Result<Arc<dyn B
         options.connect_timeout = settings.broker_connection_timeout;
     }
     tls(&mut options, urls, &settings.broker_use_ssl, "broker_use_ssl")?;
-    Ok(Arc::new(RedisBroker::connect(urls, options).await?))
+    Ok(options)
 }
 
 pub(super) async fn backend(urls: &Urls, settings: &Settings) -> Result<Arc<dyn ResultBackend>, Error> {

@@ -7,8 +7,9 @@ use taskq_core::{
     backend::ResultBackend,
     broker::Broker,
     config::{Settings, Urls},
+    schedule::ScheduleStore,
 };
-use taskq_sqlite::{SqliteBackend, SqliteBroker, SqliteOptions};
+use taskq_sqlite::{SqliteBackend, SqliteBroker, SqliteOptions, SqliteSchedules};
 
 pub(super) async fn broker(urls: &Urls, settings: &Settings) -> Result<Arc<dyn Broker>, Error> {
     Ok(Arc::new(SqliteBroker::open(urls.first().expose(), options(settings)).await?))
@@ -16,6 +17,11 @@ pub(super) async fn broker(urls: &Urls, settings: &Settings) -> Result<Arc<dyn B
 
 pub(super) async fn backend(urls: &Urls, settings: &Settings) -> Result<Arc<dyn ResultBackend>, Error> {
     Ok(Arc::new(SqliteBackend::open(urls.first().expose(), options(settings)).await?))
+}
+
+pub(super) async fn schedules(urls: &Urls, settings: &Settings) -> Result<Arc<dyn ScheduleStore>, Error> {
+    let publishes = urls == settings.write_url();
+    Ok(Arc::new(SqliteSchedules::open(urls.first().expose(), options(settings), publishes).await?))
 }
 
 fn options(settings: &Settings) -> SqliteOptions {

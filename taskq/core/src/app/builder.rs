@@ -12,6 +12,7 @@ use crate::{
     config::{RouteOptions, Settings, Sources},
     middleware::Middleware,
     routing::{RouteQuery, Router, Routing},
+    schedule::{self, Entry},
     task::{Registry, States, Task, TaskDef},
     time::{Clock, system_clock},
 };
@@ -30,6 +31,7 @@ pub struct AppBuilder {
     clock: Option<Arc<dyn Clock>>,
     middleware: Vec<Arc<dyn Middleware>>,
     routers: Vec<Router>,
+    schedule: Vec<Entry>,
     drivers: Option<Arc<dyn Drivers>>,
 }
 
@@ -104,6 +106,12 @@ impl AppBuilder {
         self
     }
 
+    /// Adds an entry of the schedule, which `beat` sends. Celery: `app.add_periodic_task`.
+    pub fn beat(mut self, entry: Entry) -> Self {
+        self.schedule.push(entry);
+        self
+    }
+
     /// What opens brokers and backends. Default: every driver that the façade was built with.
     pub fn drivers(mut self, drivers: Arc<dyn Drivers>) -> Self {
         self.drivers = Some(drivers);
@@ -131,6 +139,7 @@ impl AppBuilder {
             registry.add(def)?;
         }
         let registry = annotations::apply(registry, &settings)?;
+        let schedule = schedule::of_app(self.schedule, &registry, &settings)?;
         let drivers = self.drivers.unwrap_or_else(drivers::linked);
         drivers.check(&settings)?;
         for notice in settings.notices() {
@@ -142,6 +151,7 @@ impl AppBuilder {
             clock: self.clock.unwrap_or_else(system_clock),
             middleware: self.middleware,
             routing: Routing::new(&settings, self.routers),
+            schedule,
             origin: host::origin(),
             reply_to: uuid::Uuid::new_v4().as_hyphenated().to_string(),
             lamport: AtomicU64::new(0),

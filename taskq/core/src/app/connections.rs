@@ -16,6 +16,7 @@ use crate::{
     backend::{DisabledBackend, ResultBackend},
     broker::Broker,
     config::Settings,
+    schedule::ScheduleStore,
 };
 
 /// Broker and backend of an app, and the thread they live on.
@@ -25,6 +26,7 @@ pub struct Connections {
     broker: OnceCell<Arc<dyn Broker>>,
     read_broker: OnceCell<Arc<dyn Broker>>,
     backend: OnceCell<Arc<dyn ResultBackend>>,
+    schedules: OnceCell<Arc<dyn ScheduleStore>>,
     closed: AtomicBool,
     io: OnceLock<Result<Io, Error>>,
 }
@@ -37,6 +39,7 @@ impl Connections {
             broker: OnceCell::new(),
             read_broker: OnceCell::new(),
             backend: OnceCell::new(),
+            schedules: OnceCell::new(),
             closed: AtomicBool::new(false),
             io: OnceLock::new(),
         }
@@ -87,6 +90,15 @@ impl Connections {
             return Ok(Arc::new(DisabledBackend));
         }
         self.drivers.backend(&urls, &self.settings).await
+    }
+
+    pub(super) async fn schedules(self: &Arc<Self>) -> Result<Arc<dyn ScheduleStore>, Error> {
+        self.on_io(|this| async move {
+            let urls = this.settings.beat_store_url();
+            let open = || this.drivers.schedules(&urls, &this.settings);
+            this.schedules.get_or_try_init(open).await.cloned()
+        })
+        .await
     }
 
     /// Opens something on the I/O thread, so that what it spawns stays there. It goes on when the caller gives

@@ -7,6 +7,7 @@ use crate::{
     backend::ResultBackend,
     broker::Broker,
     config::{Settings, Urls},
+    schedule::ScheduleStore,
 };
 
 /// Opens brokers and result backends by the scheme of their address.
@@ -32,6 +33,19 @@ pub trait Drivers: Send + Sync + fmt::Debug + 'static {
         urls: &'a Urls,
         settings: &'a Settings,
     ) -> BoxFuture<'a, Result<Arc<dyn ResultBackend>, Error>>;
+
+    /// Opens a store of schedules. It publishes by itself when its address is the broker's.
+    ///
+    /// # Errors
+    /// As [`broker`](Self::broker).
+    fn schedules<'a>(
+        &'a self,
+        urls: &'a Urls,
+        settings: &'a Settings,
+    ) -> BoxFuture<'a, Result<Arc<dyn ScheduleStore>, Error>> {
+        let _ = settings;
+        Box::pin(async move { Err(none(urls)) })
+    }
 
     /// Refuses addresses that no driver knows, without connecting. Called when an app is built.
     ///

@@ -36,6 +36,7 @@ use crate::{
     config::Settings,
     middleware::Middleware,
     routing::Routing,
+    schedule::{Entry, ScheduleStore},
     send::Publisher,
     task::{Registry, States},
     time::Clock,
@@ -51,6 +52,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     middleware: Vec<Arc<dyn Middleware>>,
     routing: Routing,
+    schedule: Vec<Entry>,
     origin: String,
     /// Names this client's reply queue; present on every message, used by `rpc://`.
     reply_to: String,
@@ -94,6 +96,19 @@ impl App {
     /// Its queues and routes.
     pub fn routing(&self) -> &Routing {
         &self.0.routing
+    }
+
+    /// The entries of its schedule that come from code and from settings.
+    pub fn entries(&self) -> &[Entry] {
+        &self.0.schedule
+    }
+
+    /// Where its schedule is kept, connected on first use: the setting `beat_store`.
+    ///
+    /// # Errors
+    /// When the address is not supported or the connection fails.
+    pub async fn schedules(&self) -> Result<Arc<dyn ScheduleStore>, Error> {
+        self.0.connections.schedules().await
     }
 
     /// The `origin` header of what it sends: `gen<pid>@<host>`.

@@ -154,6 +154,21 @@ impl Settings {
         }
     }
 
+    /// Where schedules are kept. When `beat_store` is not set: the place of the messages if that can hold them
+    /// (sqlite, memory, redis), else that of the results, else a file.
+    pub fn beat_store_url(&self) -> Urls {
+        let holds = |urls: &Urls| {
+            let keeps = ["sqlite", "memory", "redis", "rediss", "redis+socket", "unix", "sentinel"];
+            keeps.contains(&urls.scheme().as_ref())
+        };
+        match &self.beat_store {
+            Some(urls) => urls.clone(),
+            None if holds(self.write_url()) => self.write_url().clone(),
+            None if holds(&self.backend_url()) => self.backend_url(),
+            None => Urls::constant("sqlite:./taskq-schedule.db"),
+        }
+    }
+
     fn redis_in_parts(&self) -> Urls {
         let login = match (&self.redis_username, &self.redis_password) {
             (None, None) => String::new(),

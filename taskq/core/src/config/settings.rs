@@ -52,6 +52,10 @@ settings! {
         message_expiration: bool = false;
         /// Redis: write what this worker holds into kombu's `unacked` as well. Not there yet: refused when true.
         redis_mirror_unacked: bool = false;
+        /// Where schedules and the lease of the leading beat are kept. None: the broker's own server; with RabbitMQ the result backend's, or `sqlite:./taskq-schedule.db`.
+        beat_store: Option<Urls> = None;
+        /// Longest time a beat leads without a sign of life: so soon another takes over.
+        beat_lease: Duration = secs(3);
         /// Longest time a warm shutdown waits for running tasks before it gives them back; none: until they end.
         worker_shutdown_timeout: Option<Duration> = None;
     }

@@ -75,7 +75,7 @@ impl State {
     }
 
     fn claim(&mut self, token: u64, tick: &Tick) -> Claim {
-        if token != self.token || self.leader().is_none() {
+        if tick.kind != TickKind::Backfill && (token != self.token || self.leader().is_none()) {
             return Claim::Fenced;
         }
         let Some(Kept { state, history, .. }) = self.entries.get_mut(&tick.entry) else { return Claim::Lost };
@@ -98,7 +98,9 @@ impl State {
             state.last_sent = Some(tick.at);
             state.last_task = Some(tick.task.clone());
             state.runs += 1;
-            state.pending = Some(tick.due);
+            if tick.kind != TickKind::Backfill {
+                state.pending = Some(tick.due);
+            }
         }
         history.insert(0, TickRecord::of(tick));
         history.truncate(HISTORY);

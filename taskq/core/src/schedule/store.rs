@@ -37,7 +37,8 @@ pub trait ScheduleStore: Send + Sync + fmt::Debug {
     /// Stops leading, so that another can at once.
     fn resign<'a>(&'a self, beat: &'a str) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// Claims ticks, in order, and publishes them where [`publishes`](Self::publishes) says so.
+    /// Claims ticks, in order, and publishes them where [`publishes`](Self::publishes) says so. Any process may
+    /// claim a [`TickKind::Backfill`], with any token: its due time is claim enough.
     fn claim<'a>(&'a self, token: u64, ticks: &'a [Tick]) -> BoxFuture<'a, Result<Vec<Claim>, Error>>;
 
     /// Says that claimed ticks were published; only where the store does not publish itself.

@@ -70,6 +70,12 @@ pub struct TaskOptions {
     pub retry_on_worker_lost: Option<bool>,
     /// Longest result text in logs and events, in characters. Default 1024.
     pub resultrepr_maxsize: usize,
+    /// Sent by beat every so often, without arguments. Celery: an entry of `beat_schedule`.
+    pub every: Option<Duration>,
+    /// Sent by beat by this crontab, without arguments.
+    pub cron: Option<&'static str>,
+    /// Zone of the crontab. Default: the setting `timezone`.
+    pub tz: Option<&'static str>,
 }
 
 impl TaskOptions {
@@ -105,6 +111,9 @@ impl TaskOptions {
         reject_on_worker_lost: None,
         retry_on_worker_lost: None,
         resultrepr_maxsize: 1024,
+        every: None,
+        cron: None,
+        tz: None,
     };
 }
 

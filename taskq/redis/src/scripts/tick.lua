@@ -6,7 +6,8 @@
 --       6 task, 7 line for the history, 8 lines kept, then for each message: what, a score, the message
 --       what: L push to the back, Z add to a zset (score), P publish
 -- Gives 1, 0 when it was dealt with already or there is no such entry, -1 when the token is not the leader's
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return -1 end
+--       (a backfill needs none)
+if ARGV[2] ~= 'backfill' and redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return -1 end
 -- Removed meanwhile.
 if redis.call('HEXISTS', KEYS[2], 'since') == 0 then return 0 end
 local kind, due = ARGV[2], ARGV[3]
@@ -32,7 +33,7 @@ if kind ~= 'left-out' then
   redis.call('HSET', KEYS[2], 'sent', ARGV[5], 'task', ARGV[6])
   redis.call('HINCRBY', KEYS[2], 'runs', 1)
   -- Published elsewhere, after this.
-  if #KEYS == 4 then redis.call('HSET', KEYS[2], 'pending', due) end
+  if #KEYS == 4 and kind ~= 'backfill' then redis.call('HSET', KEYS[2], 'pending', due) end
 end
 redis.call('LPUSH', KEYS[3], ARGV[7])
 redis.call('LTRIM', KEYS[3], 0, ARGV[8] - 1)

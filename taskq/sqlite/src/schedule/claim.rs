@@ -31,6 +31,12 @@ impl Claiming {
         })
     }
 
+    /// Whether it needs no leader.
+    pub(super) fn is_free(&self) -> bool {
+        self.record.kind == TickKind::Backfill
+    }
+
+    /// Claims it for the leader.
     pub(super) fn claim(&self, tx: &Tx<'_>) -> Result<Claim> {
         let TickRecord { kind, due, at, task } = &self.record;
         let (due, at) = (due.as_microsecond(), at.as_microsecond());
@@ -61,8 +67,9 @@ impl Claiming {
         }
         if *kind != TickKind::LeftOut {
             tx.execute(
-                "UPDATE schedule_entry SET sent = ?2, task = ?3, runs = runs + 1, pending = ?4 WHERE name = ?1",
-                (&self.entry, at, task.as_str(), (!self.publishes).then_some(due)),
+                "UPDATE schedule_entry SET sent = ?2, task = ?3, runs = runs + 1, pending = coalesce(?4, pending)
+                 WHERE name = ?1",
+                (&self.entry, at, task.as_str(), (!self.publishes && !self.is_free()).then_some(due)),
             )?;
         }
         self.cut_history(tx)?;

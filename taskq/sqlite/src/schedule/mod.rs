@@ -151,10 +151,10 @@ impl ScheduleStore for SqliteSchedules {
             let claiming = claiming.map_err(|failure| Error::from(failure.broker("claim ticks")))?;
             self.write("claim ticks", move |tx| {
                 let leads = leader(tx.conn, tx.now)?.is_some_and(|(_, term)| term == token);
-                if !leads {
-                    return Ok(vec![Claim::Fenced; claiming.len()]);
-                }
-                claiming.iter().map(|tick| tick.claim(tx)).collect()
+                let claim = |tick: &Claiming| {
+                    if leads || tick.is_free() { tick.claim(tx) } else { Ok(Claim::Fenced) }
+                };
+                claiming.iter().map(claim).collect()
             })
             .await
         })

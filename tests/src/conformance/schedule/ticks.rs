@@ -73,8 +73,10 @@ pub async fn a_past_time_is_filled_once(bench: &Bench) {
     let claims = bench.store.claim(token, &[fill(1), fill(2), fill(1)]).await.expect("claim");
     assert_eq!(claims, [Claim::Won, Claim::Won, Claim::Lost]);
     assert_eq!(bench.claim(token, &fill(2)).await, Claim::Lost);
+    // Whoever fills need not lead.
+    assert_eq!(bench.claim(0, &fill(3)).await, Claim::Won);
     let state = bench.state("a").await.expect("a state");
-    assert_eq!((state.last_due, state.runs), (Some(at(100)), 3));
+    assert_eq!((state.last_due, state.runs), (Some(at(100)), 4));
 }
 
 /// Where the store is the broker's, a claim that was won is a message in the queue, and no other is.
