@@ -6,8 +6,8 @@ use taskq_core::app::{App, AppBuilder};
 
 use crate::entry;
 
-/// Runs this program's command line: `worker`, `dev`, `call`, `result`, `list`, `queues`, `purge`, `dead`,
-/// `report`, `completions`. Every `#[task]` in the program is registered.
+/// Runs this program's command line: `worker`, `beat`, `dev`, `call`, `result`, `list`, `queues`, `purge`, `dead`,
+/// `schedule`, `report`, `completions`. Every `#[task]` in the program is registered.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {

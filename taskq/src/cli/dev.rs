@@ -15,7 +15,7 @@ use super::{
 /// What `dev` runs on unless `-b` says otherwise.
 pub(crate) const DEV_URL: &str = "sqlite:./taskq.db";
 
-/// Run a worker on `sqlite:./taskq.db`, with no server: for development
+/// Run a worker and a beat on `sqlite:./taskq.db`, with no server: for development
 #[derive(Args, Debug)]
 pub(crate) struct Dev {
     #[command(flatten)]
@@ -48,6 +48,6 @@ impl Dev {
                 .out
                 .note(&format!("send a task: {} {option}call {}{args} --wait", session.program, task.name));
         }
-        self.options.run(session).await
+        self.options.run_with_beat(session).await
     }
 }

@@ -3,6 +3,7 @@
 //! Kept true here: data goes to standard output and nothing else does; every command that prints data has
 //! `--json`; every error says what was tried and how to mend it; flags that Celery has carry Celery's names.
 
+mod beat;
 mod call;
 mod completions;
 mod dead;
@@ -17,6 +18,7 @@ mod purge;
 mod queues;
 mod report;
 mod result;
+mod schedule;
 mod session;
 mod setting_flag;
 mod style;
@@ -57,6 +59,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Worker(Box<worker::Worker>),
+    Beat(beat::Beat),
     Dev(dev::Dev),
     Call(call::Call),
     Result(result::ResultOf),
@@ -65,6 +68,8 @@ pub(crate) enum Command {
     Purge(purge::Purge),
     #[command(subcommand)]
     Dead(dead::Dead),
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
     Report(report::Report),
     Completions(completions::Completions),
 }
@@ -83,6 +88,7 @@ impl Command {
     pub(crate) fn logs(&self) -> Option<&LogArgs> {
         match self {
             Self::Worker(worker) => Some(&worker.logs),
+            Self::Beat(beat) => Some(&beat.logs),
             Self::Dev(dev) => Some(&dev.logs),
             _ => None,
         }
@@ -92,6 +98,7 @@ impl Command {
     pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::Worker(worker) => worker.run(session).await,
+            Self::Beat(beat) => beat.run(session).await,
             Self::Dev(dev) => dev.run(session).await,
             Self::Call(call) => call.run(session).await,
             Self::Result(result) => result.run(session).await,
@@ -99,6 +106,7 @@ impl Command {
             Self::Queues(queues) => queues.run(session).await,
             Self::Purge(purge) => purge.run(session).await,
             Self::Dead(dead) => dead.run(session).await,
+            Self::Schedule(schedule) => schedule.run(session).await,
             Self::Report(report) => report.run(session).await,
             Self::Completions(completions) => completions.run(&session.program, session.out),
         }

@@ -75,6 +75,10 @@ pub(crate) struct Options {
     #[arg(short = 'E', long, visible_aliases = ["events"])]
     task_events: bool,
 
+    /// Run a beat in this process, too; any number of them may run
+    #[arg(short = 'B', long)]
+    pub(crate) beat: bool,
+
     /// Empty the queues first
     #[arg(long, visible_alias = "discard")]
     pub(crate) purge: bool,
@@ -217,6 +221,6 @@ mod tests {
         let error = parse("proj worker --autoscale 10,2").flags().unwrap_err();
         let text = error.render(super::super::style::Style::PLAIN);
         assert!(text.contains("`--autoscale`") && text.contains("-c"), "{text}");
-        assert!(parse("proj worker -B").flags().is_err());
+        assert!(parse("proj worker -B --schedule x").flags().is_err());
     }
 }

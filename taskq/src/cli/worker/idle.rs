@@ -3,13 +3,16 @@
 use taskq_core::config::{SETTINGS, Settings};
 
 /// Sections of parts that are not part of taskq yet.
-const SECTIONS: [&str; 4] = ["beat", "control", "event", "security"];
+const SECTIONS: [&str; 3] = ["control", "event", "security"];
 
 /// The exceptions among them.
 const IN_USE: [&str; 1] = ["control_exchange"];
 
 /// Single settings.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 34] = [
+    "beat_max_loop_interval",
+    "beat_schedule_filename",
+    "beat_sync_every",
     "broker_failover_strategy",
     "broker_heartbeat",
     "broker_login_method",

@@ -9,8 +9,6 @@ use super::super::Failure;
 pub(super) struct Later {
     #[arg(long, hide = true, value_name = "MAX,MIN")]
     autoscale: Option<String>,
-    #[arg(short = 'B', long, hide = true)]
-    beat: bool,
     #[arg(short = 's', long, visible_alias = "schedule-filename", hide = true)]
     schedule: Option<String>,
     #[arg(long, hide = true)]
@@ -38,7 +36,7 @@ pub(super) struct Later {
 }
 
 const SERVICE: &str = "let a service manager (systemd, a container) run the worker in the foreground";
-const BEAT: &str = "the scheduler is not part of taskq yet; Celery's `celery beat` can send to taskq workers";
+const BEAT: &str = "entries are kept where the setting `beat_store` says";
 const PROCESSES: &str = "the process pool is not part of taskq yet; tasks run on the runtime and on threads";
 
 impl Later {
@@ -49,7 +47,6 @@ impl Later {
                 "--autoscale",
                 "use a fixed `-c N`; autoscaling is not part of taskq yet",
             ),
-            (self.beat, "--beat", BEAT),
             (self.schedule.is_some(), "--schedule", BEAT),
             (self.scheduler.is_some(), "--scheduler", BEAT),
             (self.statedb.is_some(), "--statedb", "revoked ids are kept in memory only"),

@@ -4,14 +4,23 @@ use taskq_core::config::PoolKind;
 use taskq_worker::{SignalRule, Signals, Stop, WorkerOptions};
 
 use super::{
-    super::{Exit, Failure, Session, purge},
+    super::{Exit, Failure, Session, beat, purge},
     Options, idle,
 };
 use crate::progress;
 
 impl Options {
-    /// Runs a worker until a signal stops it.
+    /// Runs a worker until a signal stops it, and a beat beside it if `-B` was given.
     pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
+        self.run_both(session, self.beat).await
+    }
+
+    /// Runs a worker and a beat until a signal stops them.
+    pub(crate) async fn run_with_beat(&self, session: &Session) -> Result<(), Failure> {
+        self.run_both(session, true).await
+    }
+
+    async fn run_both(&self, session: &Session, with_beat: bool) -> Result<(), Failure> {
         let mut options = WorkerOptions::new().queues(&self.queues).exclude_queues(&self.exclude_queues);
         options.hostname.clone_from(&self.hostname);
         match session.app.settings().worker_pool {
@@ -33,7 +42,11 @@ impl Options {
             purge::of_worker(session, &self.queues, &self.exclude_queues).await?;
         }
         let draining = tokio::spawn(show_drain(stop.clone(), session.out.draws_progress()));
+        let beat = with_beat.then(|| beat::embed(session, &stop));
         let ended = Box::pin(worker.run(stop)).await;
+        if let Some(beat) = beat {
+            beat.end().await;
+        }
         draining.abort();
         let _ = draining.await; // its sign is gone before anything else is printed
         ended?;
