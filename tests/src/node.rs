@@ -92,6 +92,24 @@ impl Node {
         self.start(python::script("python_worker.py"))
     }
 
+    /// Starts the scheduler of the interop worker, whose executable is `binary`.
+    #[must_use]
+    pub fn start_rust_beat(&self, binary: &str) -> Running {
+        let mut command = Command::new(binary);
+        command.arg("beat").env("SCHEDULE_FILE", self.logs.join(format!("{}.schedule", self.name)));
+        self.configure(&mut command);
+        Running::start(&mut command, self.logs.join(format!("{}.log", self.name)))
+    }
+
+    /// Starts Celery's beat.
+    #[must_use]
+    pub fn start_python_beat(&self) -> Running {
+        let mut command = python::script("python_beat.py");
+        command.env("SCHEDULE_FILE", self.logs.join(format!("{}.schedule", self.name)));
+        self.configure(&mut command);
+        Running::start(&mut command, self.logs.join(format!("{}.log", self.name)))
+    }
+
     /// Gives a client or worker the addresses and settings of this node.
     pub fn configure<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command

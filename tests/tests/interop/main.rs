@@ -1,5 +1,6 @@
 //! taskq and real Celery on one Redis: every test needs the Python of `cargo xtask test`.
 
+mod beat;
 mod calls;
 mod canvas;
 mod client;

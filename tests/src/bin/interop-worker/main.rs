@@ -4,13 +4,14 @@
 //! `BROKER_URL`, `RESULT_BACKEND` (empty: none), `QUEUES` (with commas; empty: all), `CONCURRENCY`, `HOSTNAME`
 //! (the complete node name), `CONF` (a JSON object of settings), `LOGLEVEL`, `ACCOUNT_URL` (a Redis where the
 //! accounting tasks write) and `TASK_PREFIX` (what task names begin with, `conf_tasks.` unless given).
-//! It logs a line with `ready` when it consumes.
+//! It logs a line with `ready` when it consumes. With the argument `beat` it is the scheduler: see [`beat`].
 
 #![allow(clippy::disallowed_names, reason = "parameters are named as in Python: callers give them by name")]
 #![allow(clippy::needless_pass_by_value, reason = "a task owns its arguments")]
 
 mod accounting;
 mod arithmetic;
+mod beat;
 mod canvas;
 #[cfg(test)]
 mod eager;
@@ -27,10 +28,11 @@ mod time;
 mod typed;
 mod values;
 
+use std::env;
 use std::process::ExitCode;
 
 use taskq::telemetry::{LogFormat, Logging};
-use taskq::{Error, ErrorKind};
+use taskq::{Error, ErrorKind, Registry};
 use taskq_worker::{SignalRule, Signals, Stop, Worker};
 
 use crate::start::Start;
@@ -47,12 +49,17 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Error> {
-    let start = Start::from_env()?;
-    let level = start.level.parse().map_err(|error: String| Error::new(ErrorKind::Config, error))?;
+    let level = env::var("LOGLEVEL").ok().filter(|level| !level.is_empty());
+    let level = level.as_deref().unwrap_or("INFO");
+    let level = level.parse().map_err(|error: String| Error::new(ErrorKind::Config, error))?;
     let logging = Logging { level, format: LogFormat::Text, color: false, file: None };
     logging
         .install()
         .map_err(|error| Error::with_source(ErrorKind::Other, "could not start to log", error))?;
+    if env::args().nth(1).as_deref() == Some("beat") {
+        return beat::run(Registry::new()).await;
+    }
+    let start = Start::from_env()?;
     let app = start.app(tasks::registry(&start.prefix)?)?;
     app.install();
     let stop = Stop::new();

@@ -21,8 +21,6 @@ pub(crate) struct Start {
     conf: Map,
     /// What task names begin with.
     pub(crate) prefix: String,
-    /// How much is logged.
-    pub(crate) level: String,
 }
 
 impl Start {
@@ -39,7 +37,6 @@ impl Start {
             hostname: required("HOSTNAME")?,
             conf,
             prefix: optional("TASK_PREFIX").unwrap_or_else(|| "conf_tasks.".to_owned()),
-            level: optional("LOGLEVEL").unwrap_or_else(|| "INFO".to_owned()),
         })
     }
 
