@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the benchmarks of `tests/benches`, optimised, against a private Redis.
+//! `cargo xtask bench`: the benchmarks of `tests/benches`, optimised, against a private Redis and RabbitMQ.
 //!
 //! Each prints one number per line on stdout; everything else is on stderr.
 
@@ -26,7 +26,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let mut run = Run::start()?;
     progress::heading("set-up");
     setup::redis::provide(&mut run)?;
+    setup::rabbitmq::provide(&mut run)?;
+    let rabbitmq = servers::rabbitmq::start(&mut run)?;
     servers::redis::start(&mut run)?;
+    rabbitmq.wait()?;
 
     progress::heading("benchmarks");
     let mut command = run.command(workspace::cargo());

@@ -19,6 +19,13 @@
 //! | `TASKQ_TEST_REDIS_CA` | the certificate to trust for it, a PEM file |
 //! | `TASKQ_TEST_REDIS_SENTINELS` | three `host:port`, with commas |
 //! | `TASKQ_TEST_REDIS_SENTINEL_MASTER` | the name of the master that they watch; it has one replica |
+//! | `TASKQ_TEST_AMQP_URL` | a RabbitMQ with guest login, virtual host `/` |
+//! | `TASKQ_TEST_AMQP_MANAGEMENT_URL` | its management API, with login |
+//! | `TASKQ_TEST_AMQPS_URL` | `amqps://`, the same node; it checks a client certificate if it is shown one |
+//! | `TASKQ_TEST_AMQPS_CA` | the certificate to trust for it, a PEM file |
+//! | `TASKQ_TEST_AMQPS_CLIENT_CERT`, `…_KEY` | a client certificate that it accepts, PEM files |
+//! | `TASKQ_TEST_RABBITMQCTL` | `rabbitmqctl` for that node; needs nothing else |
+//! | `TASKQ_TEST_RABBITMQ_SCRIPTS` | the folder of `rabbitmq-server` and `rabbitmqctl`, to start nodes of one's own |
 //! | `TASKQ_TEST_PYTHON` | a Python with `tests/python/requirements.txt` installed; unset with `--no-python` |
 
 mod bench;

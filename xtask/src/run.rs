@@ -58,6 +58,11 @@ impl Run {
         self.env.push((name.into(), value.into()));
     }
 
+    /// What [`export`](Self::export) was last given under this name.
+    pub(crate) fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.env.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
+    }
+
     /// A command that belongs to this run: it ends when the run does.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);

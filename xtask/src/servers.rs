@@ -2,5 +2,6 @@
 
 pub(crate) mod certificate;
 pub(crate) mod probe;
+pub(crate) mod rabbitmq;
 pub(crate) mod redis;
 pub(crate) mod sentinel;

@@ -48,6 +48,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
     progress::heading("set-up");
     setup::redis::provide(&mut run)?;
+    setup::rabbitmq::provide(&mut run)?;
+    let rabbitmq = servers::rabbitmq::start(&mut run)?;
     if options.no_python {
         left_out.push("tests against real Celery (--no-python)");
     } else {
@@ -56,6 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let sentinels = servers::sentinel::start(&mut run)?;
     servers::redis::start(&mut run)?;
     sentinels.wait()?;
+    rabbitmq.wait()?;
 
     let mut totals = tests(&run, options)?;
     if options.no_doc || !options.filter.is_empty() {

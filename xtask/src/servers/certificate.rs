@@ -1,4 +1,5 @@
-//! A certificate authority of our own and one server certificate, valid for loopback and two days.
+//! A certificate authority of our own with a server certificate, valid for loopback, and a client certificate;
+//! all of them for two days.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,10 @@ pub(crate) struct Certificate {
     pub(crate) cert: PathBuf,
     /// The server's private key.
     pub(crate) key: PathBuf,
+    /// A certificate that a client may show, signed by the same authority.
+    pub(crate) client_cert: PathBuf,
+    /// The client's private key.
+    pub(crate) client_key: PathBuf,
 }
 
 /// All that openssl has to know; its own configuration differs between machines.
@@ -35,9 +40,13 @@ basicConstraints = critical,CA:FALSE
 keyUsage = critical,digitalSignature
 extendedKeyUsage = serverAuth
 subjectAltName = DNS:localhost,IP:127.0.0.1,IP:::1
+[client]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = clientAuth
 ";
 
-/// Makes both certificates in `dir`.
+/// Makes the certificates in `dir`.
 pub(crate) fn make(dir: &Path) -> Result<Certificate> {
     if workspace::find("openssl").is_none() {
         apt::install("the openssl command", &["openssl"])?;
@@ -50,10 +59,20 @@ pub(crate) fn make(dir: &Path) -> Result<Certificate> {
         &key,
         "-keyout ca.key -out ca.crt",
     )?;
-    openssl(dir, "req -new -config openssl.cnf", &key, "-keyout server.key -out server.csr")?;
-    let sign = "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out server.crt";
-    openssl(dir, sign, &[], "-extfile openssl.cnf -extensions server")?;
-    Ok(Certificate { ca: dir.join("ca.crt"), cert: dir.join("server.crt"), key: dir.join("server.key") })
+    for name in ["server", "client"] {
+        let request = format!("-keyout {name}.key -out {name}.csr");
+        openssl(dir, "req -new -config openssl.cnf", &key, &request)?;
+        let sign = format!("x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2");
+        let parts = format!("-out {name}.crt -extfile openssl.cnf -extensions {name}");
+        openssl(dir, &sign, &[], &parts)?;
+    }
+    Ok(Certificate {
+        ca: dir.join("ca.crt"),
+        cert: dir.join("server.crt"),
+        key: dir.join("server.key"),
+        client_cert: dir.join("client.crt"),
+        client_key: dir.join("client.key"),
+    })
 }
 
 fn openssl(dir: &Path, first: &str, key: &[&str], last: &str) -> Result<()> {

@@ -12,6 +12,8 @@ use anyhow::{Context, Result, bail};
 
 /// How long a server may take to answer for the first time.
 const STARTING: Duration = Duration::from_secs(20);
+/// The same for a server that is slow to start even on an idle machine.
+const STARTING_SLOWLY: Duration = Duration::from_secs(120);
 /// How often a server that does not answer yet is asked again.
 const AGAIN: Duration = Duration::from_millis(25);
 /// How long one answer may take.
@@ -41,7 +43,29 @@ pub(crate) fn wait_for_answer(
     request: &str,
     accept: impl Fn(&str) -> bool,
 ) -> Result<()> {
-    let deadline = Instant::now() + STARTING;
+    wait(server, log, port, request, accept, STARTING)
+}
+
+/// The same for a server that takes its time.
+pub(crate) fn wait_for_slow_answer(
+    server: &mut Child,
+    log: &Path,
+    port: u16,
+    request: &str,
+    accept: impl Fn(&str) -> bool,
+) -> Result<()> {
+    wait(server, log, port, request, accept, STARTING_SLOWLY)
+}
+
+fn wait(
+    server: &mut Child,
+    log: &Path,
+    port: u16,
+    request: &str,
+    accept: impl Fn(&str) -> bool,
+    starting: Duration,
+) -> Result<()> {
+    let deadline = Instant::now() + starting;
     loop {
         let answer = ask(port, request);
         if answer.as_deref().is_ok_and(&accept) {
@@ -51,7 +75,7 @@ pub(crate) fn wait_for_answer(
             bail!("the server on port {port} ended at once ({status})\n{}", tail(log));
         }
         if Instant::now() > deadline {
-            bail!("the server on port {port} did not answer in {STARTING:?}: {answer:?}\n{}", tail(log));
+            bail!("the server on port {port} did not answer in {starting:?}: {answer:?}\n{}", tail(log));
         }
         thread::sleep(AGAIN);
     }
