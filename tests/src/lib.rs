@@ -7,4 +7,5 @@ pub mod hole;
 pub mod node;
 pub mod process;
 pub mod python;
+pub mod rabbit_server;
 pub mod redis_server;
