@@ -4,6 +4,7 @@
 //! there, also when the notification was lost (it subscribes, reads, waits, and reads again after a
 //! reconnect and on a slow tick).
 
+mod chord;
 mod disabled;
 mod error;
 mod memory;
@@ -11,8 +12,11 @@ mod meta;
 mod state;
 mod wire;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
+pub use chord::{
+    ChordClaim, ChordHeader, ChordMember, ChordPart, ChordProgress, ChordStart, ChordStore, GroupMeta,
+};
 pub use disabled::DisabledBackend;
 pub use error::{BackendError, RemoteFailure, WaitError};
 pub use memory::MemoryBackend;
@@ -55,6 +59,40 @@ pub trait ResultBackend: Send + Sync + fmt::Debug + 'static {
         Box::pin(async { Ok(0) })
     }
 
+    /// Counts the members of chords here; `None` where this store cannot, and `celery.chord_unlock` looks
+    /// instead.
+    fn chords(&self) -> Option<Arc<dyn ChordStore>> {
+        None
+    }
+
+    /// Saves a group under its id (Celery: `GroupResult.save()`).
+    ///
+    /// # Errors
+    /// When this backend keeps no groups.
+    fn save_group<'a>(&'a self, group: &'a GroupMeta) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move { Err(no_groups(&group.id)) })
+    }
+
+    /// A saved group (Celery: `GroupResult.restore()`); `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`save_group`](Self::save_group).
+    fn load_group<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<GroupMeta>, BackendError>> {
+        Box::pin(async move { Err(no_groups(id)) })
+    }
+
+    /// Removes a saved group (Celery: `GroupResult.delete()`), not the results of its members.
+    ///
+    /// # Errors
+    /// As [`save_group`](Self::save_group).
+    fn forget_group<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move { Err(no_groups(id)) })
+    }
+
     /// Closes connections.
     fn close(&self) -> BoxFuture<'_, Result<(), BackendError>>;
+}
+
+fn no_groups(id: &str) -> BackendError {
+    BackendError::permanent(format!("group `{id}`: this result backend keeps no groups"))
 }
