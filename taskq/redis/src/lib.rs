@@ -19,9 +19,13 @@ mod keys;
 mod options;
 mod schedule;
 mod script;
+mod sentinel;
+mod tls;
 mod wire;
 
 pub use backend::{BackendOptions, RedisBackend};
 pub use broker::RedisBroker;
 pub use options::{QueueOrder, RedisOptions};
 pub use schedule::RedisSchedules;
+pub use sentinel::SentinelOptions;
+pub use tls::TlsOptions;

@@ -7,6 +7,8 @@ use taskq_core::{
     codec::{Map, Value},
 };
 
+use crate::{sentinel::SentinelOptions, tls::TlsOptions};
+
 /// In which order the queues of one priority step are looked at. kombu: `queue_order_strategy`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QueueOrder {
@@ -55,12 +57,10 @@ pub struct RedisOptions {
     pub connect_timeout: Duration,
     /// `CLIENT SETNAME`.
     pub client_name: Option<String>,
-    /// PEM file of the authorities that are trusted, for `rediss://`. kombu: `ssl_ca_certs`.
-    pub ca_certs: Option<std::path::PathBuf>,
-    /// PEM files of the client's certificate and key. kombu: `ssl_certfile`, `ssl_keyfile`.
-    pub client_cert: Option<(std::path::PathBuf, std::path::PathBuf)>,
-    /// Name of the master at the sentinels. kombu: `master_name`.
-    pub master_name: String,
+    /// See [`TlsOptions`].
+    pub tls: TlsOptions,
+    /// See [`SentinelOptions`].
+    pub sentinel: SentinelOptions,
 }
 
 impl Default for RedisOptions {
@@ -81,9 +81,8 @@ impl Default for RedisOptions {
             socket_timeout: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(2),
             client_name: None,
-            ca_certs: None,
-            client_cert: None,
-            master_name: "mymaster".to_owned(),
+            tls: TlsOptions::default(),
+            sentinel: SentinelOptions::default(),
         }
     }
 }
@@ -102,7 +101,6 @@ const NO_EFFECT: &[&str] = &[
     "min_other_sentinels",
     "retry_on_timeout",
     "sentinel_fanout_compat",
-    "sentinel_kwargs",
     "socket_keepalive",
     "socket_keepalive_options",
     "unacked_mutex_expire",
@@ -176,7 +174,8 @@ impl RedisOptions {
             "socket_timeout" => self.socket_timeout = seconds()?,
             "socket_connect_timeout" => self.connect_timeout = seconds()?,
             "client_name" => self.client_name = Some(text()?),
-            "master_name" => self.master_name = text()?,
+            "master_name" => self.sentinel.master_name = Some(text()?),
+            "sentinel_kwargs" => self.sentinel.set_kwargs(value)?,
             _ if NO_EFFECT.contains(&name) => {}
             _ => return Err("is not an option of the Redis transport".to_owned()),
         }

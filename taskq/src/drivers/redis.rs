@@ -1,6 +1,6 @@
 //! Redis, from Celery's settings to the driver's options.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use taskq_core::{
     Error, ErrorKind,
@@ -10,7 +10,7 @@ use taskq_core::{
     config::{Settings, Urls},
     schedule::ScheduleStore,
 };
-use taskq_redis::{BackendOptions, RedisBackend, RedisBroker, RedisOptions, RedisSchedules};
+use taskq_redis::{BackendOptions, RedisBackend, RedisBroker, RedisOptions, RedisSchedules, TlsOptions};
 
 pub(super) async fn broker(urls: &Urls, settings: &Settings) -> Result<Arc<dyn Broker>, Error> {
     Ok(Arc::new(RedisBroker::connect(urls, options(urls, settings)?).await?))
@@ -75,33 +75,27 @@ pub(super) async fn backend(urls: &Urls, settings: &Settings) -> Result<Arc<dyn 
     Ok(Arc::new(RedisBackend::connect(urls, options).await?))
 }
 
-/// Names of Celery's TLS options, in the map of a setting and in the query of an address.
-const TLS: [&str; 4] = ["ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"];
-
-/// Reads them; the setting wins over the address.
+/// Reads Celery's TLS options; the setting wins over the address.
 fn tls(options: &mut RedisOptions, urls: &Urls, given: &Value, setting: &str) -> Result<(), Error> {
-    let wrong = |what: String| Err(Error::new(ErrorKind::Config, format!("`{setting}`: {what}")));
-    let mut values = query(urls);
-    if let Value::Map(map) = given {
-        for (name, value) in map {
-            // Celery's name for Redis, or the one for AMQP.
-            let name = if name.starts_with("ssl_") { name.clone() } else { format!("ssl_{name}") };
-            if !TLS.contains(&name.as_str()) {
-                return wrong(format!("`{name}` is not known; there are `{}`", TLS.join("`, `")));
+    let wrong = |what: String| Error::new(ErrorKind::Config, format!("`{setting}`: {what}"));
+    let tls = &mut options.tls;
+    for (name, value) in query(urls) {
+        tls.set(&name, &Value::from(value))
+            .map_err(|what| Error::new(ErrorKind::Config, format!("`{urls}`: {what}")))?;
+    }
+    match given {
+        Value::Null | Value::Bool(false) => {}
+        Value::Bool(true) => tls.on = true,
+        Value::Map(map) => {
+            tls.on |= !map.is_empty();
+            for (name, value) in map {
+                // Celery's name for Redis, or the one for AMQP.
+                let name = if name.starts_with("ssl_") { name.clone() } else { format!("ssl_{name}") };
+                tls.set(&name, value).map_err(wrong)?;
             }
-            values.extend(value.as_str().map(|value| (name, value.to_owned())));
         }
+        _ => return Err(wrong("must be true, false or a table".to_owned())),
     }
-    let path = |name: &str| values.get(name).map(PathBuf::from);
-    if values.get("ssl_cert_reqs").is_some_and(|reqs| reqs.to_ascii_lowercase().ends_with("none")) {
-        tracing::warn!("`ssl_cert_reqs` is none: certificates are verified all the same");
-    }
-    options.ca_certs = path("ssl_ca_certs").or(options.ca_certs.take());
-    options.client_cert = match (path("ssl_certfile"), path("ssl_keyfile")) {
-        (Some(cert), Some(key)) => Some((cert, key)),
-        (None, None) => options.client_cert.take(),
-        _ => return wrong("`ssl_certfile` and `ssl_keyfile` belong together".to_owned()),
-    };
     Ok(())
 }
 
@@ -109,7 +103,7 @@ fn tls(options: &mut RedisOptions, urls: &Urls, given: &Value, setting: &str) ->
 fn query(urls: &Urls) -> BTreeMap<String, String> {
     let (_, query) = urls.first().expose().split_once('?').unwrap_or_default();
     url::form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, _)| TLS.contains(&name.as_ref()))
+        .filter(|(name, _)| TlsOptions::NAMES.contains(&name.as_ref()))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect()
 }
@@ -123,13 +117,18 @@ mod tests {
         let urls = Urls::parse("rediss://h/0?ssl_ca_certs=/a%20b.pem&ssl_cert_reqs=required&db=1").unwrap();
         let mut options = RedisOptions::default();
         tls(&mut options, &urls, &Value::Bool(true), "broker_use_ssl").unwrap();
-        assert_eq!(options.ca_certs, Some("/a b.pem".into()));
+        assert_eq!(options.tls.ca_certs, Some("/a b.pem".into()));
         let map =
             |name: &str| Value::Map([(name.to_owned(), Value::Str("/c.pem".into()))].into_iter().collect());
         tls(&mut options, &urls, &map("ssl_ca_certs"), "broker_use_ssl").unwrap();
-        assert_eq!(options.ca_certs, Some("/c.pem".into()));
+        assert_eq!(options.tls.ca_certs, Some("/c.pem".into()));
         let error = tls(&mut options, &urls, &map("ca_cert"), "broker_use_ssl").unwrap_err().to_string();
         assert!(error.contains("`ssl_ca_cert`") && error.contains("`ssl_ca_certs`"), "{error}");
-        assert!(tls(&mut options, &urls, &map("ssl_keyfile"), "broker_use_ssl").is_err());
+        let plain = Urls::parse("redis://h/0").unwrap();
+        let mut options = RedisOptions::default();
+        tls(&mut options, &plain, &Value::Bool(false), "broker_use_ssl").unwrap();
+        assert!(!options.tls.on);
+        tls(&mut options, &plain, &map("ca_certs"), "broker_use_ssl").unwrap();
+        assert!(options.tls.on, "a table asks for TLS whatever the address says");
     }
 }

@@ -1,32 +1,55 @@
 //! From URLs to clients: TCP, TLS, unix sockets, sentinels.
+//!
+//! Kept true here: every link of one driver goes to the same server. When one of them finds another server,
+//! after a fail-over, the others follow with their next command: a message is settled where it was taken.
 
-use std::sync::Mutex as StdMutex;
+use std::sync::{
+    Mutex as StdMutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 use redis::{
-    Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
-    TlsCertificates, TlsMode,
+    Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError,
     sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
 };
+use secrecy::ExposeSecret as _;
 use taskq_core::{
     broker::{BrokerError, BrokerErrorKind},
     config::{ServiceUrl, Urls},
 };
 use tokio::sync::Mutex;
 
-use crate::options::RedisOptions;
+use crate::{options::RedisOptions, sentinel::SentinelOptions, tls::TlsOptions};
+
+/// The port of a sentinel whose address has none.
+const SENTINEL_PORT: u16 = 26379;
 
 /// Where to connect to, in order of preference.
 pub(crate) struct Addresses {
     all: Vec<Address>,
-    /// The one that answered last.
-    good: StdMutex<usize>,
+    here: StdMutex<Here>,
+    /// Counts changes of the server.
+    era: AtomicU64,
     shown: String,
     db: i64,
 }
 
+/// Who answered last.
+#[derive(Default)]
+struct Here {
+    index: usize,
+    server: Option<ConnectionAddr>,
+}
+
+/// A way to a server that may answer.
+pub(crate) struct Candidate {
+    pub(crate) client: Client,
+    index: usize,
+}
+
 enum Address {
     Server(Box<Client>),
-    Sentinels(Box<Mutex<SentinelClient>>),
+    Sentinels { all: Box<Mutex<SentinelClient>>, master: String },
 }
 
 impl std::fmt::Debug for Addresses {
@@ -40,25 +63,25 @@ impl Addresses {
         // One TLS provider everywhere; a second installation is refused, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let wrong = |why: String| BrokerError::new(BrokerErrorKind::Config, format!("`{urls}`: {why}"));
-        let tls = certificates(options).map_err(wrong)?;
         let mut db = 0;
         let mut all = Vec::new();
         if urls.scheme() == "sentinel" {
-            let (address, number) = sentinels(urls, options, tls).map_err(wrong)?;
+            let (address, number) = sentinels(urls, &options.sentinel, &options.tls).map_err(wrong)?;
             db = number;
             all.push(address);
         } else {
             for url in urls.iter() {
                 let info = server(url).map_err(wrong)?;
                 db = info.redis_settings().db();
-                let client = match (info.addr(), &tls) {
-                    (ConnectionAddr::TcpTls { .. }, Some(tls)) => Client::build_with_tls(info, tls.clone()),
-                    _ => Client::open(info),
-                };
-                all.push(Address::Server(Box::new(client.map_err(|error| wrong(error.to_string()))?)));
+                all.push(Address::Server(Box::new(options.tls.client(info).map_err(wrong)?)));
             }
         }
-        Ok(Self { all, good: StdMutex::new(0), shown: urls.to_string(), db })
+        if !options.tls.verify {
+            tracing::warn!(
+                "`ssl_cert_reqs` is none: whoever stands between us and `{urls}` can read and change everything"
+            );
+        }
+        Ok(Self { all, here: StdMutex::default(), era: AtomicU64::new(0), shown: urls.to_string(), db })
     }
 
     /// The number of the database.
@@ -72,18 +95,37 @@ impl Addresses {
     }
 
     /// The client to connect with; `attempt` counts failures, so that each goes to another address.
-    pub(crate) async fn client(&self, attempt: usize) -> redis::RedisResult<Client> {
-        let good = *self.good.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match &self.all[(good + attempt) % self.all.len()] {
-            Address::Server(client) => Ok(client.as_ref().clone()),
-            Address::Sentinels(sentinels) => sentinels.lock().await.async_get_client().await,
-        }
+    pub(crate) async fn client(&self, attempt: usize) -> redis::RedisResult<Candidate> {
+        let first = self.here.lock().unwrap_or_else(PoisonError::into_inner).index;
+        let index = (first + attempt) % self.all.len();
+        let client = match &self.all[index] {
+            Address::Server(client) => client.as_ref().clone(),
+            Address::Sentinels { all, master } => {
+                all.lock().await.async_get_client().await.map_err(|error| named(error, master))?
+            }
+        };
+        Ok(Candidate { client, index })
     }
 
-    /// Notes that the address of this attempt answered.
-    pub(crate) fn answered(&self, attempt: usize) {
-        let mut good = self.good.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *good = (*good + attempt) % self.all.len();
+    /// Notes that a server answered. Returns the era that its connections belong to.
+    pub(crate) fn answered(&self, candidate: &Candidate) -> u64 {
+        let addr = candidate.client.get_connection_info().addr();
+        let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+        here.index = candidate.index;
+        let moved = here.server.as_ref().is_some_and(|server| server != addr);
+        if moved || here.server.is_none() {
+            here.server = Some(addr.clone());
+        }
+        if !moved {
+            return self.era();
+        }
+        tracing::warn!(address = %self.shown, server = %addr, "failed over to another server");
+        self.era.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Changes when the server that all connections should go to has.
+    pub(crate) fn era(&self) -> u64 {
+        self.era.load(Ordering::Acquire)
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -116,51 +158,74 @@ fn server(url: &ServiceUrl) -> Result<ConnectionInfo, String> {
     text.as_str().into_connection_info().map_err(|error| error.to_string())
 }
 
-fn certificates(options: &RedisOptions) -> Result<Option<TlsCertificates>, String> {
-    let read = |path: &std::path::PathBuf| {
-        std::fs::read(path).map_err(|error| format!("could not read `{}`: {error}", path.display()))
-    };
-    let root_cert = options.ca_certs.as_ref().map(read).transpose()?;
-    let client_tls = match &options.client_cert {
-        Some((cert, key)) => Some(ClientTlsConfig { client_cert: read(cert)?, client_key: read(key)? }),
-        None => None,
-    };
-    Ok((root_cert.is_some() || client_tls.is_some()).then_some(TlsCertificates { client_tls, root_cert }))
-}
-
-/// `sentinel://:password@host:26379/db;sentinel://host2:26379/db`; the password is the server's.
-fn sentinels(
-    urls: &Urls,
-    options: &RedisOptions,
-    tls: Option<TlsCertificates>,
-) -> Result<(Address, i64), String> {
+/// `sentinel://:password@host:26379/db;sentinel://host2:26379/db`; user, password and database are the server's.
+fn sentinels(urls: &Urls, options: &SentinelOptions, tls: &TlsOptions) -> Result<(Address, i64), String> {
+    let master = options.master_name.as_deref().filter(|name| !name.is_empty()).ok_or(
+        "`master_name` is missing: name the master that the sentinels watch in `broker_transport_options` \
+         (for results: `result_backend_transport_options`)",
+    )?;
     let mut addresses = Vec::new();
-    let mut settings = RedisConnectionInfo::default();
+    let mut settings: Option<RedisConnectionInfo> = None;
     for url in urls.iter() {
-        let text = format!("redis:{}", url.rest());
-        let text = text.split_once('?').map_or(text.as_str(), |(before, _)| before);
-        let info = text.into_connection_info().map_err(|error| error.to_string())?;
-        let ConnectionAddr::Tcp(host, port) = info.addr() else { return Err("no host".to_owned()) };
-        let port = if url.expose().contains(&format!(":{port}")) { *port } else { 26379 };
-        addresses.push(ConnectionAddr::Tcp(host.clone(), port));
-        settings = info.redis_settings().clone();
+        let (addr, its) = sentinel(url)?;
+        addresses.push(options.tls.address(&addr));
+        // As in Celery, the first address speaks for all.
+        settings.get_or_insert(its);
     }
-    let mut builder =
-        SentinelClientBuilder::new(addresses, options.master_name.clone(), SentinelServerType::Master)
-            .map_err(|error| error.to_string())?
-            .set_client_to_redis_db(settings.db());
+    let settings = settings.unwrap_or_default();
+    let said = |error: redis::RedisError| error.to_string();
+    let mut builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)
+        .map_err(said)?
+        .set_client_to_redis_db(settings.db());
     if let Some(password) = settings.password() {
         builder = builder.set_client_to_redis_password(password);
     }
     if let Some(user) = settings.username() {
         builder = builder.set_client_to_redis_username(user);
     }
-    if let Some(tls) = tls {
-        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure).set_client_to_redis_certificates(tls);
+    if let Some(password) = &options.password {
+        builder = builder.set_client_to_sentinel_password(password.expose_secret());
     }
-    let db = settings.db();
-    let client = builder.build().map_err(|error| error.to_string())?;
-    Ok((Address::Sentinels(Box::new(Mutex::new(client))), db))
+    if let Some(user) = &options.username {
+        builder = builder.set_client_to_sentinel_username(user);
+    }
+    if tls.on {
+        builder = builder.set_client_to_redis_tls_mode(tls.mode());
+        if let Some(files) = tls.certificates()? {
+            builder = builder.set_client_to_redis_certificates(files);
+        }
+    }
+    if options.tls.on
+        && let Some(files) = options.tls.certificates()?
+    {
+        builder = builder.set_client_to_sentinel_certificates(files);
+    }
+    let all = Box::new(Mutex::new(builder.build().map_err(said)?));
+    Ok((Address::Sentinels { all, master: master.to_owned() }, settings.db()))
+}
+
+/// The client says that there is no such master, and not which.
+fn named(error: RedisError, master: &str) -> RedisError {
+    match error.kind() {
+        kind @ ErrorKind::MasterNameNotFoundBySentinel => RedisError::from((
+            kind,
+            "the sentinels know no master with the `master_name` of the transport options that is up",
+            format!("`{master}`"),
+        )),
+        _ => error,
+    }
+}
+
+/// Where one sentinel is, and what its address says about the server.
+fn sentinel(url: &ServiceUrl) -> Result<(ConnectionAddr, RedisConnectionInfo), String> {
+    let text = url.rest();
+    let text = text.split_once('?').map_or(text, |(before, _)| before);
+    // The client has no sentinels in addresses; only the port differs from those of servers.
+    let host = url::Url::parse(&format!("sentinel:{text}")).map_err(|error| error.to_string())?;
+    let port = host.port().unwrap_or(SENTINEL_PORT);
+    let info = format!("redis:{text}").as_str().into_connection_info().map_err(|error| error.to_string())?;
+    let ConnectionAddr::Tcp(host, _) = info.addr() else { return Err("no host".to_owned()) };
+    Ok((ConnectionAddr::Tcp(host.clone(), port), info.redis_settings().clone()))
 }
 
 #[cfg(test)]
@@ -181,5 +246,21 @@ mod tests {
         let info = parse("redis+socket:///run/r.sock?virtual_host=2");
         assert_eq!(info.addr(), &ConnectionAddr::Unix("/run/r.sock".into()));
         assert_eq!(info.redis_settings().db(), 2);
+    }
+
+    #[test]
+    fn sentinels_have_a_port_of_their_own_and_the_servers_password() {
+        let parse = |text: &str| sentinel(&ServiceUrl::new(text).unwrap()).unwrap();
+        let (addr, settings) = parse("sentinel://me:26@one/3");
+        assert_eq!(addr, ConnectionAddr::Tcp("one".into(), 26379));
+        assert_eq!((settings.password(), settings.db()), (Some("26"), 3));
+        assert_eq!(parse("sentinel://one:6379").0, ConnectionAddr::Tcp("one".into(), 6379));
+    }
+
+    #[test]
+    fn the_master_must_be_named() {
+        let urls = Urls::parse("sentinel://:hunter2@one;sentinel://two").unwrap();
+        let error = Addresses::new(&urls, &RedisOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("`master_name` is missing") && !error.contains("hunter2"), "{error}");
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Link {
 #[derive(Default)]
 struct State {
     generation: u64,
+    /// That of the addresses when it was made: of another one, it goes to a server that we have left.
+    era: u64,
     connection: Option<MultiplexedConnection>,
     /// The last attempt that failed: who waited for it shares its error instead of trying once more.
     failed: Option<(Instant, RedisError)>,
@@ -77,7 +79,9 @@ impl Link {
     async fn connection(&self, what: &str) -> Result<(u64, MultiplexedConnection), BrokerError> {
         let asked = Instant::now();
         let mut state = self.state.lock().await;
-        if let Some(connection) = &state.connection {
+        if state.era == self.addresses.era()
+            && let Some(connection) = &state.connection
+        {
             return Ok((state.generation, connection.clone()));
         }
         if let Some((at, error)) = &state.failed
@@ -89,14 +93,16 @@ impl Link {
         for attempt in 0..self.addresses.count() {
             let opened = timeout(self.connect_timeout, self.open(attempt)).await;
             match opened.unwrap_or_else(|_| Err(super::timed_out())) {
-                Ok(connection) => {
-                    self.addresses.answered(attempt);
+                Ok((connection, era)) => {
                     state.failed = None;
+                    state.era = era;
                     state.generation += 1;
                     state.connection = Some(connection.clone());
                     return Ok((state.generation, connection));
                 }
-                Err(error) => last = Some(error),
+                // Of several errors, one that no retry mends is the one to tell.
+                Err(error) if last.as_ref().is_none_or(|last| !error::is_refused(last)) => last = Some(error),
+                Err(_) => {}
             }
         }
         let last = last.unwrap_or_else(|| RedisError::from((redis::ErrorKind::Io, "no address")));
@@ -104,12 +110,12 @@ impl Link {
         Err(error::broker(what, self.shown(), last))
     }
 
-    async fn open(&self, attempt: usize) -> Result<MultiplexedConnection, RedisError> {
+    async fn open(&self, attempt: usize) -> Result<(MultiplexedConnection, u64), RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
             .set_response_timeout(Some(self.response_timeout));
-        let client = self.addresses.client(attempt).await?;
-        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let candidate = self.addresses.client(attempt).await?;
+        let mut connection = candidate.client.get_multiplexed_async_connection_with_config(&config).await?;
         // A server that was restarted, or took over, knows no script.
         let _: () = crate::script::loading().query_async(&mut connection).await?;
         if let Some(name) = &self.client_name {
@@ -119,7 +125,8 @@ impl Link {
                 tracing::debug!(%error, "could not name the connection");
             }
         }
-        Ok(connection)
+        let era = self.addresses.answered(&candidate);
+        Ok((connection, era))
     }
 
     async fn forget(&self, generation: u64) {
@@ -187,7 +194,7 @@ impl Link {
     pub(crate) async fn pubsub(&self, what: &str) -> Result<redis::aio::PubSub, BrokerError> {
         let mut last = RedisError::from((redis::ErrorKind::Io, "no address"));
         for attempt in 0..self.addresses.count() {
-            let opened = async { self.addresses.client(attempt).await?.get_async_pubsub().await };
+            let opened = async { self.addresses.client(attempt).await?.client.get_async_pubsub().await };
             match timeout(self.connect_timeout, opened).await {
                 Ok(Ok(pubsub)) => return Ok(pubsub),
                 Ok(Err(error)) => last = error,
