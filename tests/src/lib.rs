@@ -9,3 +9,4 @@ pub mod process;
 pub mod python;
 pub mod rabbit_server;
 pub mod redis_server;
+pub mod sentinels;

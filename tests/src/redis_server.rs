@@ -150,7 +150,7 @@ fn answers(process: &mut Running, port: u16) -> bool {
     up && process.exited().is_none()
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .unwrap_or_else(|error| panic!("could not find a free port: {error}"))
