@@ -22,29 +22,28 @@ impl Script {
     }
 }
 
-pub(crate) static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/take.lua")));
-pub(crate) static SETTLE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/settle.lua")));
-pub(crate) static EXTEND: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/extend.lua")));
-pub(crate) static EXPIRED: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/expired.lua")));
-pub(crate) static RESTORE_UNACKED: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/restore_unacked.lua")));
-pub(crate) static STORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/store.lua")));
-pub(crate) static LEAD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/lead.lua")));
-pub(crate) static RESIGN: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/resign.lua")));
-pub(crate) static TICK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/tick.lua")));
-pub(crate) static CONFIRM: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/confirm.lua")));
+/// Makes each script a static, and all of them a list for loading: one place to add one.
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(crate) static $name: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!($file)));)*
 
-pub(crate) static DECLARE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/declare.lua")));
+        /// All of them, for loading.
+        static ALL: &[&LazyLock<Script>] = &[$(&$name),*];
+    };
+}
 
-/// All of them, for loading.
-fn all() -> [&'static Script; 7] {
-    [&TAKE, &SETTLE, &EXTEND, &EXPIRED, &RESTORE_UNACKED, &STORE, &DECLARE]
+scripts! {
+    TAKE = "scripts/take.lua";
+    SETTLE = "scripts/settle.lua";
+    EXTEND = "scripts/extend.lua";
+    EXPIRED = "scripts/expired.lua";
+    RESTORE_UNACKED = "scripts/restore_unacked.lua";
+    STORE = "scripts/store.lua";
+    LEAD = "scripts/lead.lua";
+    RESIGN = "scripts/resign.lua";
+    TICK = "scripts/tick.lua";
+    CONFIRM = "scripts/confirm.lua";
+    DECLARE = "scripts/declare.lua";
 }
 
 /// The command that runs a script, without keys and arguments.
@@ -63,7 +62,7 @@ fn is_unknown(error: &BrokerError) -> bool {
 /// The commands that load every script.
 pub(crate) fn loading() -> Pipeline {
     let mut pipeline = Pipeline::new();
-    for script in all() {
+    for script in ALL {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script.code).ignore();
     }
     pipeline
