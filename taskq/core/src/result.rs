@@ -1,12 +1,17 @@
 //! The handle to a result: Celery's `AsyncResult`, typed.
 
 mod get;
+mod group;
 mod revoke;
+mod tree;
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 pub use get::Get;
+pub use group::GroupResult;
 pub use revoke::Revoke;
+pub(crate) use tree::Eager;
+pub use tree::ResultTree;
 
 use crate::{
     Error, Timestamp,
@@ -25,13 +30,15 @@ pub struct AsyncResult<T> {
     eager: Option<Arc<TaskMeta>>,
     /// The message said that no result is wanted.
     ignored: bool,
+    /// Itself with what ran before it, when it is the end of a canvas.
+    tree: Option<Arc<ResultTree>>,
     output: PhantomData<fn() -> T>,
 }
 
 impl<T> AsyncResult<T> {
     /// The result of the task with that id, sent by anybody.
     pub fn new(app: &App, id: impl Into<TaskId>) -> Self {
-        Self { id: id.into(), app: app.clone(), eager: None, ignored: false, output: PhantomData }
+        Self { id: id.into(), app: app.clone(), eager: None, ignored: false, tree: None, output: PhantomData }
     }
 
     /// The result of a message that is about to be sent.
@@ -65,6 +72,7 @@ impl<T> AsyncResult<T> {
             app: self.app,
             eager: self.eager,
             ignored: self.ignored,
+            tree: self.tree,
             output: PhantomData,
         }
     }
@@ -165,6 +173,11 @@ impl<T> AsyncResult<T> {
         Ok(self.meta().await?.and_then(|meta| meta.children).unwrap_or_default())
     }
 
+    /// What ran before it in the canvas it was sent in: the previous step of a chain, the header of a chord.
+    pub fn parent(&self) -> Option<ResultTree> {
+        self.tree.as_deref().and_then(ResultTree::parent)
+    }
+
     /// Removes what is stored.
     ///
     /// # Errors
@@ -188,6 +201,7 @@ impl<T> Clone for AsyncResult<T> {
             app: self.app.clone(),
             eager: self.eager.clone(),
             ignored: self.ignored,
+            tree: self.tree.clone(),
             output: PhantomData,
         }
     }

@@ -84,6 +84,11 @@ impl Connections {
             .await
     }
 
+    /// The result backend, if it is connected.
+    pub(super) fn opened_backend(&self) -> Option<&Arc<dyn ResultBackend>> {
+        self.backend.get()
+    }
+
     async fn open_backend(&self) -> Result<Arc<dyn ResultBackend>, Error> {
         let urls = self.settings.backend_url();
         if urls.scheme() == "disabled" {

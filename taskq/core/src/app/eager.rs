@@ -49,7 +49,7 @@ impl App {
         let mut def = TaskDef::of::<T>();
         def.options = *own;
         let (args, kwargs) = arguments;
-        let call = Invocation { task: T::NAME, args, kwargs, own: Some(own) };
+        let call = Invocation { task: T::NAME, args, kwargs, own: Some(own), routed: None };
         let meta = self.eager(&def, Draft::new(self, call, options)?).await?;
         Ok(AsyncResult::eager(self, meta))
     }
@@ -68,7 +68,7 @@ impl App {
                 format!("could not run `{task}` eagerly: it is not registered here"),
             )
         })?;
-        let call = Invocation { task, args, kwargs, own: Some(&def.options) };
+        let call = Invocation { task, args, kwargs, own: Some(&def.options), routed: None };
         let result = AsyncResult::eager(self, self.eager(&def, Draft::new(self, call, options)?).await?);
         self.propagate(&result)?;
         Ok(result)

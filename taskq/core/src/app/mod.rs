@@ -10,6 +10,7 @@ mod connections;
 mod current;
 mod drivers;
 mod eager;
+mod eager_canvas;
 mod host;
 mod io;
 
@@ -143,6 +144,11 @@ impl App {
     /// When the address is not supported or the connection fails.
     pub async fn backend(&self) -> Result<Arc<dyn ResultBackend>, Error> {
         self.0.connections.backend().await
+    }
+
+    /// Whether the result backend counts the members of chords by itself. Assumed while it is not connected.
+    pub(crate) fn starts_chords(&self) -> bool {
+        self.0.connections.opened_backend().is_none_or(|backend| backend.chords().is_some())
     }
 
     /// Advances the logical clock and answers its new value (Celery: `app.clock.forward()`).

@@ -1,8 +1,25 @@
-//! Signatures: calls as values that can be stored, passed on and joined.
+//! Signatures and what they are composed to: calls as values that can be stored, passed on and joined.
+//!
+//! A [`Signature`] is the map that travels; a [`Node`] is the tree it describes; [`expand`] turns it into the
+//! messages that start it, for clients and workers alike.
 
 mod args;
+mod compose;
+mod expand;
+mod freeze;
+mod links;
+mod map;
+mod merge;
+mod node;
 mod options;
+mod send;
 mod signature;
+mod unchain;
 
 pub use args::{Args, Kwargs};
+pub use expand::{Expansion, Step, expand};
+pub(crate) use freeze::after;
+pub(crate) use map::routed;
+pub use node::{Chord, Kind, Node};
 pub use signature::Signature;
+pub(crate) use unchain::unchained;

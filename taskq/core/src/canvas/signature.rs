@@ -58,24 +58,38 @@ impl Signature {
 
     /// With these arguments in front of its own, unless it is immutable: what a callback gets.
     pub fn prepend(mut self, args: impl IntoIterator<Item = Value>) -> Self {
+        self.prepend_in_place(args);
+        self
+    }
+
+    pub(crate) fn prepend_in_place(&mut self, args: impl IntoIterator<Item = Value>) {
         if !self.immutable {
             self.args.splice(0..0, args);
         }
-        self
     }
 
     crate::__send_option_methods!([.options]);
 
+    /// An empty signature of one of the kinds that have parts: `chain`, `group`, `chord`.
+    pub(crate) fn of_kind(kind: &str) -> Self {
+        Self { task: format!("celery.{kind}"), subtask_type: Some(kind.to_owned()), ..Self::default() }
+    }
+
     /// The map form.
     pub fn to_value(&self) -> Value {
+        self.clone().into_value()
+    }
+
+    /// The map form, without a copy.
+    pub fn into_value(self) -> Value {
         let mut map = Map::default();
-        map.insert("task".to_owned(), Value::Str(self.task.clone()));
-        map.insert("args".to_owned(), Value::List(self.args.clone()));
-        map.insert("kwargs".to_owned(), Value::Map(self.kwargs.clone()));
+        map.insert("task".to_owned(), Value::Str(self.task));
+        map.insert("args".to_owned(), Value::List(self.args));
+        map.insert("kwargs".to_owned(), Value::Map(self.kwargs));
         map.insert("options".to_owned(), Value::Map(self.options.to_map()));
-        map.insert("subtask_type".to_owned(), self.subtask_type.clone().map_or(Value::Null, Value::Str));
+        map.insert("subtask_type".to_owned(), self.subtask_type.map_or(Value::Null, Value::Str));
         map.insert("immutable".to_owned(), Value::Bool(self.immutable));
-        map.extend(self.extra.clone());
+        map.extend(self.extra);
         Value::Map(map)
     }
 

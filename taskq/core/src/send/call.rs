@@ -9,7 +9,7 @@ use crate::{
     BoxFuture, Error, ErrorKind,
     app::App,
     backend::Child,
-    canvas::Signature,
+    canvas::{Signature, routed},
     codec::json,
     result::AsyncResult,
     task::{Task, TaskContext, TaskOptions},
@@ -81,7 +81,7 @@ impl<T: Task> Call<T> {
         if app.settings().task_always_eager {
             return app.run_eagerly::<T>((args, kwargs), self.options, &own).await;
         }
-        let call = Invocation { task: T::NAME, args, kwargs, own: Some(&own) };
+        let call = Invocation { task: T::NAME, args, kwargs, own: Some(&own), routed: None };
         let trail = self.options.add_to_parent.unwrap_or(true);
         let draft = Draft::new(&app, call, self.options)?;
         let result = AsyncResult::of(&app, &draft);
@@ -116,7 +116,7 @@ impl<T: Task> Call<T> {
         let app = self.app.map_or_else(App::current, Ok)?;
         let own = known(&app, T::NAME).copied().unwrap_or(T::OPTIONS);
         let (args, kwargs) = self.args?;
-        let call = Invocation { task: T::NAME, args, kwargs, own: Some(&own) };
+        let call = Invocation { task: T::NAME, args, kwargs, own: Some(&own), routed: None };
         Draft::new(&app, call, self.options)
     }
 
@@ -199,6 +199,9 @@ impl App {
         &self,
         signature: Signature,
     ) -> Result<AsyncResult<crate::codec::Value>, Error> {
+        if signature.subtask_type.is_some() {
+            return Ok(self.send_canvas(signature).await?.result());
+        }
         let Signature { task, args, kwargs, options, .. } = signature;
         let own = known(self, &task);
         let encode = |error| {
@@ -214,7 +217,7 @@ impl App {
             return self.run_named_eagerly(&task, args, kwargs, options).await;
         }
         let trail = options.add_to_parent.unwrap_or(true);
-        let draft = Draft::new(self, Invocation { task: &task, args, kwargs, own }, options)?;
+        let draft = Draft::new(self, Invocation { task: &task, args, kwargs, own, routed: None }, options)?;
         let result = AsyncResult::of(self, &draft);
         self.publish(draft).await?;
         sent(self, &result, trail);
@@ -234,11 +237,21 @@ impl App {
         self.send_signature(Signature::by_name(task, args).with_kwargs(kwargs)).await
     }
 
-    /// The message a signature would send; for workers, which publish follow-ups with a settlement.
+    /// The message a signature of one task would send.
     ///
     /// # Errors
     /// When an argument cannot be encoded or an option is impossible.
     pub fn draft(&self, signature: Signature) -> Result<Draft, Error> {
+        self.draft_under(signature, TaskContext::current().as_ref())
+    }
+
+    /// As [`draft`](Self::draft), sent by this task or by none.
+    pub(crate) fn draft_under(
+        &self,
+        signature: Signature,
+        parent: Option<&TaskContext>,
+    ) -> Result<Draft, Error> {
+        let routed = routed(&signature).to_owned();
         let Signature { task, args, kwargs, options, .. } = signature;
         let encode = |error| {
             Error::with_source(
@@ -249,6 +262,7 @@ impl App {
         };
         let args = json::to_bytes(&args).map_err(encode)?;
         let kwargs = json::to_bytes(&kwargs).map_err(encode)?;
-        Draft::new(self, Invocation { task: &task, args, kwargs, own: known(self, &task) }, options)
+        let call = Invocation { task: &task, args, kwargs, own: known(self, &task), routed: Some(&routed) };
+        Draft::under(self, call, options, parent)
     }
 }

@@ -48,19 +48,30 @@ pub(crate) struct Invocation<'a> {
     pub(crate) kwargs: Bytes,
     /// The options of the task, if it is known here.
     pub(crate) own: Option<&'a TaskOptions>,
+    /// The task whose routes it takes, if not its own.
+    pub(crate) routed: Option<&'a str>,
 }
 
 impl Draft {
     /// Makes the message of a call.
-    pub(crate) fn new(app: &App, call: Invocation<'_>, mut options: SendOptions) -> Result<Self, Error> {
+    pub(crate) fn new(app: &App, call: Invocation<'_>, options: SendOptions) -> Result<Self, Error> {
+        Self::under(app, call, options, TaskContext::current().as_ref())
+    }
+
+    /// As [`new`](Self::new), sent by this task or by none.
+    pub(crate) fn under(
+        app: &App,
+        call: Invocation<'_>,
+        mut options: SendOptions,
+        parent: Option<&TaskContext>,
+    ) -> Result<Self, Error> {
         options.check()?;
-        let Invocation { task, args, kwargs, own } = call;
+        let Invocation { task, args, kwargs, own, routed } = call;
         let now = app.clock().now();
         let settings = app.settings();
         let arguments = Arguments::Raw { args: args.clone(), kwargs: kwargs.clone() };
-        let route =
-            app.routing().route(&RouteQuery { task, arguments: &arguments, options: &options }, own)?;
-        let parent = TaskContext::current();
+        let query = RouteQuery { task: routed.unwrap_or(task), arguments: &arguments, options: &options };
+        let route = app.routing().route(&query, own)?;
         let id = options.task_id.take().unwrap_or_else(TaskId::new);
 
         let mut headers = Headers::new(task, id);
@@ -109,12 +120,11 @@ impl Draft {
             embed.chain = flow.chain;
             embed.chord = flow.chord;
         }
-        if let Some(parent) = &parent {
+        if let Some(parent) = parent {
             inherit(&mut headers, parent);
         }
 
         let inherited = parent
-            .as_ref()
             .filter(|_| settings.task_inherit_parent_priority)
             .and_then(|parent| parent.request().delivery.priority);
         let properties = Properties {

@@ -14,6 +14,7 @@ mod retry;
 mod with;
 
 pub use call::Call;
+pub(crate) use call::known;
 pub use draft::Draft;
 pub use options::{Expiry, Flow, SendOptions};
 pub use retry::RetryPolicy;

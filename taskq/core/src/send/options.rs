@@ -187,10 +187,10 @@ impl SendOptions {
     /// # Errors
     /// The first option that cannot be right.
     pub fn check(&self) -> Result<(), Error> {
-        match &self.problem {
-            None => Ok(()),
-            Some(problem) => Err(Error::new(ErrorKind::Encode, problem.clone())),
+        if let Some(problem) = &self.problem {
+            return Err(Error::new(ErrorKind::Encode, problem.clone()));
         }
+        self.link.iter().chain(&self.link_error).try_for_each(|link| link.options.check())
     }
 }
 
