@@ -1,11 +1,13 @@
 #!/usr/bin/env python
-"""Canvases sent by a real Celery program to workers of any language, each result compared with Celery's rules.
+r"""Canvases sent by a real Celery program to workers of any language, each result compared with Celery's rules.
 
-    BROKER_URL=… RESULT_BACKEND=… ACCOUNT_URL=… python canvas_cases.py [--mixed] [--without sound] [--only TEXT]
+    BROKER_URL=… RESULT_BACKEND=… ACCOUNT_URL=… python canvas_cases.py \
+        [--mixed | --bad] [--without sound] [--only TEXT]
 
 Prints one JSON object a line for every case: `case`, `ok`, `seconds`, and what went wrong. The last line counts;
 after it stand the failures once more, readable. The exit status is 1 if a case failed. `--mixed` runs the cases
-of `canvas_mixed` instead, whose steps alternate between the queues `python` and `rust`; `--list` names the cases.
+of `canvas_mixed` instead, whose steps alternate between the queues `python` and `rust`; `--bad` those of `canvas_bad`,
+which cannot end well; `--list` names the cases.
 With `rpc://` results, cases are left out that Celery itself refuses there. `--without sound` leaves out what only our
 workers end well; Celery's own leave those results pending for ever.
 """
@@ -27,6 +29,8 @@ import conf_tasks  # noqa: E402,F401
 def wanted(options):
     if options.mixed:
         import canvas_mixed  # noqa: F401
+    elif options.bad:
+        import canvas_bad  # noqa: F401
     else:
         import canvas_chains  # noqa: F401
         import canvas_chords  # noqa: F401
@@ -58,8 +62,9 @@ def run(case):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--mixed', action='store_true')
+    parser.add_argument('--bad', action='store_true')
     parser.add_argument('--without', action='append', default=[],
-                        choices=[canvas_kit.CONTROL, canvas_kit.SOUND])
+                        choices=[canvas_kit.ANSWERS, canvas_kit.CONTROL, canvas_kit.SOUND])
     parser.add_argument('--only', action='append')
     parser.add_argument('--list', action='store_true')
     options = parser.parse_args()

@@ -23,6 +23,8 @@ CHORDS = 'chords'
 STORE = 'store'
 #: A worker that listens to remote control.
 CONTROL = 'control'
+#: The result of a replacement reaches whoever sent the original: over `rpc://` Celery sends it to the worker.
+ANSWERS = 'answers'
 #: Workers that end what Celery's leave pending for ever.
 SOUND = 'sound'
 

@@ -1,7 +1,6 @@
 """Canvases whose steps alternate between a Python worker (queue `python`) and a Rust worker (queue `rust`).
 
-The nodes are called `py@…` and `rust@…`; both consume `celery` too, where what has no queue of its own goes. Every case has at least one handover in each direction, except where
-its name says otherwise.
+The nodes are called `py@…` and `rust@…`; both consume `celery` too, where what has no queue of its own goes.
 """
 from celery import chain, chord, group
 

@@ -1,7 +1,7 @@
 """Tasks that are replaced while they run."""
 from celery import chain, chord, group
 
-from canvas_kit import CHORDS, STORE, book, case, ended, get, key, outcome, raised, raised_type
+from canvas_kit import ANSWERS, CHORDS, STORE, book, case, ended, get, key, outcome, raised, raised_type
 from conf_tasks import (add, add_replaced, add_to_all, fail_replaced, identity, ids, mul, replace_with_chain,
                         replace_with_chain_which_raises, replace_with_chord, replace_with_empty_chain,
                         replace_with_group, second_order_replace1, tsum, xsum)
@@ -9,7 +9,7 @@ from conf_tasks import (add, add_replaced, add_to_all, fail_replaced, identity, 
 FAILED = ['ExpectedException', 'Task expected to fail']
 
 
-@case()
+@case(ANSWERS)
 def task_is_replaced_by_a_task():
     return get(add_replaced.delay(1, 2)), 3
 
@@ -19,7 +19,7 @@ def replaced_step_of_a_chain():
     return get((add.s(1, 1) | add_replaced.s(2) | mul.s(10))()), 40
 
 
-@case()
+@case(ANSWERS)
 def task_is_replaced_by_a_chain():
     return get(replace_with_chain.delay('value')), 'value'
 
@@ -29,7 +29,7 @@ def step_is_replaced_by_a_chain():
     return get((add.s(1, 1) | replace_with_chain.s() | mul.s(3))()), 6
 
 
-@case()
+@case(ANSWERS)
 def link_of_the_replacement_gets_its_result():
     # The task writes to the books of all cases, so it is told from others by its value.
     value = key()
@@ -37,14 +37,14 @@ def link_of_the_replacement_gets_its_result():
     return [get(result), told(value)], [value, 1]
 
 
-@case()
+@case(ANSWERS)
 def link_of_the_replacement_may_be_immutable():
     message = key()
     result = replace_with_chain.delay('value', link_msg=message)
     return [get(result), told(message)], ['value', 1]
 
 
-@case()
+@case(ANSWERS)
 def errback_of_the_replacement_is_called():
     message = key()
     result = replace_with_chain_which_raises.delay('value', link_msg=message)
@@ -57,7 +57,7 @@ def told(message):
     return eventually(lambda: entries('redis-echo').count(message), 1)
 
 
-@case()
+@case(ANSWERS)
 def task_is_replaced_by_a_failing_task():
     return raised(fail_replaced.delay('why')), FAILED
 
@@ -87,7 +87,7 @@ def step_is_replaced_by_a_chord():
     return get((identity.s([1, 2]) | replace_with_chord.s() | mul.s(10))()), 30
 
 
-@case()
+@case(ANSWERS)
 def replacement_of_a_replacement():
     name = key()
     get(second_order_replace1.delay(key=name))
@@ -104,7 +104,7 @@ def replacement_of_a_replacement_inside_a_chain():
     return [got, book(name, ORDER)], [2, ORDER]
 
 
-@case()
+@case(ANSWERS)
 def members_of_a_group_are_replaced():
     return get(group(add_replaced.s(n, n) for n in range(3))()), [0, 2, 4]
 

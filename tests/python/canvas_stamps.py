@@ -2,7 +2,7 @@
 from celery import chain, chord, group
 from celery.canvas import StampingVisitor
 
-from canvas_kit import CHORDS, CONTROL, STORE, case, eventually, get, key, outcome
+from canvas_kit import ANSWERS, CHORDS, CONTROL, STORE, case, eventually, get, key, outcome
 from conf_tasks import add, identity, replace_with_stamped_task, replaced_with_me, request_info, retry_once_info
 
 
@@ -128,12 +128,12 @@ def replacement_has_the_stamps_of_its_own_only():
     return stamps(info), {'StampOnReplace': 'This is the replaced task'}
 
 
-@case()
+@case(ANSWERS)
 def task_is_replaced_by_a_stamped_task():
     return get(replace_with_stamped_task.delay()), True
 
 
-@case()
+@case(ANSWERS)
 def replacement_may_be_given():
     return get(replace_with_stamped_task.delay(replace_with=replaced_with_me.s())), True
 
