@@ -25,6 +25,12 @@ impl Redis {
         Self { server: Arc::new(RedisServer::start()), options }
     }
 
+    fn with_mirror() -> Self {
+        let mut options = RedisOptions::default();
+        options.mirror_unacked = true;
+        Self { server: Arc::new(RedisServer::start()), options }
+    }
+
     fn urls(&self) -> Urls {
         Urls::parse(&self.server.url(0)).expect("a URL")
     }
@@ -67,6 +73,12 @@ mod broker_with_a_key_prefix {
     use super::*;
 
     taskq_tests::broker_conformance!(Redis::with_prefix());
+}
+
+mod broker_that_mirrors {
+    use super::*;
+
+    taskq_tests::broker_conformance!(Redis::with_mirror());
 }
 
 mod backend {

@@ -2,12 +2,28 @@
 
 use crate::options::RedisOptions;
 
+/// What the names of owners that mirror have before their epoch.
+const MIRRORS: &str = ":mirrors.";
+
+/// The name of an owner in an epoch. It says whether the owner mirrors what it holds into kombu's `unacked`, for
+/// whoever clears up after it.
+pub(crate) fn owner(instance: &str, mirrors: bool, epoch: u32) -> String {
+    format!("{instance}{}{epoch}", if mirrors { MIRRORS } else { "." })
+}
+
+/// Whether this owner mirrors what it holds.
+pub(crate) fn mirrors(owner: &str) -> bool {
+    owner.rfind('.').is_some_and(|end| owner[..=end].ends_with(MIRRORS))
+}
+
 /// Names keys. Every one carries the prefix.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
     prefix: String,
     sep: String,
     steps: Vec<u8>,
+    unacked: String,
+    unacked_index: String,
 }
 
 impl Keys {
@@ -16,6 +32,8 @@ impl Keys {
             prefix: options.key_prefix.clone(),
             sep: options.sep.clone(),
             steps: options.priority_steps.clone(),
+            unacked: format!("{}{}", options.key_prefix, options.unacked_key),
+            unacked_index: format!("{}{}", options.key_prefix, options.unacked_index_key),
         }
     }
 
@@ -63,6 +81,16 @@ impl Keys {
     /// A key under its own name.
     pub(crate) fn plain(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
+    }
+
+    /// kombu's unacknowledged messages.
+    pub(crate) fn unacked(&self) -> &str {
+        &self.unacked
+    }
+
+    /// Their index by time.
+    pub(crate) fn unacked_index(&self) -> &str {
+        &self.unacked_index
     }
 
     /// Owner → deadline in milliseconds.
@@ -124,6 +152,14 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn owners_say_whether_they_mirror() {
+        for (instance, mirrors_it) in [("a@b.c:1", true), ("a@b.c:1", false), ("x:mirrors:1", false)] {
+            let name = owner(instance, mirrors_it, 12);
+            assert_eq!(mirrors(&name), mirrors_it, "{name}");
+        }
+    }
 
     #[test]
     fn priorities_go_to_kombus_lists() {

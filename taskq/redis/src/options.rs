@@ -36,7 +36,7 @@ pub struct RedisOptions {
     pub visibility_timeout: Duration,
     /// How often Python's abandoned messages are looked for. Default 10 s.
     pub restore_interval: Duration,
-    /// Also record what we hold in `unacked`, so that Python workers alone could restore it. Default false.
+    /// Also record what we hold in `unacked`, so that Python workers alone can restore it. Default false.
     pub mirror_unacked: bool,
     /// The hash of unacknowledged messages.
     pub unacked_key: String,

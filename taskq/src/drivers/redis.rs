@@ -25,12 +25,7 @@ pub(super) async fn schedules(urls: &Urls, settings: &Settings) -> Result<Arc<dy
 /// What the broker's settings say.
 fn options(urls: &Urls, settings: &Settings) -> Result<RedisOptions, Error> {
     let mut options = RedisOptions::from_map(&settings.broker_transport_options)?;
-    if options.mirror_unacked || settings.redis_mirror_unacked {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "`redis_mirror_unacked` is not there yet: leave it out, and keep a taskq worker on the queue",
-        ));
-    }
+    options.mirror_unacked |= settings.redis_mirror_unacked;
     if settings.source("broker_connection_timeout").is_some()
         && !settings.broker_transport_options.contains_key("socket_connect_timeout")
     {

@@ -2,6 +2,7 @@
 //! whatever Python workers left in it.
 
 mod full;
+mod mirror;
 mod settle;
 
 use std::sync::Arc;
@@ -9,6 +10,9 @@ use std::sync::Arc;
 use taskq_core::{broker::Broker, config::Urls};
 use taskq_redis::{RedisBroker, RedisOptions};
 use taskq_tests::redis_server::RedisServer;
+
+/// The worker under test.
+const WORKER: &str = env!("CARGO_BIN_EXE_interop-worker");
 
 /// A client of a server.
 async fn broker(server: &RedisServer) -> Arc<dyn Broker> {

@@ -50,7 +50,7 @@ settings! {
         max_body_size: u64 = 256 * 1024 * 1024;
         /// Give messages with `expires` the AMQP property `expiration` too, as Celery does: RabbitMQ then drops them without a trace.
         message_expiration: bool = false;
-        /// Redis: write what this worker holds into kombu's `unacked` as well. Not there yet: refused when true.
+        /// Redis: record what this worker holds in kombu's `unacked` as well, so that Python workers alone can restore it when this one is dead. Costs throughput.
         redis_mirror_unacked: bool = false;
         /// Where schedules and the lease of the leading beat are kept. None: the broker's own server; with RabbitMQ the result backend's, or `sqlite:./taskq-schedule.db`.
         beat_store: Option<Urls> = None;

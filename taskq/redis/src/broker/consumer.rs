@@ -65,7 +65,7 @@ impl RedisConsumer {
         shared.link.connect("consume").await?;
         topology::declare(&shared, &Topology { queues: spec.queues.clone() }).await?;
         let instance = format!("{}:{}", spec.node, uuid::Uuid::new_v4().as_simple());
-        let held = Arc::new(Held::new(instance));
+        let held = Arc::new(Held::new(instance, shared.options.mirror_unacked));
         let (send, receive) = mpsc::channel(RETURNS);
         let watch = Watch::default();
         let wake = Arc::clone(&watch.wake);

@@ -14,6 +14,8 @@ use std::{
 use bytes::Bytes;
 use taskq_core::broker::DeliveryTag;
 
+use crate::keys;
+
 /// A message that was taken.
 #[derive(Clone, Debug)]
 pub(super) struct Holding {
@@ -23,6 +25,8 @@ pub(super) struct Holding {
     /// The in-flight list.
     pub(super) list: String,
     pub(super) priority: Option<i64>,
+    /// Its entry in kombu's `unacked`, if it has one.
+    pub(super) mirror: Option<String>,
     /// Names its count of deliveries.
     pub(super) counted_as: String,
     /// Deliveries, this one included.
@@ -36,6 +40,8 @@ pub(super) struct Holding {
 pub(super) struct Held {
     /// What the owner's name begins with; its epoch follows.
     instance: String,
+    /// What is taken is mirrored in kombu's `unacked`.
+    pub(super) mirrors: bool,
     next: AtomicU64,
     inner: Mutex<Inner>,
 }
@@ -83,10 +89,10 @@ impl Inner {
 }
 
 impl Held {
-    pub(super) fn new(instance: String) -> Self {
+    pub(super) fn new(instance: String, mirrors: bool) -> Self {
         // Consumers count from different numbers, so that their tags differ.
         let first = uuid::Uuid::new_v4().as_u64_pair().0 & !u64::from(u32::MAX);
-        Self { instance, next: AtomicU64::new(first + 1), inner: Mutex::default() }
+        Self { instance, mirrors, next: AtomicU64::new(first + 1), inner: Mutex::default() }
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -94,7 +100,7 @@ impl Held {
     }
 
     fn name(&self, epoch: u32) -> String {
-        format!("{}.{epoch}", self.instance)
+        keys::owner(&self.instance, self.mirrors, epoch)
     }
 
     /// The owner's name in this epoch, and whether it holds anything.
@@ -169,6 +175,27 @@ impl Held {
     pub(super) fn has(&self, tag: DeliveryTag) -> bool {
         let inner = self.inner();
         inner.epoch == tag.epoch && inner.holdings.contains_key(&tag.id)
+    }
+
+    /// The mirrored entries, and the tags of their messages.
+    pub(super) fn mirrored(&self) -> Vec<(DeliveryTag, String)> {
+        let inner = self.inner();
+        let epoch = inner.epoch;
+        let mirrored = |(id, entry): (&u64, &Entry)| {
+            let mirror = entry.holding.mirror.clone().filter(|_| entry.phase == Phase::Held)?;
+            Some((DeliveryTag { id: *id, epoch }, mirror))
+        };
+        inner.holdings.iter().filter_map(mirrored).collect()
+    }
+
+    /// A Python worker has restored it. What is being settled learns that by itself.
+    pub(super) fn gone(&self, tag: DeliveryTag) {
+        let mut inner = self.inner();
+        if inner.epoch == tag.epoch
+            && inner.holdings.get(&tag.id).is_some_and(|entry| entry.phase == Phase::Held)
+        {
+            inner.holdings.remove(&tag.id);
+        }
     }
 
     /// How many are held.

@@ -3,17 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use redis::Pipeline;
+use redis::{Cmd, Pipeline, Value};
 use taskq_core::{broker::BrokerError, broker::Payload};
 use tokio::time::sleep;
 
 use super::Shared;
-use crate::{script, wire};
+use crate::{keys, script, wire};
 
 /// The longest time between two looks.
 const LOOK: Duration = Duration::from_secs(2);
 /// Messages moved in one round trip.
-const STEP: isize = 200;
+const STEP: usize = 200;
 
 /// Looks for owners whose lease has lapsed, until it is aborted.
 pub(super) async fn run(shared: Arc<Shared>, lease: Duration) {
@@ -39,8 +39,16 @@ async fn lapsed(shared: &Shared) -> Result<usize, BrokerError> {
         let mut command = redis::cmd("SMEMBERS");
         command.arg(&held_queues);
         let queues: Vec<String> = shared.link.run("look for dead workers", &command).await?;
+        let mut stuck = 0;
         for queue in &queues {
-            moved += give_back(shared, &owner, queue).await?;
+            let (given_back, left) = give_back(shared, &owner, queue).await?;
+            moved += given_back;
+            stuck += left;
+        }
+        if stuck > 0 {
+            // It stays known, so this is tried again; others need not wait for it.
+            tracing::warn!(owner, messages = stuck, "could not give back all that a dead worker held");
+            continue;
         }
         let mut pipeline = Pipeline::new();
         pipeline.cmd("DEL").arg(held_queues).ignore();
@@ -50,32 +58,50 @@ async fn lapsed(shared: &Shared) -> Result<usize, BrokerError> {
     Ok(moved)
 }
 
-/// The newest is at the left: moved first, each to the front, so that the oldest comes out first.
-async fn give_back(shared: &Shared, owner: &str, queue: &str) -> Result<usize, BrokerError> {
+/// The newest is at the left: moved first, each to the front, so that the oldest comes out first. Answers how
+/// many were moved, and how many could not be.
+async fn give_back(shared: &Shared, owner: &str, queue: &str) -> Result<(usize, usize), BrokerError> {
     let list = shared.keys.in_flight(owner, queue);
-    let mut moved = 0;
+    let (mut moved, mut stuck) = (0, 0);
     loop {
         let mut command = redis::cmd("LRANGE");
-        command.arg(&list).arg(0).arg(STEP - 1);
+        command.arg(&list).arg(stuck).arg(stuck + STEP - 1);
         let messages: Vec<Vec<u8>> = shared.link.run("read what a dead worker held", &command).await?;
         if messages.is_empty() {
-            return Ok(moved);
+            return Ok((moved, stuck));
         }
         let mut pipeline = Pipeline::new();
         for message in messages.into_iter().map(Bytes::from) {
-            let envelope = wire::read(&message, queue);
-            let priority = match &envelope.payload {
-                Payload::Message(message) => message.properties.priority,
-                Payload::Undecodable(_) => None,
-            };
-            let mut command = script::call(&script::SETTLE, 3);
-            command.arg(&list).arg(shared.keys.list(queue, priority)).arg(shared.keys.deliveries());
-            command.arg(&message[..]);
-            command.arg("R").arg("").arg(&wire::redelivered(&message)[..]);
-            command.arg("I").arg(super::take::counted_as(&message, &envelope)).arg("");
-            pipeline.add_command(command);
+            pipeline.add_command(requeue(shared, owner, queue, &list, &message));
         }
-        let done: Vec<usize> = shared.link.pipe("give back what a dead worker held", &pipeline).await?;
-        moved += done.iter().sum::<usize>();
+        for answer in script::each(&shared.link, "give back what a dead worker held", &pipeline).await? {
+            match answer {
+                // Nothing was moved: another was quicker, or a Python worker has restored it.
+                Value::Int(given_back) => moved += usize::try_from(given_back).unwrap_or(0),
+                _ => stuck += 1,
+            }
+        }
     }
+}
+
+fn requeue(shared: &Shared, owner: &str, queue: &str, list: &str, message: &Bytes) -> Cmd {
+    let keys = &shared.keys;
+    let envelope = wire::read(message, queue);
+    let priority = match &envelope.payload {
+        Payload::Message(message) => message.properties.priority,
+        Payload::Undecodable(_) => None,
+    };
+    let mirrors = keys::mirrors(owner);
+    let mut command = script::call(&script::SETTLE, if mirrors { 5 } else { 3 });
+    command.arg(list);
+    if mirrors {
+        command.arg(keys.unacked()).arg(keys.unacked_index());
+    }
+    command.arg(keys.list(queue, priority)).arg(keys.deliveries()).arg(&message[..]);
+    if mirrors {
+        command.arg("U").arg("").arg("").arg("V").arg("").arg("");
+    }
+    command.arg("R").arg("").arg(&wire::redelivered(message)[..]);
+    command.arg("I").arg(super::take::counted_as(message, &envelope)).arg("");
+    command
 }

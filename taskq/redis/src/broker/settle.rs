@@ -75,12 +75,16 @@ async fn command(
 ) -> Result<Cmd, BrokerError> {
     let keys = &shared.keys;
     let first = holding.deliveries <= 1;
-    if *how == Settle::Ack && follow_ups.is_empty() && first && !shared.options.mirror_unacked {
+    if *how == Settle::Ack && follow_ups.is_empty() && first && holding.mirror.is_none() {
         let mut command = redis::cmd("LREM");
         command.arg(&holding.list).arg(-1).arg(&holding.original[..]);
         return Ok(command);
     }
     let mut actions = Actions::new(holding);
+    if let Some(mirror) = &holding.mirror {
+        actions.add("U", keys.unacked().to_owned(), mirror.as_str(), "");
+        actions.add("V", keys.unacked_index().to_owned(), "", "");
+    }
     for out in follow_ups {
         for write in publish::writes(shared, out).await? {
             match write {
@@ -117,10 +121,6 @@ async fn command(
             actions.add("S", keys.queues(), "", holding.queue.as_bytes());
             actions.add("D", keys.deliveries(), counted, "");
         }
-    }
-    if shared.options.mirror_unacked {
-        actions.add("D", keys.plain(&shared.options.unacked_key), counted, "");
-        actions.add("X", keys.plain(&shared.options.unacked_index_key), "", counted);
     }
     Ok(actions.command())
 }
@@ -228,11 +228,20 @@ impl Settler for RedisSettler {
         Box::pin(async move {
             let (owner, holds) = self.held.owner();
             if holds {
-                let mut command = script::call(&script::EXTEND, 1);
-                command.arg(self.shared.keys.owners()).arg(&owner);
+                let mirrored = self.held.mirrored();
+                let mut command = script::call(&script::EXTEND, 2);
+                command.arg(self.shared.keys.owners()).arg(self.shared.keys.unacked_index()).arg(&owner);
                 command.arg(u64::try_from(by.as_millis()).unwrap_or(u64::MAX));
-                if script::run::<i64>(&self.shared.link, "renew the lease", &command).await? == 0 {
-                    self.held.lose(&owner);
+                for (_, name) in &mirrored {
+                    command.arg(name);
+                }
+                let answer: Vec<usize> = script::run(&self.shared.link, "renew the lease", &command).await?;
+                match answer.split_first() {
+                    Some((1, gone)) => {
+                        let tags = gone.iter().filter_map(|gone| mirrored.get(*gone));
+                        tags.for_each(|(tag, _)| self.held.gone(*tag));
+                    }
+                    _ => self.held.lose(&owner),
                 }
             }
             let lost = tags.iter().copied().filter(|tag| !self.held.has(*tag)).collect();

@@ -37,8 +37,8 @@ pub(super) struct Terms {
 struct Answer {
     owns: bool,
     next_due: i64,
-    /// Queue index and message.
-    messages: Vec<(usize, Bytes)>,
+    /// Queue index, message, and the name of its mirrored entry.
+    messages: Vec<(usize, Bytes, Option<String>)>,
 }
 
 impl FromRedisValue for Answer {
@@ -46,27 +46,44 @@ impl FromRedisValue for Answer {
         let Value::Array(items) = value else { return Err("the take script answered no list".into()) };
         let mut items = items.into_iter();
         let mut number = || items.next().map_or(Ok(-1), i64::from_redis_value);
-        let owns = number()? == 1;
+        let state = number()?;
         let next_due = number()?;
-        let mut messages = Vec::with_capacity(items.len() / 2);
+        let mirrored = state == 2;
+        let mut messages = Vec::with_capacity(items.len() / if mirrored { 3 } else { 2 });
         while let (Some(queue), Some(message)) = (items.next(), items.next()) {
             let Value::BulkString(message) = message else {
                 return Err("a message that is no string".into());
             };
-            messages.push((usize::from_redis_value(queue)?, Bytes::from(message)));
+            let mirror = match mirrored.then(|| items.next()).flatten() {
+                Some(name) => Some(String::from_redis_value(name)?).filter(|name| !name.is_empty()),
+                None => None,
+            };
+            messages.push((usize::from_redis_value(queue)?, Bytes::from(message), mirror));
         }
-        Ok(Self { owns, next_due, messages })
+        Ok(Self { owns: state > 0, next_due, messages })
     }
 }
 
-fn command(keys: &Keys, queues: &[String], owner: &str, used: bool, max: usize, lease: Duration) -> Cmd {
-    let mut command = script::call(&script::TAKE, 3 + queues.len() * (2 + keys.step_count()));
+fn command(
+    keys: &Keys,
+    queues: &[String],
+    owner: &str,
+    used: bool,
+    mirror: bool,
+    max: usize,
+    lease: Duration,
+) -> Cmd {
+    let count = 3 + queues.len() * (2 + keys.step_count()) + if mirror { 2 } else { 0 };
+    let mut command = script::call(&script::TAKE, count);
     command.arg(keys.owners()).arg(keys.held_queues(owner)).arg(keys.leaving());
     for queue in queues {
         command.arg(keys.delayed(queue)).arg(keys.in_flight(owner, queue)).arg(keys.lists(queue));
     }
+    if mirror {
+        command.arg(keys.unacked()).arg(keys.unacked_index());
+    }
     command.arg(owner).arg(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX)).arg(max);
-    command.arg(u8::from(used)).arg(keys.step_count()).arg(keys.sep()).arg(queues);
+    command.arg(u8::from(used)).arg(keys.step_count()).arg(keys.sep()).arg(u8::from(mirror)).arg(queues);
     command
 }
 
@@ -80,17 +97,17 @@ pub(super) async fn take(
     terms: &Terms,
 ) -> Result<Taken, BrokerError> {
     let mut owner = held.taker();
-    let mut answer: Answer = run(shared, queues, &owner, max, terms.lease).await?;
+    let mut answer: Answer = run(shared, held, queues, &owner, max, terms.lease).await?;
     if !answer.owns {
         held.lose(&owner.0);
         owner = held.taker();
-        answer = run(shared, queues, &owner, max, terms.lease).await?;
+        answer = run(shared, held, queues, &owner, max, terms.lease).await?;
     }
     let next_due = u64::try_from(answer.next_due).ok().map(Duration::from_millis);
     let messages: Vec<_> = answer
         .messages
         .into_iter()
-        .filter_map(|(queue, message)| Some((queues.get(queue - 1)?.clone(), message)))
+        .filter_map(|(queue, message, mirror)| Some((queues.get(queue - 1)?.clone(), message, mirror)))
         .collect();
     let deliveries = deliver(shared, held, settler, &owner.0, messages, terms).await?;
     Ok(Taken { deliveries, next_due })
@@ -98,12 +115,13 @@ pub(super) async fn take(
 
 async fn run(
     shared: &Shared,
+    held: &Held,
     queues: &[String],
     (owner, used): &(String, bool),
     max: usize,
     lease: Duration,
 ) -> Result<Answer, BrokerError> {
-    let command = command(&shared.keys, queues, owner, *used, max, lease);
+    let command = command(&shared.keys, queues, owner, *used, held.mirrors, max, lease);
     script::run(&shared.link, "take messages", &command).await
 }
 
@@ -144,15 +162,40 @@ pub(super) async fn recover(
         let mut command = redis::cmd("LRANGE");
         command.arg(shared.keys.in_flight(&owner, &queue)).arg(0).arg(-1);
         let messages: Vec<Vec<u8>> = shared.link.run("look for what was taken", &command).await?;
+        let mut unknown = Vec::new();
         // The oldest is at the right.
         for message in messages.into_iter().rev().map(Bytes::from) {
             match known.get_mut(&message) {
                 Some(times) if *times > 0 => *times -= 1,
-                _ => found.push((queue.clone(), message)),
+                _ => unknown.push(message),
             }
         }
+        let mirrors = mirrors(shared, held, &owner, &queue, &unknown).await?;
+        let found_here = unknown.into_iter().zip(mirrors);
+        found.extend(found_here.map(|(message, mirror)| (queue.clone(), message, mirror)));
     }
     deliver(shared, held, settler, &owner, found, terms).await
+}
+
+/// The names of mirrored entries, of messages whose take told us none.
+async fn mirrors(
+    shared: &Shared,
+    held: &Held,
+    owner: &str,
+    queue: &str,
+    messages: &[Bytes],
+) -> Result<Vec<Option<String>>, BrokerError> {
+    if !held.mirrors || messages.is_empty() {
+        return Ok(vec![None; messages.len()]);
+    }
+    let mut pipeline = redis::Pipeline::with_capacity(messages.len());
+    for message in messages {
+        let mut command = script::call(&script::MIRROR_NAME, 1);
+        command.arg(shared.keys.in_flight(owner, queue)).arg(&message[..]);
+        pipeline.add_command(command);
+    }
+    let names: Vec<String> = script::pipe(&shared.link, "look for what was mirrored", &pipeline).await?;
+    Ok(names.into_iter().map(|name| Some(name).filter(|name| !name.is_empty())).collect())
 }
 
 /// Reads messages, counts their deliveries, and puts aside what was delivered too often.
@@ -161,20 +204,20 @@ async fn deliver(
     held: &Held,
     settler: &Arc<RedisSettler>,
     owner: &str,
-    messages: Vec<(String, Bytes)>,
+    messages: Vec<(String, Bytes, Option<String>)>,
     terms: &Terms,
 ) -> Result<Vec<Delivery>, BrokerError> {
     let read: Vec<_> = messages
         .into_iter()
-        .map(|(queue, message)| {
+        .map(|(queue, message, mirror)| {
             let envelope = wire::read(&message, &queue);
-            (queue, message, envelope)
+            (queue, message, envelope, mirror)
         })
         .collect();
-    let counts = counts(shared, read.iter().map(|(_, message, envelope)| (message, envelope))).await;
+    let counts = counts(shared, read.iter().map(|(_, message, envelope, _)| (message, envelope))).await;
     let mut deliveries = Vec::with_capacity(read.len());
     let mut poison = Vec::new();
-    for (queue, original, envelope) in read {
+    for (queue, original, envelope, mirror) in read {
         let counted_as = counted_as(&original, &envelope);
         let before = counts.get(&counted_as).copied().unwrap_or(0);
         let priority = match &envelope.payload {
@@ -195,6 +238,7 @@ async fn deliver(
             original,
             queue,
             list,
+            mirror,
             priority,
             counted_as,
             deliveries: deliveries_so_far,

@@ -31,11 +31,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 async fn restore(shared: &Shared) -> Result<usize, BrokerError> {
-    let index = shared.keys.plain(&shared.options.unacked_index_key);
+    let index = shared.keys.unacked_index();
     let limit =
         Timestamp::now().as_millisecond() as f64 / 1000.0 - shared.options.visibility_timeout.as_secs_f64();
     let mut command = redis::cmd("ZRANGEBYSCORE");
-    command.arg(&index).arg(0).arg(limit).arg("LIMIT").arg(0).arg(STEP);
+    command.arg(index).arg(0).arg(limit).arg("LIMIT").arg(0).arg(STEP);
     let tags: Vec<String> = shared.link.run("look for unacknowledged messages", &command).await?;
     if tags.is_empty() {
         return Ok(0);
@@ -47,7 +47,7 @@ async fn restore(shared: &Shared) -> Result<usize, BrokerError> {
     if shared.link.run::<Option<String>>("lock the restore", &lock).await?.is_none() {
         return Ok(0);
     }
-    let restored = restore_all(shared, &index, &tags).await;
+    let restored = restore_all(shared, index, &tags).await;
     let mut held = redis::cmd("GET");
     held.arg(&mutex);
     if shared.link.run::<Option<String>>("unlock the restore", &held).await?.as_ref() == Some(&token) {
@@ -59,12 +59,12 @@ async fn restore(shared: &Shared) -> Result<usize, BrokerError> {
 }
 
 async fn restore_all(shared: &Shared, index: &str, tags: &[String]) -> Result<usize, BrokerError> {
-    let unacked = shared.keys.plain(&shared.options.unacked_key);
+    let unacked = shared.keys.unacked();
     let mut restored = 0;
     // The youngest first: each goes to the front.
     for tag in tags.iter().rev() {
         let mut command = redis::cmd("HGET");
-        command.arg(&unacked).arg(tag);
+        command.arg(unacked).arg(tag);
         let stored: Option<Vec<u8>> = shared.link.run("read an unacknowledged message", &command).await?;
         let target = match stored.as_deref().and_then(parse) {
             Some((envelope, exchange, routing_key)) => {
@@ -86,7 +86,7 @@ async fn restore_all(shared: &Shared, index: &str, tags: &[String]) -> Result<us
         match target {
             Some((list, envelope)) => {
                 let mut command = script::call(&script::RESTORE_UNACKED, 3);
-                command.arg(&unacked).arg(index).arg(list).arg(tag).arg(&envelope[..]);
+                command.arg(unacked).arg(index).arg(list).arg(tag).arg(&envelope[..]);
                 restored += script::run::<usize>(&shared.link, "restore a message", &command).await?;
             }
             None => {

@@ -1,18 +1,21 @@
 -- Promotes what is due, then moves messages from queues to the owner's in-flight lists.
 --
 -- KEYS  1 owners (zset), 2 queues of which the owner holds messages (set), 3 leaving (set),
---       then for each queue: delayed (zset), in-flight (list), and its lists, most urgent first
+--       then for each queue: delayed (zset), in-flight (list), and its lists, most urgent first,
+--       then, if what is taken is mirrored: unacked (hash), unacked_index (zset)
 -- ARGV  1 owner, 2 lease in ms, 3 most messages, 4 "1" if the owner has taken before, 5 number of steps,
---       6 separator of steps, then the queues' names in the order of KEYS
+--       6 separator of steps, 7 "1" to mirror, then the queues' names in the order of KEYS
 -- Gives {state, ms until the next is due or -1, queue index, message, queue index, message, …}
 --       state 0: the owner's lease has lapsed, its name must not be used again; nothing was taken
+--       state 2: mirrored; after each message comes the name of its entry, empty if it has none
 --
 -- A full server (`noeviction`) refuses a script's first write if that needs memory, and no later one: so the
 -- first write here needs none. Taking and settling is what empties it.
 redis.call('PERSIST', KEYS[1])
 local owner, lease, most, used = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local steps, sep = tonumber(ARGV[5]), ARGV[6]
-local queues = #ARGV - 6
+local mirror = ARGV[7] == '1'
+local queues = #ARGV - 7
 if used and not redis.call('ZSCORE', KEYS[1], owner) then return {0, -1} end
 if redis.call('SISMEMBER', KEYS[3], owner) == 1 then return {0, -1} end
 local time = redis.call('TIME')
@@ -39,7 +42,7 @@ for q = 1, queues do
     if next_due < 0 or due < next_due then next_due = due end
   end
 end
-local out = {1, next_due}
+local out = {mirror and 2 or 1, next_due}
 local count = 0
 local held = {}
 for step = 1, steps do
@@ -56,12 +59,22 @@ for step = 1, steps do
         held[q] = true
         out[#out + 1] = q
         out[#out + 1] = message
+        if mirror then
+          -- Dated at the end of the lease, so that it looks forgotten to nobody, however impatient, while we live.
+          local name = mirrored(KEYS[base + 2], message)
+          if name then
+            local entry = '[' .. message .. ', "", ' .. cjson.encode(ARGV[7 + q]) .. ']'
+            redis.call('HSET', KEYS[#KEYS - 1], name, entry)
+            redis.call('ZADD', KEYS[#KEYS], (now + lease) / 1000, name)
+          end
+          out[#out + 1] = name or ''
+        end
       end
     end
   end
 end
 if count > 0 then
   redis.call('ZADD', KEYS[1], now + lease, owner)
-  for q in pairs(held) do redis.call('SADD', KEYS[2], ARGV[6 + q]) end
+  for q in pairs(held) do redis.call('SADD', KEYS[2], ARGV[7 + q]) end
 end
 return out
