@@ -24,7 +24,7 @@ impl Script {
 
 /// Makes each script a static, and all of them a list for loading: one place to add one.
 macro_rules! scripts {
-    ($($name:ident = $($file:literal)++;)*) => {
+    ($($name:ident = $($file:literal),+;)*) => {
         $(pub(crate) static $name: LazyLock<Script> =
             LazyLock::new(|| Script::new(concat!($(include_str!($file)),+)));)*
 
@@ -34,9 +34,9 @@ macro_rules! scripts {
 }
 
 scripts! {
-    TAKE = "scripts/mirrored.lua" + "scripts/take.lua";
-    SETTLE = "scripts/mirrored.lua" + "scripts/settle.lua";
-    MIRROR_NAME = "scripts/mirrored.lua" + "scripts/mirror_name.lua";
+    TAKE = "scripts/mirrored.lua", "scripts/take.lua";
+    SETTLE = "scripts/mirrored.lua", "scripts/settle.lua";
+    MIRROR_NAME = "scripts/mirrored.lua", "scripts/mirror_name.lua";
     EXTEND = "scripts/extend.lua";
     EXPIRED = "scripts/expired.lua";
     RESTORE_UNACKED = "scripts/restore_unacked.lua";
