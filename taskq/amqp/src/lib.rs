@@ -4,5 +4,6 @@
 mod conn;
 mod error;
 mod options;
+mod wire;
 
 pub use options::{AmqpOptions, QueueType};

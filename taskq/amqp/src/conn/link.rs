@@ -32,6 +32,9 @@ use crate::error;
 /// First and longest pause between attempts while the broker is away.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
+/// How often a connection is looked at for whether it is still there.
+const PULSE: Duration = Duration::from_millis(500);
+
 /// A connection made on first use and made anew after a failure. See the [module](super).
 pub(crate) struct Link {
     addresses: Arc<Addresses>,
@@ -184,20 +187,35 @@ impl Link {
 
     fn listen(&self, connection: &Connection) -> JoinSet<()> {
         let mut events = Box::pin(connection.events_listener());
+        let status = connection.status().clone();
         let (blocked, shown) = (self.blocked.clone(), self.shown().to_owned());
         let mut listener = JoinSet::new();
         listener.spawn(async move {
-            while let Some(event) = events.next().await {
+            loop {
+                let event = tokio::select! {
+                    event = events.next() => event,
+                    () = sleep(PULSE) => {
+                        if status.connected() {
+                            continue;
+                        }
+                        None
+                    }
+                };
                 match event {
-                    Event::ConnectionBlocked(reason) => {
+                    Some(Event::ConnectionBlocked(reason)) => {
                         tracing::warn!(broker = %shown, %reason, "the broker accepts no publications for now");
                         blocked.send_replace(Some(reason));
                     }
-                    Event::ConnectionUnblocked => {
+                    Some(Event::ConnectionUnblocked) => {
                         tracing::info!(broker = %shown, "the broker accepts publications again");
                         blocked.send_replace(None);
                     }
-                    _ => {}
+                    Some(_) => {}
+                    // Whoever waits for it finds out on the next connection.
+                    None => {
+                        blocked.send_replace(None);
+                        return;
+                    }
                 }
             }
         });
