@@ -1,0 +1,108 @@
+//! The consumer: one loop that receives, and an inbox between it and whoever takes.
+
+use std::sync::Arc;
+
+use taskq_core::{
+    BoxFuture,
+    broker::{BrokerError, BrokerErrorKind, ConsumeSpec, Consumer, Delivery, Queue, Settler},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Shared,
+    feed::{Feed, ORDERS, Order},
+    inbox::Inbox,
+    ledger::Ledger,
+    settle::AmqpSettler,
+    topology,
+};
+
+pub(super) struct AmqpConsumer {
+    inbox: Arc<Inbox>,
+    settler: Arc<AmqpSettler>,
+    orders: mpsc::Sender<Order>,
+    stop: CancellationToken,
+    /// Not aborted with the consumer: it gives back what nobody took, and then ends.
+    feed: Option<JoinHandle<()>>,
+}
+
+impl AmqpConsumer {
+    /// Declares the queues, and starts the loop.
+    pub(super) async fn start(shared: Arc<Shared>, spec: ConsumeSpec) -> Result<Self, BrokerError> {
+        let link = shared.publisher.link().sibling();
+        topology::declare(&shared, &link, &spec.queues).await?;
+        let (inbox, ledger) = (Arc::<Inbox>::default(), Arc::<Ledger>::default());
+        let settler = Arc::new(AmqpSettler::start(Arc::clone(&shared), Arc::clone(&ledger)));
+        let (orders, receive) = mpsc::channel(ORDERS);
+        let stop = CancellationToken::new();
+        let feed = Feed {
+            shared,
+            link,
+            ledger,
+            settler: Arc::clone(&settler),
+            inbox: Arc::clone(&inbox),
+            queues: spec.queues,
+            prefetch: u16::try_from(spec.prefetch).unwrap_or(u16::MAX),
+            max_deliveries: spec.max_deliveries,
+            no_shared_window: false,
+            orders: receive,
+            stop: stop.clone(),
+        };
+        let feed = Some(tokio::spawn(feed.run()));
+        Ok(Self { inbox, settler, orders, stop, feed })
+    }
+}
+
+impl Consumer for AmqpConsumer {
+    fn next_batch<'a>(
+        &'a mut self,
+        max: usize,
+        into: &'a mut Vec<Delivery>,
+    ) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(async move {
+            if max == 0 || self.stop.is_cancelled() {
+                return Ok(());
+            }
+            self.inbox.take(max, into).await
+        })
+    }
+
+    fn settler(&self) -> Arc<dyn Settler> {
+        Arc::<AmqpSettler>::clone(&self.settler)
+    }
+
+    fn stop_fetching(&mut self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(async move {
+            self.stop.cancel();
+            if let Some(feed) = self.feed.take() {
+                // Its runtime has ended when this fails, and the connection with it.
+                let _ = feed.await;
+            }
+            Ok(())
+        })
+    }
+
+    fn set_queues(&mut self, queues: Vec<Queue>) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(async move {
+            let stopped =
+                || BrokerError::new(BrokerErrorKind::Closed, "could not change queues: not consuming");
+            let (done, answer) = oneshot::channel();
+            self.orders.send(Order { queues, done }).await.map_err(|_| stopped())?;
+            answer.await.unwrap_or_else(|_| Err(stopped()))
+        })
+    }
+
+    fn health(&self) -> Result<(), String> {
+        self.inbox.health()
+    }
+}
+
+impl Drop for AmqpConsumer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

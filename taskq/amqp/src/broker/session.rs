@@ -1,0 +1,395 @@
+//! One channel that consumes.
+//!
+//! With a window, all queues are subscribed to and stay so. Without one, messages come only when they are asked
+//! for: a take subscribes for as many as it wants, and the first that comes ends the subscription.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use futures_util::{
+    StreamExt,
+    future::try_join_all,
+    stream::{BoxStream, SelectAll},
+};
+use lapin::{
+    Channel,
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
+    types::{FieldTable, ShortString},
+};
+use taskq_core::{
+    broker::{BrokerError, Delivery, DeliveryTag, Queue},
+    protocol::DeliveryInfo,
+};
+use tokio::task::JoinSet;
+
+use super::{
+    counts,
+    feed::{Feed, Order, is_final, lost, refuses_shared_window},
+    ledger::Holding,
+    publish::short,
+    suspect::{self, Verdict},
+    topology,
+};
+use crate::wire::{self, Read};
+
+/// How a channel ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// By order.
+    Stopped,
+    /// By itself, and why.
+    Lost(String),
+}
+
+/// A subscription to a queue.
+#[derive(Debug)]
+struct Source {
+    queue: Queue,
+    name: Arc<str>,
+    tag: ShortString,
+    /// It counts deliveries.
+    quorum: bool,
+}
+
+enum Event {
+    Arrived(Arc<Source>, Box<lapin::message::Delivery>),
+    Failed(lapin::Error),
+    /// Cancelled, by us or because the queue is gone. It is the last of its source.
+    Ended(Arc<Source>),
+}
+
+pub(super) struct Session<'a> {
+    feed: &'a mut Feed,
+    channel: Channel,
+    epoch: u32,
+    events: SelectAll<BoxStream<'static, Event>>,
+    sources: Vec<Arc<Source>>,
+    /// What an ask has brought.
+    asked: Vec<(Arc<str>, Delivery)>,
+    /// An order that came while something else was done.
+    order: Option<Order>,
+    /// What happens to deliveries that are not handed out. They end with the channel.
+    chores: JoinSet<()>,
+}
+
+/// Consumer tags are never used twice.
+static TAGS: AtomicU64 = AtomicU64::new(1);
+
+impl<'a> Session<'a> {
+    pub(super) fn new(feed: &'a mut Feed, channel: Channel, epoch: u32) -> Self {
+        Self {
+            feed,
+            channel,
+            epoch,
+            events: SelectAll::new(),
+            sources: Vec::new(),
+            asked: Vec::new(),
+            order: None,
+            chores: JoinSet::new(),
+        }
+    }
+
+    /// Consumes until the channel ends.
+    ///
+    /// # Errors
+    /// Only those that no retry mends.
+    pub(super) async fn run(mut self) -> Result<Ended, BrokerError> {
+        let (inbox, stop) = (Arc::clone(&self.feed.inbox), self.feed.stop.clone());
+        let asks = self.feed.prefetch == 0;
+        if !asks && let Err(error) = self.open_window().await {
+            return Ok(self.broken(&error));
+        }
+        self.feed.consuming();
+        loop {
+            let wish = if asks { inbox.wish() } else { 0 };
+            let ended = if stop.is_cancelled() {
+                return Ok(self.close().await);
+            } else if let Some(order) = self.order.take() {
+                self.obey(order).await?
+            } else if wish > 0 {
+                self.ask(wish).await
+            } else {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => None,
+                    Some(order) = self.feed.orders.recv() => {
+                        self.order = Some(order);
+                        None
+                    }
+                    Some(event) = self.events.next() => self.hear(event).await?,
+                    Some(_) = self.chores.join_next() => None,
+                    () = inbox.wanted.notified(), if asks => None,
+                }
+            };
+            if let Some(ended) = ended {
+                return Ok(ended);
+            }
+        }
+    }
+
+    fn broken(&mut self, error: &lapin::Error) -> Ended {
+        self.feed.no_shared_window |= refuses_shared_window(error);
+        lost(error)
+    }
+
+    async fn open_window(&mut self) -> lapin::Result<()> {
+        self.set_window().await?;
+        for queue in self.feed.queues.clone() {
+            self.subscribe(&queue).await?;
+        }
+        Ok(())
+    }
+
+    /// One window over all queues, where all are classic; else each has its own.
+    async fn set_window(&mut self) -> lapin::Result<()> {
+        let Feed { queues, prefetch, no_shared_window, shared, .. } = &*self.feed;
+        let classic = !queues.iter().any(|queue| topology::is_quorum(queue, &shared.options));
+        let together = if classic && queues.len() > 1 && !no_shared_window { *prefetch } else { 0 };
+        if together > 0 || self.channel.status().qos().global_prefetch_count.is_some() {
+            self.channel.basic_qos(together, BasicQosOptions { global: true }).await?;
+        }
+        self.channel.basic_qos(*prefetch, BasicQosOptions { global: false }).await
+    }
+
+    async fn subscribe(&mut self, queue: &Queue) -> lapin::Result<()> {
+        let tag: ShortString = format!("taskq{}", TAGS.fetch_add(1, Ordering::Relaxed)).into();
+        let source = Arc::new(Source {
+            name: queue.name.as_str().into(),
+            quorum: topology::is_quorum(queue, &self.feed.shared.options),
+            queue: queue.clone(),
+            tag: tag.clone(),
+        });
+        // Declared before, so its name is short enough.
+        let name = short("queue", &queue.name).unwrap_or_default();
+        let arguments = FieldTable::default();
+        let consumer =
+            self.channel.basic_consume(name, tag, BasicConsumeOptions::default(), arguments).await?;
+        let (arriving, ending) = (Arc::clone(&source), Arc::clone(&source));
+        let events = consumer.map(move |event| match event {
+            Ok(delivery) => Event::Arrived(Arc::clone(&arriving), Box::new(delivery)),
+            Err(error) => Event::Failed(error),
+        });
+        let end = futures_util::stream::once(async move { Event::Ended(ending) });
+        self.events.push(events.chain(end).boxed());
+        self.sources.push(source);
+        Ok(())
+    }
+
+    /// Takes an event; `Some` when the channel has ended.
+    async fn hear(&mut self, event: Event) -> Result<Option<Ended>, BrokerError> {
+        match event {
+            Event::Arrived(source, delivery) => self.arrive(&source, *delivery),
+            Event::Failed(error) => return Ok(Some(self.broken(&error))),
+            Event::Ended(source) if self.forget(&source) => return self.resubscribe(&source.queue).await,
+            Event::Ended(_) => {}
+        }
+        Ok(None)
+    }
+
+    /// True when it was not cancelled by us.
+    fn forget(&mut self, source: &Arc<Source>) -> bool {
+        let count = self.sources.len();
+        self.sources.retain(|other| !Arc::ptr_eq(other, source));
+        self.sources.len() < count
+    }
+
+    /// The queue went away under us.
+    async fn resubscribe(&mut self, queue: &Queue) -> Result<Option<Ended>, BrokerError> {
+        if !self.channel.status().connected() {
+            return Ok(Some(Ended::Lost("the channel was closed".to_owned())));
+        }
+        tracing::warn!(queue = queue.name, "the queue was deleted; declaring it again");
+        let feed = &mut *self.feed;
+        match topology::declare(&feed.shared, &feed.link, std::slice::from_ref(queue)).await {
+            Ok(()) => {}
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => return Ok(Some(Ended::Lost(error.to_string()))),
+        }
+        let subscribed = self.subscribe(queue).await;
+        Ok(subscribed.err().map(|error| self.broken(&error)))
+    }
+
+    async fn obey(&mut self, order: Order) -> Result<Option<Ended>, BrokerError> {
+        let Order { queues, done } = order;
+        let feed = &mut *self.feed;
+        if let Err(error) = topology::declare(&feed.shared, &feed.link, &queues).await {
+            let _ = done.send(Err(error));
+            return Ok(None);
+        }
+        let gone: Vec<Arc<Source>> = self
+            .sources
+            .extract_if(.., |source| !queues.iter().any(|queue| *queue.name == *source.name))
+            .collect();
+        let new: Vec<Queue> = queues
+            .iter()
+            .filter(|queue| !self.feed.queues.iter().any(|old| old.name == queue.name))
+            .cloned()
+            .collect();
+        let ended = self.change(&gone, queues, &new).await;
+        let _ = done.send(Ok(()));
+        Ok(ended.err().map(|error| self.broken(&error)))
+    }
+
+    async fn change(&mut self, gone: &[Arc<Source>], queues: Vec<Queue>, new: &[Queue]) -> lapin::Result<()> {
+        self.cancel(gone).await?;
+        let is_gone = |name: &str| !queues.iter().any(|queue| queue.name == name);
+        let back = self.feed.inbox.remove(is_gone);
+        self.feed.give_back(back).await;
+        self.feed.queues = queues;
+        if self.feed.prefetch > 0 {
+            self.set_window().await?;
+            for queue in new {
+                self.subscribe(queue).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends subscriptions, and takes what was under way. They are not in `sources` any more.
+    async fn cancel(&mut self, sources: &[Arc<Source>]) -> lapin::Result<()> {
+        let cancel = |source: &Arc<Source>| {
+            self.channel.basic_cancel(source.tag.clone(), BasicCancelOptions::default())
+        };
+        try_join_all(sources.iter().map(cancel)).await?;
+        let mut open = sources.len();
+        while open > 0 {
+            match self.events.next().await {
+                Some(Event::Arrived(source, delivery)) => self.arrive(&source, *delivery),
+                Some(Event::Failed(error)) => return Err(error),
+                Some(Event::Ended(source)) if sources.iter().any(|ours| Arc::ptr_eq(ours, &source)) => {
+                    open -= 1;
+                }
+                // Deleted in the same moment: its next take declares it.
+                Some(Event::Ended(source)) => drop(self.forget(&source)),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Subscribes for `wish` messages until the first has come, or something else is to be done.
+    async fn ask(&mut self, wish: usize) -> Option<Ended> {
+        let fetched = self.fetch(wish).await;
+        // Only now: what is settled while the subscription still runs makes room for more.
+        for (queue, delivery) in self.asked.drain(..) {
+            self.feed.inbox.push(&queue, delivery);
+        }
+        fetched.err().map(|error| self.broken(&error))
+    }
+
+    async fn fetch(&mut self, wish: usize) -> lapin::Result<()> {
+        let queues = self.feed.queues.clone();
+        let each = u16::try_from(wish / queues.len().max(1)).unwrap_or(u16::MAX).max(1);
+        self.channel.basic_qos(each, BasicQosOptions { global: false }).await?;
+        for queue in &queues {
+            self.subscribe(queue).await?;
+        }
+        let (inbox, stop) = (Arc::clone(&self.feed.inbox), self.feed.stop.clone());
+        loop {
+            tokio::select! {
+                biased;
+                event = self.events.next() => match event {
+                    Some(Event::Arrived(source, delivery)) => {
+                        self.arrive(&source, *delivery);
+                        break;
+                    }
+                    Some(Event::Failed(error)) => return Err(error),
+                    Some(Event::Ended(source)) => {
+                        self.forget(&source);
+                        break;
+                    }
+                    None => break,
+                },
+                () = stop.cancelled() => break,
+                Some(order) = self.feed.orders.recv() => {
+                    self.order = Some(order);
+                    break;
+                }
+                () = inbox.wanted.notified() => if inbox.wish() == 0 { break },
+            }
+        }
+        let sources = std::mem::take(&mut self.sources);
+        self.cancel(&sources).await
+    }
+
+    /// Stops receiving; the channel stays for those who settle.
+    async fn close(mut self) -> Ended {
+        let sources = std::mem::take(&mut self.sources);
+        if let Err(error) = self.cancel(&sources).await {
+            return lost(&error);
+        }
+        while self.chores.join_next().await.is_some() {}
+        Ended::Stopped
+    }
+
+    /// Enters a delivery into the books and passes it on.
+    fn arrive(&mut self, source: &Source, delivery: lapin::message::Delivery) {
+        let tag = DeliveryTag { id: delivery.delivery_tag, epoch: self.epoch };
+        let (exchange, routing_key) = (delivery.exchange.to_string(), delivery.routing_key.to_string());
+        let (properties, body) = (delivery.properties, bytes::Bytes::from(delivery.data));
+        let Read { payload, mark } = wire::read(&properties, &body);
+        let feed = &*self.feed;
+        let counted = counted_by_queue(&properties);
+        let (failed, verdict) = if source.quorum || counted.is_some() {
+            (mark.failed.saturating_add(counted.unwrap_or(0)), Verdict::Deliver)
+        } else if delivery.redelivered {
+            match feed.shared.counts.take(counts::key(&source.name, &properties, &body)) {
+                Some(failed) => (failed, Verdict::Deliver),
+                None if feed.max_deliveries == 0 => (mark.failed.saturating_add(1), Verdict::Deliver),
+                None => (mark.failed.saturating_add(1), Verdict::Count),
+            }
+        } else {
+            (mark.failed, Verdict::Deliver)
+        };
+        let deliveries = failed.saturating_add(1);
+        let verdict = match feed.max_deliveries {
+            max if max > 0 && deliveries > max => Verdict::Poison,
+            _ => verdict,
+        };
+        let sent_to = mark.sent_to.unwrap_or((exchange, routing_key));
+        let info = DeliveryInfo {
+            queue: Arc::clone(&source.name),
+            exchange: sent_to.0.clone(),
+            routing_key: sent_to.1.clone(),
+            priority: properties.priority().map(i64::from),
+            redelivered: delivery.redelivered || mark.redelivered,
+        };
+        let holding =
+            Arc::new(Holding { queue: Arc::clone(&source.name), properties, body, deliveries, sent_to });
+        if !feed.ledger.enter(tag, Arc::clone(&holding)) {
+            return;
+        }
+        let settler = Arc::clone(&feed.settler);
+        let handed = Delivery::new(tag, payload, info, deliveries, Arc::<_>::clone(&settler) as _);
+        let shared = Arc::clone(&feed.shared);
+        match verdict {
+            Verdict::Deliver if feed.prefetch == 0 => self.asked.push((Arc::clone(&source.name), handed)),
+            Verdict::Deliver => feed.inbox.push(&source.name, handed),
+            Verdict::Count => {
+                let inbox = Arc::clone(&feed.inbox);
+                self.chores.spawn(suspect::count(shared, settler, holding, handed, inbox));
+            }
+            Verdict::Poison => {
+                self.chores.spawn(suspect::poison(shared, settler, holding, handed));
+            }
+        }
+    }
+}
+
+/// The number of earlier deliveries that a quorum queue writes.
+fn counted_by_queue(properties: &lapin::BasicProperties) -> Option<u32> {
+    use lapin::types::AMQPValue;
+    let count = match properties.headers().as_ref()?.inner().get("x-delivery-count")? {
+        AMQPValue::LongLongInt(count) => *count,
+        AMQPValue::LongInt(count) => i64::from(*count),
+        AMQPValue::LongUInt(count) => i64::from(*count),
+        AMQPValue::ShortInt(count) => i64::from(*count),
+        AMQPValue::ShortUInt(count) => i64::from(*count),
+        AMQPValue::ShortShortInt(count) => i64::from(*count),
+        AMQPValue::ShortShortUInt(count) => i64::from(*count),
+        _ => return None,
+    };
+    Some(u32::try_from(count).unwrap_or(u32::MAX))
+}
