@@ -123,6 +123,11 @@ impl Keys {
         format!("{}taskq:deliveries", self.prefix)
     }
 
+    /// Delivery tag → an entry of `unacked` that could not be read, and of which no queue could be told.
+    pub(crate) fn unreadable(&self) -> String {
+        format!("{}taskq:unreadable", self.prefix)
+    }
+
     /// Dead letters of a queue, newest first.
     pub(crate) fn dead(&self, queue: &str) -> String {
         format!("{}taskq:dead:{queue}", self.prefix)

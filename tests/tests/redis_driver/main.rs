@@ -3,6 +3,7 @@
 
 mod full;
 mod mirror;
+mod restore;
 mod settle;
 
 use std::sync::Arc;

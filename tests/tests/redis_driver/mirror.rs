@@ -72,10 +72,10 @@ fn python_alone_restores_what_a_killed_worker_held() {
     let redis = RedisServer::start();
     let logs = tempfile::tempdir().expect("a folder for logs");
     let rust = node("rust@mirror", &redis, &logs).conf(conf()).concurrency(2);
-    let mut killed = rust.start_rust(WORKER);
     for name in ["a", "b", "c", "d", "e", "f"] {
         send(&rust, &json!({"task": "slow_record", "args": [name, 4, "runs"]}));
     }
+    let mut killed = rust.start_rust(WORKER);
     eventually("two run", RESTORED, || list(&redis, "runs:start").len() == 2);
     let mut look = redis.connect(0);
     eventually("all are held", RESTORED, || count(&mut look, "HLEN", "unacked") == 6);
