@@ -1,5 +1,7 @@
 //! Which driver opens an address, by its scheme.
 
+#[cfg(feature = "amqp")]
+mod amqp;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
@@ -27,6 +29,7 @@ enum Family {
     Memory,
     Sqlite,
     Redis,
+    Amqp,
 }
 
 /// What an address is opened for.
@@ -48,7 +51,11 @@ impl Role {
 
     fn schemes(self) -> &'static str {
         match self {
-            Self::Broker | Self::Schedules => {
+            Self::Broker => {
+                "`sqlite:`, `redis://`, `rediss://`, `redis+socket://`, `unix://`, `sentinel://`, `amqp://`, \
+                 `pyamqp://`, `amqps://`, `memory://`"
+            }
+            Self::Schedules => {
                 "`sqlite:`, `redis://`, `rediss://`, `redis+socket://`, `unix://`, `sentinel://`, `memory://`"
             }
             Self::Backend => {
@@ -76,10 +83,9 @@ fn family(url: &ServiceUrl, role: Role) -> Result<Family, Error> {
         "redis" | "rediss" | "redis+socket" | "unix" | "sentinel" => {
             feature(cfg!(feature = "redis"), Family::Redis, "redis")
         }
-        "amqp" | "amqps" | "pyamqp" | "rpc" => refuse(format!(
-            "`{url}` needs the amqp driver (RabbitMQ), which is not part of taskq yet; there are {}",
-            role.schemes()
-        )),
+        "amqp" | "amqps" | "pyamqp" if role == Role::Broker => {
+            feature(cfg!(feature = "amqp"), Family::Amqp, "amqp")
+        }
         _ => refuse(format!("no driver for `{url}`; there are {}", role.schemes())),
     }
 }
@@ -101,7 +107,6 @@ fn family_of_all(urls: &Urls, role: Role) -> Result<Family, Error> {
     Ok(first)
 }
 
-#[cfg(not(all(feature = "redis", feature = "sqlite")))]
 fn left_out(urls: &Urls) -> Error {
     Error::new(ErrorKind::Unsupported, format!("the driver of `{urls}` is not part of this build"))
 }
@@ -121,8 +126,10 @@ impl Drivers for AllDrivers {
                 Family::Redis => redis::broker(urls, settings).await,
                 #[cfg(feature = "sqlite")]
                 Family::Sqlite => sqlite::broker(urls, settings).await,
+                #[cfg(feature = "amqp")]
+                Family::Amqp => amqp::broker(urls, settings).await,
                 // Refused above in builds without them.
-                #[cfg(not(all(feature = "redis", feature = "sqlite")))]
+                #[cfg(not(all(feature = "amqp", feature = "redis", feature = "sqlite")))]
                 _ => Err(left_out(urls)),
             }
         })
@@ -140,7 +147,7 @@ impl Drivers for AllDrivers {
                 Family::Redis => redis::backend(urls, settings).await,
                 #[cfg(feature = "sqlite")]
                 Family::Sqlite => sqlite::backend(urls, settings).await,
-                #[cfg(not(all(feature = "redis", feature = "sqlite")))]
+                // Refused above: a driver without a backend, and builds without a driver.
                 _ => Err(left_out(urls)),
             }
         })
@@ -158,7 +165,6 @@ impl Drivers for AllDrivers {
                 Family::Redis => redis::schedules(urls, settings).await,
                 #[cfg(feature = "sqlite")]
                 Family::Sqlite => sqlite::schedules(urls, settings).await,
-                #[cfg(not(all(feature = "redis", feature = "sqlite")))]
                 _ => Err(left_out(urls)),
             }
         })
@@ -191,14 +197,22 @@ mod tests {
         {
             assert_eq!(check(url), Ok(Family::Redis), "{url}");
         }
+        for url in ["amqp://h", "pyamqp://h//", "amqps://h/v"] {
+            assert_eq!(check(url), Ok(Family::Amqp), "{url}");
+        }
     }
 
     #[test]
     fn others_are_refused_with_the_ones_there_are() {
         let error = check("kafka://me:secret@h").unwrap_err();
         assert!(error.contains("`redis://`") && !error.contains("secret"), "{error}");
-        let error = check("amqp://me:secret@h//").unwrap_err();
-        assert!(error.contains("amqp driver") && !error.contains("secret"), "{error}");
+        let results = Urls::parse("rpc://").unwrap();
+        assert!(
+            family_of_all(&results, Role::Backend)
+                .unwrap_err()
+                .to_string()
+                .contains("no driver for `rpc://`")
+        );
         assert!(check("redis://h;sqlite:a.db").unwrap_err().contains("mixes"));
     }
 }
