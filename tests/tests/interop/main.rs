@@ -3,6 +3,7 @@
 mod beat;
 mod calls;
 mod canvas;
+mod canvas_client;
 mod client;
 mod crontab;
 mod emitted;
