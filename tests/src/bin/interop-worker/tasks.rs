@@ -29,7 +29,7 @@ pub(crate) fn registry(prefix: &str) -> Result<Registry, Error> {
         retrying: retry, retry_once, retry_once_priority, retry_once_headers, retry_once_info,
             retry_unpickleable, retry_exhaust, retry_args, retry_eta, auto_retry, retry_backoff,
             auto_retry_except, fail_until;
-        canvas: spawn;
+        canvas: chain_add, chord_add, build_chain_inside_task, spawn;
         replacing: replaced_with_me;
         errbacks: errback_old_style, errback_new_style, errback_key;
         signatures: run_signature, rebuild_signature, return_nested_signature_chain_chain,
