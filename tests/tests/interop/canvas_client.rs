@@ -107,11 +107,6 @@ fn chains() -> Vec<Case> {
         gives("a retried step", chain([call("retry_once", args![]), plus(1)]), json!(2)),
         raises("a failing step", chain([add(1, 1), failing(), plus(1)]), "ExpectedException"),
         raises("a failing first step", chain([failing(), plus(1), plus(1)]), "ExpectedException"),
-        raises(
-            "an unknown step",
-            chain([add(1, 1), call("no_such_task", args![]), plus(1)]),
-            "NotRegistered",
-        ),
     ]
 }
 
