@@ -4,7 +4,12 @@
 
 use std::sync::Arc;
 
-use taskq_core::{BoxFuture, backend::ResultBackend, broker::Broker, config::Urls};
+use taskq_core::{
+    BoxFuture,
+    backend::ResultBackend,
+    broker::{Broker, HigherFirst},
+    config::Urls,
+};
 use taskq_redis::{BackendOptions, RedisBackend, RedisBroker, RedisOptions};
 use taskq_tests::{conformance, redis_server::RedisServer};
 
@@ -79,6 +84,26 @@ mod broker_that_mirrors {
     use super::*;
 
     taskq_tests::broker_conformance!(Redis::with_mirror());
+}
+
+/// As programs use it.
+mod broker_with_9_first {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Turned(Redis);
+
+    impl conformance::broker::Factory for Turned {
+        fn open(&self) -> BoxFuture<'_, Arc<dyn Broker>> {
+            Box::pin(async { HigherFirst::over(conformance::broker::Factory::open(&self.0).await) })
+        }
+
+        fn inject_raw<'a>(&'a self, queue: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, ()> {
+            self.0.inject_raw(queue, bytes)
+        }
+    }
+
+    taskq_tests::broker_conformance!(Turned(Redis::start()));
 }
 
 mod backend {

@@ -6,7 +6,9 @@ use taskq_tests::redis_server::RedisServer;
 
 /// An app of a program that only sends.
 pub(crate) fn app(redis: &RedisServer, settings: &[(&str, Value)]) -> Result<App, Error> {
-    let sources = settings.iter().fold(Sources::none(), |all, (name, value)| all.set(*name, value.clone()));
+    // Numbers mean what they mean to Celery.
+    let celerys = Sources::none().set("redis_priority", "celery");
+    let sources = settings.iter().fold(celerys, |all, (name, value)| all.set(*name, value.clone()));
     let sources =
         sources.set("broker_url", redis.url(0).as_str()).set("result_backend", redis.url(1).as_str());
     App::builder().sources(sources).build()

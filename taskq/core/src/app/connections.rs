@@ -14,8 +14,8 @@ use super::{Drivers, io::Io};
 use crate::{
     Error, ErrorKind,
     backend::{DisabledBackend, ResultBackend},
-    broker::Broker,
-    config::Settings,
+    broker::{Broker, with_meaning},
+    config::{Settings, Urls},
     schedule::ScheduleStore,
 };
 
@@ -59,7 +59,7 @@ impl Connections {
             return Ok(Arc::clone(broker));
         }
         self.on_io(|this| async move {
-            let open = || this.drivers.broker(this.settings.write_url(), &this.settings);
+            let open = || this.open_broker(this.settings.write_url());
             this.broker.get_or_try_init(open).await.cloned()
         })
         .await
@@ -70,7 +70,7 @@ impl Connections {
             return self.broker().await;
         }
         self.on_io(|this| async move {
-            let open = || this.drivers.broker(this.settings.read_url(), &this.settings);
+            let open = || this.open_broker(this.settings.read_url());
             this.read_broker.get_or_try_init(open).await.cloned()
         })
         .await
@@ -87,6 +87,11 @@ impl Connections {
     /// The result backend, if it is connected.
     pub(super) fn opened_backend(&self) -> Option<&Arc<dyn ResultBackend>> {
         self.backend.get()
+    }
+
+    async fn open_broker(&self, urls: &Urls) -> Result<Arc<dyn Broker>, Error> {
+        let broker = self.drivers.broker(urls, &self.settings).await?;
+        Ok(with_meaning(broker, self.settings.redis_priority))
     }
 
     async fn open_backend(&self) -> Result<Arc<dyn ResultBackend>, Error> {

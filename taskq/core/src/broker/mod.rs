@@ -15,6 +15,7 @@ mod envelope;
 mod error;
 mod memory;
 mod outgoing;
+mod priority;
 mod settle;
 mod topology;
 
@@ -28,5 +29,7 @@ pub use envelope::Envelope;
 pub use error::{BrokerError, BrokerErrorKind};
 pub use memory::MemoryBroker;
 pub use outgoing::Outgoing;
+pub use priority::HigherFirst;
+pub(crate) use priority::with_meaning;
 pub use settle::{DeadKind, DeadReason, Settle, Settled, Settlement};
 pub use topology::{Exchange, ExchangeKind, Queue, Topology};

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use jiff::tz::TimeZone;
 
 use super::{
-    PoolKind, Queues, Routes, Setting, Urls,
+    PoolKind, Queues, RedisPriority, Routes, Setting, Urls,
     kind::{Concurrency, Kind, Raw},
     load::Origins,
     schema::settings,
@@ -52,6 +52,8 @@ settings! {
         message_expiration: bool = false;
         /// Redis: record what this worker holds in kombu's `unacked` as well, so that Python workers alone can restore it when this one is dead. Costs throughput.
         redis_mirror_unacked: bool = false;
+        /// Redis: `higher_first`, priority 9 goes first, as on every other broker; or `celery`, numbers as Celery has them there, 0 first.
+        redis_priority: RedisPriority = RedisPriority::HigherFirst;
         /// Where schedules and the lease of the leading beat are kept. None: the broker's own server; with RabbitMQ the result backend's, or `sqlite:./taskq-schedule.db`.
         beat_store: Option<Urls> = None;
         /// Longest time a beat leads without a sign of life: so soon another takes over.

@@ -12,7 +12,7 @@ pub struct Properties {
     pub reply_to: Option<String>,
     /// Persistent unless the queue or the call says otherwise.
     pub delivery_mode: DeliveryMode,
-    /// The number as it stands on the wire; which end is first depends on the broker.
+    /// 9 goes first; on the far side of [`HigherFirst`](crate::broker::HigherFirst) the number is the wire's.
     pub priority: Option<i64>,
     /// Milliseconds as text: the broker may drop the message after that time.
     pub expiration: Option<String>,
@@ -49,7 +49,7 @@ pub struct DeliveryInfo {
     pub exchange: String,
     /// The routing key it was published with.
     pub routing_key: String,
-    /// The priority on the wire.
+    /// Its priority, 9 first.
     pub priority: Option<i64>,
     /// Whether it was delivered before.
     pub redelivered: bool,

@@ -84,8 +84,7 @@ macro_rules! __send_option_methods {
             self
         }
 
-        /// Its priority, 0 to 9. Which end is first depends on the broker: 9 on RabbitMQ, SQLite and in
-        /// memory, 0 on Redis.
+        /// Its priority, 0 to 9: 9 goes first (on Redis see the setting `redis_priority`).
         pub fn priority(mut self, priority: u8) -> Self {
             self $($path)* .set_priority(priority);
             self

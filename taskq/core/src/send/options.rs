@@ -45,7 +45,7 @@ pub struct SendOptions {
     pub exchange_type: Option<ExchangeKind>,
     /// Routing key.
     pub routing_key: Option<String>,
-    /// Priority, 0 to 9, as it stands on the wire: 9 is first on RabbitMQ, SQLite and in memory, 0 on Redis.
+    /// Priority, 0 to 9: 9 goes first (on Redis see the setting `redis_priority`).
     pub priority: Option<u8>,
     /// Format of the body.
     pub serializer: Option<Serializer>,

@@ -22,6 +22,7 @@ pub(crate) async fn run(registry: Registry) -> Result<(), Error> {
     let keeps = [&broker, &backend].into_iter().any(|url| url.starts_with("redis"));
     let mut sources = Sources::none()
         .lenient()
+        .set("redis_priority", "celery")
         .set_all(conf)
         .set("broker_url", Value::Str(broker))
         .set("result_backend", Value::Str(backend));

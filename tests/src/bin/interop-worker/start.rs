@@ -48,6 +48,8 @@ impl Start {
             .lenient()
             // Celery's default, where ours is late.
             .set("task_acks_late", Value::Bool(false))
+            // `CONF` means what it means to Celery.
+            .set("redis_priority", "celery")
             .set_all(self.conf.clone())
             .set("broker_url", Value::Str(self.broker.clone()))
             .set("result_backend", Value::Str(self.backend.clone()));
