@@ -2,7 +2,7 @@
 //!
 //! Nothing here talks to a broker, parses a command line or serves HTTP. Drivers, the worker and the
 //! façade build on this crate and never on each other. Modules import only downwards:
-//! `time`, `error` ← `codec` ← `protocol` ← `broker`, `backend` ← `task` ← `config` ← `middleware`,
+//! `time`, `error` ← `codec` ← `protocol` ← `broker`, `backend`, `event` ← `task` ← `config` ← `middleware`,
 //! `routing` ← `send` ← `app`.
 
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ pub mod canvas;
 pub mod codec;
 pub mod config;
 pub mod error;
+pub mod event;
 pub mod middleware;
 pub mod protocol;
 pub mod result;

@@ -36,6 +36,7 @@ pub(crate) fn context(task: &str, args: &str, kwargs: &str, states: States) -> T
         backend: Arc::new(DisabledBackend),
         cancel: CancellationToken::new(),
         is_eager: false,
+        events: None,
     })
 }
 

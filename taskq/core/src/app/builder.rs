@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock, atomic::AtomicU64},
+    sync::{Arc, OnceLock},
 };
 
 use super::{App, Connections, Drivers, Inner, annotations, drivers, host};
@@ -154,9 +154,10 @@ impl AppBuilder {
             schedule,
             origin: host::origin(),
             reply_to: uuid::Uuid::new_v4().as_hyphenated().to_string(),
-            lamport: AtomicU64::new(0),
+            lamport: Default::default(),
             connections: Arc::new(Connections::new(settings, drivers)),
             publisher: OnceLock::new(),
+            told: OnceLock::new(),
         })))
     }
 }

@@ -223,6 +223,7 @@ impl ExecuteEnd for Run<'_> {
                 backend: Arc::clone(&self.backend),
                 cancel: CancellationToken::new(),
                 is_eager: true,
+                events: None,
             });
             let task = self.app.clone().scoped(cx.clone().scope(self.def.run(cx.clone())));
             let result = match (self.def.kind, self.app.connections().io()) {

@@ -11,21 +11,21 @@ mod current;
 mod drivers;
 mod eager;
 mod eager_canvas;
+mod events;
 mod host;
 mod io;
 
 use std::{
     fmt,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 pub use builder::AppBuilder;
 pub use connections::Connections;
 pub use drivers::{Drivers, LinkedDrivers};
 pub use host::{hostname, origin};
+
+use events::Told;
 
 pub(crate) use block::block_on;
 pub(crate) use eager::failure_of;
@@ -35,6 +35,7 @@ use crate::{
     backend::ResultBackend,
     broker::Broker,
     config::Settings,
+    event::Lamport,
     middleware::Middleware,
     routing::Routing,
     schedule::{Entry, ScheduleStore},
@@ -58,9 +59,11 @@ struct Inner {
     /// Names this client's reply queue; present on every message, used by `rpc://`.
     reply_to: String,
     /// Logical time, carried by events and control messages.
-    lamport: AtomicU64,
+    lamport: Lamport,
     connections: Arc<Connections>,
     publisher: OnceLock<Result<Publisher, Error>>,
+    /// Tells what this client sends; started by the first event.
+    told: OnceLock<Option<Told>>,
 }
 
 impl App {
@@ -153,18 +156,17 @@ impl App {
 
     /// Advances the logical clock and answers its new value (Celery: `app.clock.forward()`).
     pub fn tick(&self) -> u64 {
-        self.0.lamport.fetch_add(1, Ordering::Relaxed) + 1
+        self.0.lamport.tick()
     }
 
     /// Moves the logical clock past a time that was seen in a message (Celery: `app.clock.adjust(other)`).
     pub fn adjust_clock(&self, seen: u64) -> u64 {
-        self.0.lamport.fetch_max(seen, Ordering::Relaxed);
-        self.tick()
+        self.0.lamport.adjust(seen)
     }
 
     /// The logical time now.
     pub fn logical_time(&self) -> u64 {
-        self.0.lamport.load(Ordering::Relaxed)
+        self.0.lamport.now()
     }
 
     /// Sends everything that waits, then closes connections. Nothing can be sent afterwards.
@@ -175,6 +177,7 @@ impl App {
         if let Some(Ok(publisher)) = self.0.publisher.get() {
             publisher.drain().await;
         }
+        self.close_events().await;
         self.0.connections.close().await
     }
 

@@ -3,9 +3,10 @@
 use std::{borrow::Cow, fmt};
 
 /// The state of a task. Names on the wire are Celery's.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum State {
     /// Nothing is known: waiting, or never sent.
+    #[default]
     Pending,
     /// Taken by a worker.
     Received,

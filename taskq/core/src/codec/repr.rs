@@ -40,5 +40,10 @@ pub fn raw_kwargs(json: &[u8]) -> String {
     raw::show(json, false)
 }
 
+/// As [`value`], from JSON in kombu's dialect.
+pub fn raw_value(json: &[u8]) -> String {
+    raw::show(json, false)
+}
+
 #[cfg(test)]
 mod tests;

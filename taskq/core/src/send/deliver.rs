@@ -8,6 +8,7 @@ use futures_util::future::try_join_all;
 use super::{
     Draft,
     publisher::{BULK_MESSAGES, Parcel},
+    sent::Sent,
 };
 use crate::{
     BoxFuture, Error,
@@ -26,7 +27,10 @@ impl App {
     /// When it cannot be encoded or was not confirmed in time.
     pub async fn publish(&self, mut draft: Draft) -> Result<(), Error> {
         if self.middleware().is_empty() {
-            return self.send_parcel(Parcel::of(draft)?).await;
+            let sent = Sent::of(self, &draft);
+            self.send_parcel(Parcel::of(draft)?).await?;
+            sent.tell(self);
+            return Ok(());
         }
         PublishNext::new(self.middleware(), self).run(&mut draft).await
     }
@@ -43,6 +47,7 @@ impl App {
         }
         let mut parcels: Vec<Parcel> = Vec::new();
         let mut bytes = 0;
+        let sent: Vec<Sent> = drafts.iter().map(|draft| Sent::of(self, draft)).collect();
         for draft in drafts {
             match parcels.last_mut() {
                 Some(parcel) if parcel.messages.len() < BULK_MESSAGES && bytes < BULK_BYTES => {
@@ -61,6 +66,7 @@ impl App {
         for parcel in parcels {
             self.send_parcel(parcel).await?;
         }
+        sent.into_iter().for_each(|sent| sent.tell(self));
         Ok(())
     }
 
@@ -71,10 +77,12 @@ impl App {
     /// What a middleware returns, or when it cannot be encoded.
     pub async fn prepare(&self, mut draft: Draft) -> Result<Option<Outgoing>, Error> {
         if self.middleware().is_empty() {
+            Sent::of(self, &draft).tell(self);
             return draft.into_outgoing().map(Some);
         }
         let prepared = Prepared::default();
         PublishNext::new(self.middleware(), &prepared).run(&mut draft).await?;
+        Sent::of(self, &draft).tell(self);
         Ok(prepared.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
@@ -85,7 +93,11 @@ impl App {
 
 impl PublishEnd for App {
     fn publish<'a>(&'a self, draft: &'a mut Draft) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async { self.send_parcel(Parcel::of(draft.clone())?).await })
+        Box::pin(async {
+            self.send_parcel(Parcel::of(draft.clone())?).await?;
+            Sent::of(self, draft).tell(self);
+            Ok(())
+        })
     }
 }
 

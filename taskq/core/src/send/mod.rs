@@ -11,6 +11,7 @@ mod flush;
 mod options;
 mod publisher;
 mod retry;
+mod sent;
 mod with;
 
 pub use call::Call;

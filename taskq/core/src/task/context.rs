@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{RetryRequest, States};
 use crate::{
-    Error,
+    Error, ErrorKind,
     backend::{Child, ResultBackend, State, TaskMeta, TaskOutput},
-    codec::{Value, to_value},
+    codec::{Map, Value, to_value},
+    event::EventBus,
     protocol::{Request, TaskId},
 };
 
@@ -42,6 +43,8 @@ pub struct ContextParts {
     pub cancel: CancellationToken,
     /// Runs in the caller's process, without a broker.
     pub is_eager: bool,
+    /// Where the task's own events go; `None`: nowhere.
+    pub events: Option<EventBus>,
 }
 
 #[derive(Debug)]
@@ -115,17 +118,36 @@ impl TaskContext {
     /// When the data cannot be encoded or the backend cannot be reached.
     pub async fn update_state(&self, state: &str, meta: impl Serialize + Send) -> Result<(), Error> {
         let value: Value = to_value(&meta).map_err(|error| {
-            Error::with_source(
-                crate::ErrorKind::Encode,
-                format!("could not encode the meta of `{state}`"),
-                error,
-            )
+            Error::with_source(ErrorKind::Encode, format!("could not encode the meta of `{state}`"), error)
         })?;
         let mut stored = TaskMeta::new(self.id().clone(), State::from(state), TaskOutput::Value(value));
         stored.children = Some(self.children());
         stored.group_id.clone_from(&self.request().headers.group);
         stored.parent_id.clone_from(&self.request().headers.parent_id);
         self.0.parts.backend.store(std::slice::from_ref(&stored)).await?;
+        Ok(())
+    }
+
+    /// Tells an event of the task's own, such as `task-progress`, to whoever watches; it travels with the task's
+    /// id. Never waits; lost when nobody listens or too much is told. Celery: `self.send_event(kind, **fields)`.
+    ///
+    /// # Errors
+    /// When the fields cannot be encoded or are no map.
+    pub fn send_event(&self, kind: &str, fields: impl Serialize) -> Result<(), Error> {
+        let wrong = |why: String| {
+            Error::new(ErrorKind::Encode, format!("could not encode the fields of the event `{kind}`: {why}"))
+        };
+        let told = match to_value(&fields).map_err(|error| wrong(error.to_string()))? {
+            Value::Map(told) => told,
+            Value::Null => Map::default(),
+            _ => return Err(wrong("they are no map".to_owned())),
+        };
+        let Some(events) = &self.0.parts.events else { return Ok(()) };
+        let mut fields: Map = [("uuid".to_owned(), Value::from(self.id().as_str()))].into_iter().collect();
+        fields.extend(told);
+        // Receivers look at what stands before the first dash.
+        let kind = if kind.contains('-') { kind.to_owned() } else { format!("task-{kind}") };
+        events.tell(kind, fields);
         Ok(())
     }
 

@@ -164,6 +164,7 @@ pub(super) fn context(app: &App, id: &str) -> TaskContext {
         backend: Arc::new(DisabledBackend),
         cancel: CancellationToken::new(),
         is_eager: false,
+        events: None,
     })
 }
 

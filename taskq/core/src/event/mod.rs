@@ -1,0 +1,16 @@
+//! Events: what workers and clients tell about tasks while they go on (Celery's `celeryev`).
+//!
+//! Kept true here: events are told, never asked for; nothing waits for them and nothing depends on them. What
+//! cannot be sent is dropped and counted, what cannot be read is skipped and counted.
+
+mod bus;
+mod clock;
+mod cluster;
+mod feed;
+mod wire;
+
+pub use bus::{EventBus, EventSource};
+pub use clock::Lamport;
+pub use cluster::{Cluster, TaskView, WorkerView};
+pub use feed::EventFeed;
+pub use wire::{Event, exception, routing_key};
