@@ -1,4 +1,8 @@
-//! One structured log line for each change of a task's state, and the counters. Events join here.
+//! What is said of each change of a task's state: a structured log line, a counter, an event.
+//!
+//! Kept true here: every part of the worker says it by one call; nothing said here can fail or wait.
+
+mod event;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +27,8 @@ pub(crate) struct Ended {
     pub(crate) runtime: Option<Duration>,
     /// Longest result text in the log, in bytes.
     pub(crate) repr_limit: usize,
+    /// Whether its events are told: the task's option `send_events`.
+    pub(crate) tells: bool,
     /// Which failures are no alarm.
     pub(crate) expected: Option<fn(&Failure) -> bool>,
     pub(crate) how: How,
@@ -51,6 +57,7 @@ impl Ended {
             root: request.headers.root_id.clone(),
             runtime: None,
             repr_limit: known.def.options.resultrepr_maxsize,
+            tells: known.def.options.send_events,
             expected: known.def.options.throws,
             how,
         }
@@ -63,13 +70,31 @@ impl Ended {
 
     /// The end of a delivery whose task's name is not at hand.
     pub(crate) fn unnamed(id: Option<TaskId>, how: How) -> Self {
-        Self { task: "?".into(), id, root: None, runtime: None, repr_limit: 0, expected: None, how }
+        Self {
+            task: "?".into(),
+            id,
+            root: None,
+            runtime: None,
+            repr_limit: 0,
+            tells: true,
+            expected: None,
+            how,
+        }
     }
 }
 
 /// A task has arrived and passed the gates.
-pub(crate) fn received(known: &Known, request: &Request) {
+pub(crate) fn received(node: &Node, known: &Known, request: &Request) {
+    event::received(node, known, request);
     info!(task = %known.name, id = %request.id(), root = %shown(request.headers.root_id.as_ref()), "task received");
+}
+
+/// A task starts.
+pub(crate) fn started(node: &Node, known: &Known, id: &TaskId) {
+    node.counters.started.inc();
+    node.totals.count(&known.name);
+    debug!(task = %known.name, %id, "task started");
+    event::started(node, known, id);
 }
 
 /// Tells the end of a delivery. `lost`: its lease was gone, so what it did last was dropped.
@@ -81,6 +106,7 @@ pub(crate) fn ended(node: &Node, ended: &Ended, lost: bool) {
         warn!(task, id, "lease lost: the task runs somewhere else, its end here was dropped");
         return;
     }
+    event::ended(node, ended);
     let root = shown(ended.root.as_ref());
     let runtime = ended.runtime.unwrap_or_default().as_secs_f64();
     match &ended.how {

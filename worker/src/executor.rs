@@ -19,12 +19,12 @@ use taskq_core::{
     task::{ContextParts, Outcome, TaskContext, decide},
 };
 use tokio::sync::oneshot;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::{
     completer::Completions,
     effects::{self, Completion, Ran},
-    gate,
+    emit, gate,
     held::{Held, Why},
     job::Job,
     limits,
@@ -73,8 +73,7 @@ impl Executor {
         if acked && !self.ack_early(&held).await {
             return None;
         }
-        self.node.counters.started.inc();
-        debug!(task = %known.name, id = %held.id, "task started");
+        emit::started(&self.node, &known, &held.id);
         if known.policy.track_started && known.stores_result(&request) {
             self.store_started(&request).await;
         }
@@ -174,6 +173,7 @@ impl Run<'_> {
             backend: Arc::clone(&self.node.backend),
             cancel: self.held.told.clone(),
             is_eager: false,
+            events: Some(self.node.events.clone()),
         })
     }
 

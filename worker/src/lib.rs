@@ -33,6 +33,7 @@ mod emit;
 mod executor;
 mod gate;
 mod handle;
+mod heartbeat;
 mod held;
 mod hostname;
 mod job;

@@ -16,10 +16,18 @@ use taskq_core::{
     backend::ResultBackend,
     broker::{Broker, Capabilities, Queue, Topology},
     codec::Accept,
+    event::EventBus,
 };
 use tracing::warn;
 
-use crate::{Stop, gate::Revoked, held::HeldTable, plan::Plan, stats::Counters, tasks::Tasks};
+use crate::{
+    Stop,
+    gate::Revoked,
+    held::HeldTable,
+    plan::Plan,
+    stats::{Counters, Totals},
+    tasks::Tasks,
+};
 
 /// A running worker's shared parts.
 #[derive(Debug)]
@@ -37,6 +45,8 @@ pub(crate) struct Node {
     pub(crate) held: HeldTable,
     pub(crate) revoked: Revoked,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) totals: Totals,
+    pub(crate) events: EventBus,
     pub(crate) busy: Busy,
     /// Queues of follow-ups that exist for sure.
     declared: Mutex<HashSet<String>>,
@@ -50,6 +60,8 @@ impl Node {
         stop: Stop,
     ) -> Self {
         let Plan { app, name, tasks, tuning, decoding, counters, .. } = plan;
+        let events = app.event_bus(Arc::clone(&name), app.settings().worker_send_task_events);
+        let totals = Totals::new(&tasks);
         Self {
             can: broker.capabilities(),
             name,
@@ -63,6 +75,8 @@ impl Node {
             held: HeldTable::default(),
             revoked: Revoked::default(),
             counters,
+            totals,
+            events,
             busy: Busy::default(),
             declared: Mutex::default(),
         }
@@ -86,6 +100,11 @@ impl Node {
     pub(crate) fn room(&self) -> usize {
         let held = if self.tuning.only_for_free_slots { self.held.total() } else { self.held.len() };
         self.tuning.prefetch.saturating_sub(held)
+    }
+
+    /// How many tasks run now.
+    pub(crate) fn running(&self) -> usize {
+        self.held.all().iter().filter(|held| held.is_running()).count()
     }
 
     /// The instant now.

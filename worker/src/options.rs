@@ -27,6 +27,9 @@ pub struct WorkerOptions {
     pub grace: Option<Duration>,
     /// How long a cold stop waits for running tasks. Default: `worker_soft_shutdown_timeout`.
     pub soft_shutdown: Option<Duration>,
+    /// How often it tells that it is alive (`--heartbeat-interval`). Default: 2 s; zero: never
+    /// (`--without-heartbeat`).
+    pub heartbeat: Option<Duration>,
 }
 
 impl WorkerOptions {
@@ -88,6 +91,13 @@ impl WorkerOptions {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = Some(grace);
+        self
+    }
+
+    /// Tells that it is alive so often; zero: never.
+    #[must_use]
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.heartbeat = Some(interval);
         self
     }
 

@@ -19,6 +19,9 @@ use crate::{
 /// Prefetch where the settings say "no limit": enough to keep any pool busy, little enough to give back.
 const UNLIMITED_PREFETCH: usize = 4096;
 
+/// How often a worker tells that it is alive, as Celery's.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+
 /// A checked plan.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -35,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) grace: Option<Duration>,
     /// How long a cold stop waits.
     pub(crate) soft_shutdown: Duration,
+    /// How often it tells that it is alive; zero: never.
+    pub(crate) heartbeat: Duration,
 }
 
 impl Plan {
@@ -102,6 +107,7 @@ impl Plan {
             counters: Arc::default(),
             connect_attempts,
             grace: options.grace.or(settings.worker_shutdown_timeout),
+            heartbeat: options.heartbeat.unwrap_or(HEARTBEAT),
             soft_shutdown: options.soft_shutdown.unwrap_or(settings.worker_soft_shutdown_timeout),
         })
     }

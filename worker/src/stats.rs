@@ -1,6 +1,14 @@
 //! What a worker has done so far, as plain counters.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use crate::tasks::Tasks;
 
 macro_rules! counters {
     ($($(#[$text:meta])* $name:ident),+ $(,)?) => {
@@ -19,7 +27,7 @@ macro_rules! counters {
 
         impl Counters {
             pub(crate) fn snapshot(&self) -> Stats {
-                Stats { $($name: self.$name.0.load(Relaxed),)+ }
+                Stats { $($name: self.$name.get(),)+ }
             }
         }
     };
@@ -55,6 +63,29 @@ counters! {
     lost,
 }
 
+/// Runs started, by task: what `inspect stats` calls the total.
+#[derive(Debug, Default)]
+pub(crate) struct Totals(HashMap<Arc<str>, Counter>);
+
+impl Totals {
+    pub(crate) fn new(tasks: &Tasks) -> Self {
+        Self(tasks.iter().map(|known| (Arc::clone(&known.name), Counter::default())).collect())
+    }
+
+    pub(crate) fn count(&self, task: &str) {
+        if let Some(counter) = self.0.get(task) {
+            counter.inc();
+        }
+    }
+
+    /// The tasks that were started at all.
+    #[expect(dead_code, reason = "for `inspect stats`")]
+    pub(crate) fn snapshot(&self) -> BTreeMap<Arc<str>, u64> {
+        let started = |(name, counter): (&Arc<str>, &Counter)| (Arc::clone(name), counter.get());
+        self.0.iter().map(started).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
 /// One counter.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
@@ -62,6 +93,10 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     pub(crate) fn inc(&self) {
         self.add(1);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
     }
 
     pub(crate) fn add(&self, n: usize) {

@@ -18,6 +18,7 @@ use crate::{
     control,
     effects::Completion,
     executor::Executor,
+    heartbeat::Life,
     held::{Held, Why},
     job::Job,
     lease,
@@ -79,7 +80,7 @@ impl Worker {
 
     async fn start_to_stop(self, stop: Stop) -> Result<Report, Error> {
         panics::note_places();
-        let Plan { grace, soft_shutdown, .. } = self.plan;
+        let Plan { grace, soft_shutdown, heartbeat, .. } = self.plan;
         let Some(connected) = connect::open(&self.plan, &stop).await? else { return Ok(Report::default()) };
         let Connected { broker, backend, mut consumer } = connected;
         let node = Arc::new(Node::new(self.plan, broker, backend, stop));
@@ -91,6 +92,7 @@ impl Worker {
         let pool =
             Pool::new(node.tuning.concurrency, Executor { node: Arc::clone(&node), done: done.clone() });
         let leases = AbortOnDropHandle::new(tokio::spawn(lease::keep(Arc::clone(&node), settler)));
+        let life = Life::begin(&node, heartbeat);
         let control = control::start(&node);
         let mut fetch = Fetch::new(Arc::clone(&node), &pool, done.clone());
         info!(node = %node.name, tasks = node.tasks.len(), concurrency = node.tuning.concurrency, "worker is ready");
@@ -119,6 +121,7 @@ impl Worker {
         }
         drop(leases);
         drop(control);
+        life.end(&node).await;
         drop(consumer); // what it took and never delivered goes back
         let report = Report::of(&node);
         info!(node = %node.name, left = report.left, "worker has stopped");

@@ -7,6 +7,7 @@ mod canvas_client;
 mod client;
 mod crontab;
 mod emitted;
+mod events;
 mod python_worker;
 mod visibility;
 

@@ -102,7 +102,7 @@ impl Gate {
         if let Grant::Later(until) = grant {
             return end(held, Completion::postpone(tag, known, &request, until, "rate limit"));
         }
-        emit::received(known, &request);
+        emit::received(&node, known, &request);
         let job = Job { known: Arc::clone(known), request: Box::new(request), held: Arc::clone(&held) };
         let verdict = match (hold_until, grant) {
             (Some(until), _) | (None, Grant::At(until)) => Verdict::Hold(job, until),
