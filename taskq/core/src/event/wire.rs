@@ -168,6 +168,15 @@ mod tests {
     }
 
     #[test]
+    fn fields_travel_in_celerys_order() {
+        let fields = Map::from_iter([("uuid".to_owned(), Value::from("1"))]);
+        let event = Event { kind: "task-started".into(), hostname: "a".into(), fields, ..Event::default() };
+        let names: Vec<String> = event.to_map().into_keys().collect();
+        assert_eq!(names, ["hostname", "utcoffset", "pid", "clock", "uuid", "timestamp", "type"]);
+        assert_eq!(Event::from_map(event.to_map()), Some(event));
+    }
+
+    #[test]
     fn fields_that_are_not_what_they_should_be_are_read_as_nothing() {
         let odd = r#"{"type":"x","hostname":"a","clock":-1,"pid":"p","timestamp":NaN,"utcoffset":null}"#;
         let (events, _) = Event::read(&message(odd));
