@@ -1,5 +1,7 @@
 //! What a broker can do by itself.
 
+use std::time::Duration;
+
 /// What a broker can do by itself. The contract suite asks it before it skips a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,6 +12,12 @@ pub struct Capabilities {
     /// is alone on the queue (Redis): then the message goes to the queue with its `eta` header, and the first
     /// taskq worker that takes it parks it.
     pub producer_delay: bool,
+    /// Due times are kept in steps of this: what waits comes up to one step late, and messages that are due
+    /// within one step come in any order. Zero: exactly.
+    pub delay_step: Duration,
+    /// Messages that wait for their time are counted, and purged, with their queue. False where all queues share
+    /// the place where they wait.
+    pub delayed_by_queue: bool,
     /// Which end of the priority scale is served first; `None` without priorities.
     pub priorities: Option<PriorityOrder>,
     /// Settling and publishing follow-ups is one atomic step.
@@ -27,6 +35,8 @@ impl Capabilities {
     pub const NONE: Self = Self {
         native_delay: false,
         producer_delay: false,
+        delay_step: Duration::ZERO,
+        delayed_by_queue: false,
         priorities: None,
         atomic_follow_up: false,
         broadcast: false,

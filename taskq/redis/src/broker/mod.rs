@@ -71,6 +71,7 @@ impl Broker for RedisBroker {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::NONE;
         capabilities.native_delay = true;
+        capabilities.delayed_by_queue = true;
         // A Python worker that is alone on a queue would never see what we park.
         capabilities.producer_delay = false;
         capabilities.priorities = Some(PriorityOrder::LowerFirst);

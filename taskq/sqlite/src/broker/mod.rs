@@ -69,6 +69,7 @@ impl Broker for SqliteBroker {
         let mut has = Capabilities::NONE;
         has.native_delay = true;
         has.producer_delay = true;
+        has.delayed_by_queue = true;
         has.priorities = Some(PriorityOrder::HigherFirst);
         has.atomic_follow_up = true;
         has.broadcast = true;

@@ -116,11 +116,12 @@ impl Broker for MemoryBroker {
         Capabilities {
             native_delay: true,
             producer_delay: true,
+            delayed_by_queue: true,
             priorities: Some(PriorityOrder::HigherFirst),
             atomic_follow_up: true,
             broadcast: true,
             lease: true,
-            durable: false,
+            ..Capabilities::NONE
         }
     }
 
