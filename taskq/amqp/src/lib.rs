@@ -9,6 +9,7 @@
 mod broker;
 mod conn;
 mod error;
+mod management;
 mod options;
 mod wire;
 

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use taskq_core::{
     broker::{BrokerError, BrokerErrorKind},
     codec::{Map, Value},
+    config::ServiceUrl,
 };
 
 /// What kind a queue is that does not say (`x-queue-type`).
@@ -15,6 +16,16 @@ pub enum QueueType {
     Classic,
     /// Replicated; counts deliveries.
     Quorum,
+}
+
+impl QueueType {
+    /// RabbitMQ's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Quorum => "quorum",
+        }
+    }
 }
 
 /// Options of the AMQP broker.
@@ -49,6 +60,12 @@ pub struct AmqpOptions {
     pub queue_max_priority: Option<u8>,
     /// Type of every queue that does not say. Celery: `task_default_queue_type`.
     pub queue_type: QueueType,
+    /// Type of the queues in which delayed messages wait. Default quorum, which hands them on without a loss
+    /// when they are due. Celery: `broker_native_delayed_delivery_queue_type`.
+    pub delayed_queue_type: QueueType,
+    /// RabbitMQ's management API with its login, `http://guest:guest@host:15672/api/`: asked for what AMQP does
+    /// not tell. Flower: `broker_api`.
+    pub management: Option<ServiceUrl>,
 }
 
 impl Default for AmqpOptions {
@@ -67,6 +84,8 @@ impl Default for AmqpOptions {
             shuffle: false,
             queue_max_priority: None,
             queue_type: QueueType::default(),
+            delayed_queue_type: QueueType::Quorum,
+            management: None,
         }
     }
 }

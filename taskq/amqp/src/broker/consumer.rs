@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Shared,
+    Shared, delay,
     feed::{Feed, ORDERS, Order},
     inbox::Inbox,
     ledger::Ledger,
@@ -35,6 +35,7 @@ impl AmqpConsumer {
     pub(super) async fn start(shared: Arc<Shared>, spec: ConsumeSpec) -> Result<Self, BrokerError> {
         let link = shared.publisher.link().sibling();
         topology::declare(&shared, &link, &spec.queues).await?;
+        delay::serve(&shared, &link, &spec.queues).await?;
         let (inbox, ledger) = (Arc::<Inbox>::default(), Arc::<Ledger>::default());
         let settler = Arc::new(AmqpSettler::start(Arc::clone(&shared), Arc::clone(&ledger)));
         let (orders, receive) = mpsc::channel(ORDERS);

@@ -35,7 +35,10 @@ pub(super) fn key(queue: &str, properties: &lapin::BasicProperties, body: &[u8])
 impl Counts {
     /// Remembers that `failed` deliveries of it count.
     pub(super) fn put(&self, holding: &Holding, failed: u32) {
-        let key = key(&holding.queue, &holding.properties, &holding.body);
+        self.remember(key(&holding.queue, &holding.properties, &holding.body), failed);
+    }
+
+    fn remember(&self, key: u64, failed: u32) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.counts.insert(key, failed).is_none() {
             inner.order.push_back(key);
@@ -45,6 +48,26 @@ impl Counts {
         {
             inner.counts.remove(&oldest);
         }
+    }
+
+    /// Remembers what was looked at and went back, which is no delivery: a classic queue marks it as redelivered.
+    pub(super) fn looked_at(
+        &self,
+        queue: &str,
+        properties: &lapin::BasicProperties,
+        body: &[u8],
+        again: bool,
+    ) {
+        let key = key(queue, properties, body);
+        let failed = if again {
+            // Somebody else's count is theirs to find out.
+            let Some(failed) = self.take(key) else { return };
+            failed
+        } else {
+            let headers = properties.headers().as_ref();
+            headers.map_or(0, |headers| crate::wire::Mark::read(headers).failed)
+        };
+        self.remember(key, failed);
     }
 
     /// What is remembered of it, once.

@@ -1,18 +1,253 @@
-//! Where a message waits for its time.
+//! Where a message waits for its time: in Celery's 28 delay queues, whatever the kind of its own queue.
+//!
+//! Kept true here: no message that waits is held by a worker, and none comes early; a delay is rounded up to
+//! whole seconds, and one that is longer than the layout can hold comes early and is parked again. A message for
+//! one queue reaches that queue only: it is bound under a key ([`layout::queue_key`]) that no binding of
+//! Celery's matches. A message for a topic or fanout exchange goes Celery's own way, so that Python workers
+//! find it. Everything is declared when it is first needed; what is there with other arguments is used as it is.
 
-use std::time::Duration;
+mod layout;
 
-use taskq_core::broker::{BrokerError, BrokerErrorKind};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use super::Shared;
+use lapin::{
+    Channel,
+    options::{ExchangeBindOptions, QueueBindOptions, QueueDeclareOptions},
+    types::FieldTable,
+};
+use taskq_core::broker::{BrokerError, Exchange, ExchangeKind, Queue};
+use tokio::sync::Mutex as AsyncMutex;
+
+use self::layout::{DELIVERY, LEVELS, Step};
+use super::{
+    Shared,
+    publish::{short, unroutable},
+    topology,
+};
+use crate::{conn::Link, error};
+
+/// What this process has declared and bound so far.
+#[derive(Debug, Default)]
+pub(crate) struct Delays {
+    /// One declares, the others wait for it.
+    layers: AsyncMutex<bool>,
+    bound: Mutex<BTreeSet<String>>,
+}
+
+impl Delays {
+    fn is_bound(&self, key: &str) -> bool {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
+    fn know(&self, key: String) {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+    }
+}
 
 /// The exchange and routing key that bring a message, after at least `wait`, to where it would go if it were sent
-/// to `exchange` with `routing_key` now. Declares what it needs. The message carries both in its mark already.
+/// to `exchange` with `routing_key` now. Declares what it needs.
+///
+/// Queues behind a direct exchange are those that this process declared. Where it knows none, the message goes
+/// its way at once: whoever takes it early parks it.
 pub(super) async fn route(
-    _: &Shared,
-    _: &str,
-    _: &str,
-    _: Duration,
+    shared: &Shared,
+    exchange: &str,
+    routing_key: &str,
+    wait: Duration,
 ) -> Result<(String, String), BrokerError> {
-    Err(BrokerError::new(BrokerErrorKind::Config, "this broker has no delayed messages yet"))
+    let suffix = if exchange.is_empty() {
+        let key = layout::queue_key(routing_key);
+        bind(shared, &key, &[routing_key.to_owned()]).await?;
+        key
+    } else {
+        let queues = shared.declared.candidates(exchange, routing_key);
+        let names: Vec<String> = queues.iter().map(|queue| queue.name.clone()).collect();
+        match queues.first().map(|queue| queue.exchange.kind) {
+            Some(ExchangeKind::Topic | ExchangeKind::Fanout) => {
+                for queue in &queues {
+                    bind_natively(shared, queue).await?;
+                }
+                routing_key.to_owned()
+            }
+            Some(ExchangeKind::Direct) => {
+                let key = layout::exchange_key(exchange, routing_key);
+                bind(shared, &key, &names).await?;
+                key
+            }
+            Some(ExchangeKind::Headers) | None => {
+                tracing::debug!(exchange, routing_key, "delayed by whoever takes it: no queue is known");
+                return Ok((exchange.to_owned(), routing_key.to_owned()));
+            }
+        }
+    };
+    Ok((layout::name(LEVELS - 1), layout::delayed_key(wait, &suffix)))
+}
+
+/// Where a message that comes from the delay queues was sent to; `None` for others. `queue` is the one it is
+/// taken from: Celery's layout keeps the key only.
+pub(super) fn restore(exchange: &str, routing_key: &str, queue: &Queue) -> Option<(String, String)> {
+    if exchange != DELIVERY && !layout::is_level(exchange) {
+        return None;
+    }
+    let key = layout::strip(routing_key).unwrap_or(routing_key);
+    Some(match layout::is_ours(key) {
+        true if queue.exchange.kind == ExchangeKind::Direct => (String::new(), queue.name.clone()),
+        true => (queue.exchange.name.clone(), queue.routing_key.clone()),
+        false => (queue.exchange.name.clone(), key.to_owned()),
+    })
+}
+
+/// What a worker declares before it consumes: with a quorum queue all that Celery's worker does, so that Python
+/// producers may delay; else only the bindings of queues for which a message may be waiting already.
+pub(super) async fn serve(shared: &Shared, link: &Link, queues: &[Queue]) -> Result<(), BrokerError> {
+    if queues.iter().any(|queue| topology::is_quorum(queue, &shared.options)) {
+        layers(shared, link).await?;
+        for queue in queues.iter().filter(|queue| is_native(queue)) {
+            bind_natively(shared, queue).await?;
+        }
+        return Ok(());
+    }
+    let (channel, _) = link.channel("look for delayed messages").await?;
+    let passive = lapin::options::ExchangeDeclareOptions { passive: true, ..Default::default() };
+    let kind = lapin::ExchangeKind::Topic;
+    if channel.exchange_declare(DELIVERY.into(), kind, passive, FieldTable::default()).await.is_ok() {
+        for queue in queues {
+            let key = layout::queue_key(&queue.name);
+            bind_queue(&channel, &queue.name, DELIVERY, &format!("#.{key}"))
+                .await
+                .map_err(|error| error::broker("bind a queue to delayed delivery", link.shown(), error))?;
+            shared.delays.know(format!("{key}\n{}", queue.name));
+        }
+        let _ = channel.close(200, "bound".into()).await;
+    }
+    Ok(())
+}
+
+/// Declares everything again that somebody deleted since, when a message was sent to the delay queues in vain.
+/// False for any other exchange.
+pub(super) async fn revive(shared: &Shared, exchange: &str) -> Result<bool, BrokerError> {
+    if !layout::is_level(exchange) {
+        return Ok(false);
+    }
+    *shared.delays.layers.lock().await = false;
+    layers(shared, shared.publisher.link()).await?;
+    let bound = std::mem::take(&mut *shared.delays.bound.lock().unwrap_or_else(PoisonError::into_inner));
+    for (key, queue) in bound.iter().filter_map(|known| known.split_once('\n')) {
+        if layout::is_ours(key) {
+            bind(shared, key, &[queue.to_owned()]).await?;
+        }
+    }
+    Ok(true)
+}
+
+fn is_native(queue: &Queue) -> bool {
+    matches!(queue.exchange.kind, ExchangeKind::Topic | ExchangeKind::Fanout)
+        && !queue.exchange.name.is_empty()
+}
+
+/// Binds queues to the end of the delay queues under a key of ours, once a process.
+async fn bind(shared: &Shared, key: &str, queues: &[String]) -> Result<(), BrokerError> {
+    let link = shared.publisher.link();
+    layers(shared, link).await?;
+    for queue in queues {
+        let known = format!("{key}\n{queue}");
+        if shared.delays.is_bound(&known) {
+            continue;
+        }
+        let (channel, _) = link.channel("bind a queue to delayed delivery").await?;
+        let pattern = format!("#.{key}");
+        short("routing key of a delayed message", &layout::delayed_key(Duration::MAX, key))?;
+        match bind_queue(&channel, queue, DELIVERY, &pattern).await {
+            Ok(()) => {}
+            Err(error) if error::is_missing(&error) => {
+                // Never declared, or deleted since: then it is declared again, if it was ours.
+                if !Box::pin(topology::revive(shared, "", queue)).await? {
+                    return Err(unroutable("", queue));
+                }
+                let (channel, _) = link.channel("bind a queue to delayed delivery").await?;
+                bind_queue(&channel, queue, DELIVERY, &pattern).await.map_err(|error| {
+                    error::broker("bind a queue to delayed delivery", link.shown(), error)
+                })?;
+            }
+            Err(error) => {
+                return Err(error::broker("bind a queue to delayed delivery", link.shown(), error));
+            }
+        }
+        let _ = channel.close(200, "bound".into()).await;
+        shared.delays.know(known);
+    }
+    Ok(())
+}
+
+/// Binds a queue of a topic or fanout exchange as Celery does: the key keeps its prefix until it arrives.
+async fn bind_natively(shared: &Shared, queue: &Queue) -> Result<(), BrokerError> {
+    let link = shared.publisher.link();
+    layers(shared, link).await?;
+    let known = format!("{}\n{}", queue.exchange.name, queue.name);
+    if shared.delays.is_bound(&known) {
+        return Ok(());
+    }
+    let pattern = layout::native_pattern(&queue.routing_key);
+    let (channel, _) = link.channel("bind an exchange to delayed delivery").await?;
+    let (from, to) = (DELIVERY, queue.exchange.name.as_str());
+    let both = async {
+        bind_exchange(&channel, to, from, &pattern).await?;
+        bind_queue(&channel, &queue.name, to, &pattern).await
+    };
+    both.await.map_err(|error| {
+        error::broker(&format!("bind exchange `{to}` to delayed delivery"), link.shown(), error)
+    })?;
+    let _ = channel.close(200, "bound".into()).await;
+    shared.delays.know(known);
+    Ok(())
+}
+
+/// Declares the delay queues and exchanges, once a process.
+async fn layers(shared: &Shared, link: &Link) -> Result<(), BrokerError> {
+    let mut there = shared.delays.layers.lock().await;
+    if *there {
+        return Ok(());
+    }
+    let (mut channel, _) = link.channel("declare the delay queues").await?;
+    for step in layout::steps(shared.options.delayed_queue_type) {
+        let Err(error) = take(&channel, &step).await else { continue };
+        // Declared by somebody else as the other type, or by somebody with more rights.
+        if !error::is_mismatch(&error) && !error::is_refused(&error) {
+            return Err(error::broker(&format!("declare {step}"), link.shown(), error));
+        }
+        tracing::debug!(%step, %error, "used as it is");
+        (channel, _) = link.channel("declare the delay queues").await?;
+    }
+    let _ = channel.close(200, "declared".into()).await;
+    *there = true;
+    Ok(())
+}
+
+async fn take(channel: &Channel, step: &Step) -> lapin::Result<()> {
+    match step {
+        Step::Exchange { name } => {
+            let exchange = Exchange { kind: ExchangeKind::Topic, ..Exchange::direct(name) };
+            topology::declare_exchange(channel, &exchange).await
+        }
+        Step::Queue { name, arguments } => {
+            let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            channel.queue_declare(name.as_str().into(), durable, arguments.clone()).await.map(drop)
+        }
+        Step::BindQueue { queue, exchange, key } => bind_queue(channel, queue, exchange, key).await,
+        Step::BindExchange { to, from, key } => bind_exchange(channel, to, from, key).await,
+    }
+}
+
+async fn bind_queue(channel: &Channel, queue: &str, exchange: &str, key: &str) -> lapin::Result<()> {
+    let options = QueueBindOptions::default();
+    channel.queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default()).await
+}
+
+async fn bind_exchange(channel: &Channel, to: &str, from: &str, key: &str) -> lapin::Result<()> {
+    let options = ExchangeBindOptions::default();
+    channel.exchange_bind(to.into(), from.into(), key.into(), options, FieldTable::default()).await
 }

@@ -1,5 +1,7 @@
 //! The broker: what all parts share, and the seam's methods as one-liners onto them.
 
+mod admin;
+mod broadcast;
 mod consumer;
 mod counts;
 mod dead;
@@ -7,23 +9,28 @@ mod delay;
 mod feed;
 mod inbox;
 mod ledger;
+mod look;
 mod publish;
 mod session;
 mod settle;
 mod suspect;
 mod topology;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use taskq_core::{
     BoxFuture,
-    broker::{Broker, BrokerError, Capabilities, ConsumeSpec, Consumer, Outgoing, PriorityOrder, Topology},
+    broker::{
+        Broadcast, Broker, BrokerAdmin, BrokerError, Capabilities, ConsumeSpec, Consumer, Outgoing,
+        PriorityOrder, Topology,
+    },
     config::Urls,
 };
 
 use self::{counts::Counts, publish::Publisher, topology::Declared};
 use crate::{
     conn::{Addresses, Link},
+    management::Management,
     options::{AmqpOptions, QueueType},
 };
 
@@ -37,6 +44,15 @@ pub(crate) struct Shared {
     pub(crate) publisher: Publisher,
     pub(crate) declared: Declared,
     pub(crate) counts: Counts,
+    /// What AMQP does not tell, if it is configured.
+    pub(crate) management: Option<Management>,
+    /// One looks into queues at a time.
+    pub(crate) looking: tokio::sync::Mutex<()>,
+    /// Subscriptions to events and remote control: transient, so an alarm may not hold them up.
+    pub(crate) listener: Link,
+    pub(crate) delays: delay::Delays,
+    pub(crate) places: dead::Places,
+    pub(crate) exchanges: broadcast::Exchanges,
 }
 
 impl AmqpBroker {
@@ -49,11 +65,20 @@ impl AmqpBroker {
         let addresses = Arc::new(Addresses::new(urls, options.clone())?);
         let publisher = Publisher::new(Link::new(addresses));
         publisher.link().connect("connect to the broker").await?;
+        let listener = publisher.link().sibling();
+        let vhost = listener.addresses().vhost().to_owned();
+        let management = options.management.clone().map(|url| Management::new(url, &vhost));
         Ok(Self(Arc::new(Shared {
             options,
             publisher,
             declared: Declared::default(),
             counts: Counts::default(),
+            management,
+            looking: tokio::sync::Mutex::default(),
+            listener,
+            delays: delay::Delays::default(),
+            places: dead::Places::default(),
+            exchanges: broadcast::Exchanges::default(),
         })))
     }
 }
@@ -66,6 +91,10 @@ impl Broker for AmqpBroker {
         capabilities.priorities = (declared && self.0.options.queue_type == QueueType::Classic)
             .then_some(PriorityOrder::HigherFirst);
         capabilities.durable = true;
+        capabilities.native_delay = true;
+        capabilities.producer_delay = true;
+        capabilities.delay_step = Duration::from_secs(1);
+        capabilities.broadcast = true;
         capabilities
     }
 
@@ -84,8 +113,17 @@ impl Broker for AmqpBroker {
         })
     }
 
+    fn broadcast(&self) -> Option<Arc<dyn Broadcast>> {
+        Some(Arc::new(broadcast::AmqpBroadcast(Arc::clone(&self.0))))
+    }
+
+    fn admin(&self) -> Option<Arc<dyn BrokerAdmin>> {
+        Some(Arc::new(admin::AmqpAdmin(Arc::clone(&self.0))))
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
         Box::pin(async move {
+            self.0.listener.close().await;
             self.0.publisher.link().close().await;
             Ok(())
         })

@@ -25,7 +25,7 @@ use taskq_core::{
 use tokio::task::JoinSet;
 
 use super::{
-    counts,
+    counts, delay,
     feed::{Feed, Order, is_final, lost, refuses_shared_window},
     ledger::Holding,
     publish::short,
@@ -348,7 +348,10 @@ impl<'a> Session<'a> {
             max if max > 0 && deliveries > max => Verdict::Poison,
             _ => verdict,
         };
-        let sent_to = mark.sent_to.unwrap_or((exchange, routing_key));
+        let sent_to = mark
+            .sent_to
+            .or_else(|| delay::restore(&exchange, &routing_key, &source.queue))
+            .unwrap_or((exchange, routing_key));
         let info = DeliveryInfo {
             queue: Arc::clone(&source.name),
             exchange: sent_to.0.clone(),

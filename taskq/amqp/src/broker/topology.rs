@@ -18,7 +18,7 @@ use taskq_core::{
     codec::{Map, Value},
 };
 
-use super::{Shared, publish::short};
+use super::{Shared, dead, delay, publish::short};
 use crate::{
     conn::Link,
     error,
@@ -38,8 +38,13 @@ impl Declared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(queue.name.clone(), queue.clone());
     }
 
+    /// Their names.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     /// The queues that a message sent there could be for.
-    fn candidates(&self, exchange: &str, routing_key: &str) -> Vec<Queue> {
+    pub(super) fn candidates(&self, exchange: &str, routing_key: &str) -> Vec<Queue> {
         let queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if exchange.is_empty() {
             return queues.get(routing_key).cloned().into_iter().collect();
@@ -174,6 +179,13 @@ pub(super) fn arguments(queue: &Queue, options: &AmqpOptions) -> Result<FieldTab
 
 /// Declares again what this process once declared and a message was sent to in vain. False when there is none.
 pub(super) async fn revive(shared: &Shared, exchange: &str, routing_key: &str) -> Result<bool, BrokerError> {
+    if exchange.is_empty() && dead::is_place(routing_key) {
+        dead::declare(shared, shared.publisher.link(), routing_key).await?;
+        return Ok(true);
+    }
+    if delay::revive(shared, exchange).await? {
+        return Ok(true);
+    }
     let queues = shared.declared.candidates(exchange, routing_key);
     declare(shared, shared.publisher.link(), &queues).await?;
     if let Some(queue) = queues.first() {

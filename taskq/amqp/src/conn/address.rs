@@ -62,6 +62,11 @@ impl Addresses {
         &self.all[0].authority.userinfo.username
     }
 
+    /// The virtual host.
+    pub(crate) fn vhost(&self) -> &str {
+        &self.all[0].vhost
+    }
+
     /// The address to try; `attempt` counts failures, so that each goes to another one.
     pub(super) fn uri(&self, attempt: usize) -> AMQPUri {
         let good = *self.good.lock().unwrap_or_else(PoisonError::into_inner);

@@ -23,7 +23,7 @@ pub(crate) struct Mark {
 
 impl Mark {
     /// Reads the mark out of headers; what cannot be read is none.
-    pub(super) fn read(headers: &FieldTable) -> Self {
+    pub(crate) fn read(headers: &FieldTable) -> Self {
         let Some(AMQPValue::FieldTable(table)) = headers.inner().get(MARK) else { return Self::default() };
         let map = to_map(table);
         let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -59,6 +59,8 @@ impl Mark {
         let exact = Self::read(headers).exact;
         let mut fields = headers.inner().clone();
         fields.remove(MARK);
+        // A quorum queue would take the count of another queue for its own.
+        fields.remove("x-delivery-count");
         let mut headers = FieldTable::from(fields);
         Self { exact, ..self }.write(&mut headers);
         headers

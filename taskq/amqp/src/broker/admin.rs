@@ -1,0 +1,233 @@
+//! Looking into queues: by AMQP itself, and by the management API where it is configured.
+//!
+//! AMQP lets nobody look without taking. Kept true here: what was taken to be looked at goes back to its place,
+//! whatever happens in between (it goes back with the channel, at the latest); what is removed or replayed is
+//! acknowledged last. While somebody looks, others do not see what they hold, so one looks at a time.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fmt,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use taskq_core::{
+    BoxFuture,
+    broker::{BrokerAdmin, BrokerError, DeadLetter, Payload, PeekedMessage, QueueStats},
+};
+
+use super::{Shared, dead, look::Look, publish::Publication};
+use crate::wire;
+
+/// Messages taken in one round trip.
+const STEP: usize = 500;
+/// From here on the broker itself removes all that waits, at once.
+const MANY: u64 = 100_000;
+
+pub(super) struct AmqpAdmin(pub(super) Arc<Shared>);
+
+impl fmt::Debug for AmqpAdmin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AmqpAdmin({:?})", self.0)
+    }
+}
+
+impl AmqpAdmin {
+    /// The dead letters with these ids, taken.
+    async fn find<'a>(
+        &self,
+        look: &mut Look<'_>,
+        place: &str,
+        ids: &'a [String],
+    ) -> Result<Vec<(&'a str, lapin::message::Delivery)>, BrokerError> {
+        let mut missing: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+        let mut found = Vec::new();
+        while !missing.is_empty() {
+            let step = look.take(place, STEP).await?;
+            if step.is_empty() {
+                break;
+            }
+            for letter in step {
+                let id = dead::id(&letter.properties);
+                if let Some(id) = id.and_then(|id| missing.take(id.as_str())) {
+                    found.push((id, letter));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn replay_found(&self, queue: &str, ids: &[String]) -> Result<u64, BrokerError> {
+        let mut look = Look::open(&self.0, "replay dead letters").await?;
+        let found = self.find(&mut look, &dead::place(queue), ids).await?;
+        let user = self.0.publisher.link().addresses().user();
+        let batch: Vec<Publication> = found
+            .iter()
+            .map(|(_, letter)| Publication {
+                exchange: String::new(),
+                routing_key: queue.to_owned(),
+                properties: dead::replayed(&letter.properties, user),
+                body: Bytes::copy_from_slice(&letter.data),
+            })
+            .collect();
+        let stored = super::publish::send_each(&self.0, &batch).await?;
+        let mut done = 0;
+        let mut failed = None;
+        for ((_, letter), error) in found.iter().zip(stored) {
+            match error {
+                None => {
+                    look.remove(letter.delivery_tag).await?;
+                    done += 1;
+                }
+                Some(error) => failed = Some(error),
+            }
+        }
+        look.put_back().await?;
+        failed.map_or(Ok(done), Err)
+    }
+}
+
+impl BrokerAdmin for AmqpAdmin {
+    /// Those that the management API lists, else those that this process declared.
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<String>, BrokerError>> {
+        Box::pin(async move {
+            let mut queues: BTreeSet<String> = self.0.declared.names().into_iter().collect();
+            if let Some(management) = &self.0.management {
+                queues.extend(management.queues().await?.into_iter().map(|queue| queue.name));
+            }
+            Ok(queues.into_iter().collect())
+        })
+    }
+
+    /// What is delayed waits in queues that all share, so it is not counted. What is in flight is told by the
+    /// management API only, some seconds late.
+    fn stats<'a>(&'a self, queues: &'a [String]) -> BoxFuture<'a, Result<Vec<QueueStats>, BrokerError>> {
+        Box::pin(async move {
+            let known = match &self.0.management {
+                Some(management) => management.queues().await?,
+                None => Vec::new(),
+            };
+            let mut look = Look::open(&self.0, "count messages").await?;
+            let mut stats = Vec::with_capacity(queues.len());
+            for queue in queues {
+                let in_flight = known.iter().find(|known| known.name == *queue).map(|known| known.in_flight);
+                stats.push(QueueStats {
+                    queue: queue.clone(),
+                    ready: look.count(queue).await?.unwrap_or(0),
+                    in_flight: in_flight.unwrap_or(0),
+                    dead: look.count(&dead::place(queue)).await?.unwrap_or(0),
+                    ..QueueStats::default()
+                });
+            }
+            look.put_back().await?;
+            Ok(stats)
+        })
+    }
+
+    /// Takes them and gives them back. For the workers of other processes that is a delivery of each; a quorum
+    /// queue without a delivery limit puts them behind the others.
+    fn peek<'a>(
+        &'a self,
+        queue: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<PeekedMessage>, BrokerError>> {
+        Box::pin(async move {
+            let _alone = self.0.looking.lock().await;
+            let mut look = Look::open(&self.0, "peek").await?;
+            let mut peeked = Vec::new();
+            while peeked.len() < limit {
+                let step = look.take(queue, STEP.min(limit - peeked.len())).await?;
+                if step.is_empty() {
+                    break;
+                }
+                peeked.extend(step.into_iter().map(|taken| {
+                    self.0.counts.looked_at(queue, &taken.properties, &taken.data, taken.redelivered);
+                    let original = Bytes::from(taken.data);
+                    let message = match wire::read(&taken.properties, &original).payload {
+                        Payload::Message(message) => Some(message),
+                        Payload::Undecodable(_) => None,
+                    };
+                    PeekedMessage { original, message, not_before: None }
+                }));
+            }
+            look.put_back().await?;
+            Ok(peeked)
+        })
+    }
+
+    /// Removes what is ready: what is delayed waits elsewhere.
+    fn purge<'a>(
+        &'a self,
+        queue: &'a str,
+        progress: &'a (dyn Fn(u64) + Send + Sync),
+    ) -> BoxFuture<'a, Result<u64, BrokerError>> {
+        Box::pin(async move {
+            let mut look = Look::open(&self.0, "purge").await?;
+            let mut removed = 0;
+            if look.count(queue).await?.unwrap_or(0) > MANY {
+                removed += look.purge(queue).await?;
+                progress(removed);
+            }
+            loop {
+                let step = look.take(queue, STEP).await?;
+                let Some(last) = step.last() else { break };
+                look.remove_until(last.delivery_tag).await?;
+                removed += step.len() as u64;
+                progress(removed);
+            }
+            look.put_back().await?;
+            Ok(removed)
+        })
+    }
+
+    fn dead<'a>(
+        &'a self,
+        queue: &'a str,
+        offset: usize,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, BrokerError>> {
+        Box::pin(async move {
+            let _alone = self.0.looking.lock().await;
+            let place = dead::place(queue);
+            let mut look = Look::open(&self.0, "read dead letters").await?;
+            // The oldest come first: only what may be asked for is kept.
+            let wanted = offset.saturating_add(limit);
+            let mut newest = VecDeque::new();
+            loop {
+                let step = look.take(&place, STEP).await?;
+                if step.is_empty() {
+                    break;
+                }
+                newest.extend(step);
+                newest.drain(..newest.len().saturating_sub(wanted));
+            }
+            look.put_back().await?;
+            let letters = newest.into_iter().rev().skip(offset).take(limit);
+            Ok(letters.map(|letter| dead::read(&place, &letter.properties, &letter.data.into())).collect())
+        })
+    }
+
+    fn replay<'a>(&'a self, queue: &'a str, ids: &'a [String]) -> BoxFuture<'a, Result<u64, BrokerError>> {
+        Box::pin(async move {
+            let _alone = self.0.looking.lock().await;
+            self.replay_found(queue, ids).await
+        })
+    }
+
+    fn forget_dead<'a>(
+        &'a self,
+        queue: &'a str,
+        ids: &'a [String],
+    ) -> BoxFuture<'a, Result<u64, BrokerError>> {
+        Box::pin(async move {
+            let _alone = self.0.looking.lock().await;
+            let mut look = Look::open(&self.0, "forget dead letters").await?;
+            let found = self.find(&mut look, &dead::place(queue), ids).await?;
+            for (_, letter) in &found {
+                look.remove(letter.delivery_tag).await?;
+            }
+            look.put_back().await?;
+            Ok(found.len() as u64)
+        })
+    }
+}

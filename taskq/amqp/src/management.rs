@@ -1,0 +1,129 @@
+//! RabbitMQ's management API: what AMQP does not tell. Read only, and never needed to work.
+//!
+//! Its numbers are some seconds old (`collect_statistics_interval`).
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde::Deserialize;
+use taskq_core::{
+    broker::{BrokerError, BrokerErrorKind},
+    config::ServiceUrl,
+};
+use ureq::{
+    Agent,
+    tls::{RootCerts, TlsConfig},
+};
+
+/// How long one answer may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Queues in one answer: the most that the API gives.
+const PAGE: usize = 500;
+
+/// A client of the API for one virtual host.
+pub(crate) struct Management {
+    agent: Agent,
+    url: Arc<ServiceUrl>,
+    vhost: String,
+}
+
+impl fmt::Debug for Management {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Management(`{}`)", self.url)
+    }
+}
+
+/// A queue, as the API tells.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ListedQueue {
+    pub(crate) name: String,
+    /// Delivered and not settled.
+    #[serde(default, rename = "messages_unacknowledged")]
+    pub(crate) in_flight: u64,
+}
+
+#[derive(Deserialize)]
+struct Page<T> {
+    items: Vec<T>,
+    page_count: usize,
+}
+
+impl Management {
+    /// A client; nothing is asked yet.
+    pub(crate) fn new(url: ServiceUrl, vhost: &str) -> Self {
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+        let agent = Agent::config_builder().timeout_global(Some(DEADLINE)).tls_config(tls).build().into();
+        Self { agent, url: Arc::new(url), vhost: vhost.to_owned() }
+    }
+
+    /// The queues of tasks in the virtual host.
+    pub(crate) async fn queues(&self) -> Result<Vec<ListedQueue>, BrokerError> {
+        let mut queues = Vec::new();
+        for page in 1.. {
+            let path = format!("queues/{}?page={page}&page_size={PAGE}", encode(&self.vhost));
+            let answer: Page<ListedQueue> = self.get(path).await?;
+            queues.extend(answer.items.into_iter().filter(|queue| is_of_tasks(&queue.name)));
+            if page >= answer.page_count {
+                break;
+            }
+        }
+        Ok(queues)
+    }
+
+    async fn get<T: for<'de> Deserialize<'de> + Send + 'static>(
+        &self,
+        path: String,
+    ) -> Result<T, BrokerError> {
+        let (agent, url) = (self.agent.clone(), Arc::clone(&self.url));
+        let asked = tokio::task::spawn_blocking(move || {
+            let base = url.expose().trim_end_matches('/').to_owned();
+            let answer = agent.get(format!("{base}/{path}")).call();
+            answer.and_then(|mut answer| answer.body_mut().read_json::<T>())
+        });
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+            BrokerError::with_source(
+                BrokerErrorKind::Connection,
+                format!("could not ask the management API at `{}`", self.url),
+                error,
+            )
+        };
+        asked.await.map_err(|error| failed(error.into()))?.map_err(|error| failed(error.into()))
+    }
+}
+
+/// Whether people put tasks into it: not ours, nor Celery's own.
+fn is_of_tasks(name: &str) -> bool {
+    let internal = ["celery_delayed_", "taskq:dead:", "celeryev.", "amq.gen-", "bcast."];
+    !internal.iter().any(|prefix| name.starts_with(prefix)) && !name.ends_with(".pidbox")
+}
+
+/// A name as one segment of a path.
+fn encode(name: &str) -> String {
+    let mut path = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => path.push(byte.into()),
+            byte => path.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_one_segment() {
+        assert_eq!(encode("/"), "%2F");
+        assert_eq!(encode("a b/ü"), "a%20b%2F%C3%BC");
+    }
+
+    #[test]
+    fn what_serves_others_is_no_queue_of_tasks() {
+        for name in ["celery_delayed_3", "taskq:dead:q", "celeryev.1", "w@h.celery.pidbox"] {
+            assert!(!is_of_tasks(name), "{name}");
+        }
+        assert!(is_of_tasks("celery"));
+    }
+}
