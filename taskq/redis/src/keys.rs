@@ -128,6 +128,11 @@ impl Keys {
         format!("{}taskq:unreadable", self.prefix)
     }
 
+    /// The channel on which a write to a key is announced.
+    pub(crate) fn wake(&self, key: &str) -> String {
+        format!("{}taskq:wake:{key}", self.prefix)
+    }
+
     /// Dead letters of a queue, newest first.
     pub(crate) fn dead(&self, queue: &str) -> String {
         format!("{}taskq:dead:{queue}", self.prefix)

@@ -5,6 +5,7 @@ mod full;
 mod mirror;
 mod restore;
 mod settle;
+mod wake;
 
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@ mod take;
 mod topology;
 mod unacked;
 mod wait;
+mod wake;
 
 use std::{fmt, sync::Arc};
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use redis::Pipeline;
 use taskq_core::broker::{BrokerError, ExchangeKind, Outgoing};
 
-use super::{Shared, broadcast, topology};
+use super::{Shared, broadcast, topology, wake::Written};
 use crate::wire;
 
 /// One write that publishing is made of.
@@ -49,12 +49,17 @@ pub(super) async fn publish(shared: &Shared, batch: &[Outgoing]) -> Result<(), B
     if batch.is_empty() {
         return Ok(());
     }
-    let mut pipeline = Pipeline::with_capacity(batch.len());
+    let mut pipeline = Pipeline::with_capacity(batch.len() + 1);
+    let mut written = Written::default();
     for out in batch {
         for write in writes(shared, out).await? {
             match write {
-                Write::Push { list, message } => pipeline.cmd("LPUSH").arg(list).arg(&message[..]).ignore(),
+                Write::Push { list, message } => {
+                    written.note(&list);
+                    pipeline.cmd("LPUSH").arg(list).arg(&message[..]).ignore()
+                }
                 Write::Delay { set, due, member } => {
+                    written.note(&set);
                     pipeline.cmd("ZADD").arg(set).arg(due).arg(member).ignore()
                 }
                 Write::Fanout { channel, message } => {
@@ -63,5 +68,6 @@ pub(super) async fn publish(shared: &Shared, batch: &[Outgoing]) -> Result<(), B
             };
         }
     }
+    written.announce(&shared.keys, &mut pipeline);
     shared.link.pipe("publish", &pipeline).await
 }

@@ -11,7 +11,7 @@ use super::Shared;
 use crate::{keys, script, wire};
 
 /// The longest time between two looks.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(3);
 /// Messages moved in one round trip.
 const STEP: usize = 200;
 

@@ -16,6 +16,7 @@ use super::{
     Shared, dead,
     held::{Begun, Held, Holding},
     publish::{self, Write},
+    wake::Written,
 };
 use crate::{script, wire};
 
@@ -72,6 +73,7 @@ async fn command(
     holding: &Holding,
     how: &Settle,
     follow_ups: &[Outgoing],
+    written: &mut Written,
 ) -> Result<Cmd, BrokerError> {
     let keys = &shared.keys;
     let first = holding.deliveries <= 1;
@@ -88,8 +90,14 @@ async fn command(
     for out in follow_ups {
         for write in publish::writes(shared, out).await? {
             match write {
-                Write::Push { list, message } => actions.add("L", list, "", message.to_vec()),
-                Write::Delay { set, due, member } => actions.add("Z", set, due.to_string(), member),
+                Write::Push { list, message } => {
+                    written.note(&list);
+                    actions.add("L", list, "", message.to_vec());
+                }
+                Write::Delay { set, due, member } => {
+                    written.note(&set);
+                    actions.add("Z", set, due.to_string(), member);
+                }
                 Write::Fanout { channel, message } => actions.add("P", channel, "", message.to_vec()),
             }
         }
@@ -100,18 +108,18 @@ async fn command(
         Settle::Ack => actions.add("D", keys.deliveries(), counted, ""),
         Settle::Requeue { not_before: None } => {
             actions.add("I", keys.deliveries(), counted, "");
-            let message = wire::redelivered(&holding.original);
-            actions.add("R", keys.list(&holding.queue, holding.priority), "", message.to_vec());
+            back_to_front(shared, holding, &mut actions, written);
         }
+        // Given back unstarted.
         Settle::Requeue { not_before: Some(due) } if *due <= Timestamp::now() => {
-            // Given back unstarted.
-            let message = wire::redelivered(&holding.original);
-            actions.add("R", keys.list(&holding.queue, holding.priority), "", message.to_vec());
+            back_to_front(shared, holding, &mut actions, written);
         }
         Settle::Requeue { not_before: Some(due) } => {
             let message = wire::redelivered(&holding.original);
             let member = publish::delayed(keys.step(holding.priority), &message);
-            actions.add("Z", keys.delayed(&holding.queue), due.as_millisecond().to_string(), member);
+            let set = keys.delayed(&holding.queue);
+            written.note(&set);
+            actions.add("Z", set, due.as_millisecond().to_string(), member);
         }
         Settle::DeadLetter { reason } => {
             let original = wire::original(&holding.original);
@@ -123,6 +131,12 @@ async fn command(
         }
     }
     Ok(actions.command())
+}
+
+fn back_to_front(shared: &Shared, holding: &Holding, actions: &mut Actions, written: &mut Written) {
+    let list = shared.keys.list(&holding.queue, holding.priority);
+    written.note(&list);
+    actions.add("R", list, "", wire::redelivered(&holding.original).to_vec());
 }
 
 /// Gives back what was dropped, until the last settler is gone.
@@ -149,6 +163,7 @@ async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Se
     let mut failed = None;
     let mut pipeline = Pipeline::with_capacity(batch.len());
     let mut sent = Vec::with_capacity(batch.len());
+    let mut written = Written::default();
     for settlement in batch {
         let tag = settlement.tag;
         let holding = match held.begin(tag) {
@@ -159,7 +174,7 @@ async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Se
                 continue;
             }
         };
-        match command(shared, &holding, &settlement.how, &settlement.publish).await {
+        match command(shared, &holding, &settlement.how, &settlement.publish, &mut written).await {
             Ok(command) => {
                 pipeline.add_command(command);
                 sent.push((tag, holding.tried));
@@ -171,6 +186,7 @@ async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Se
         }
     }
     if !sent.is_empty() {
+        written.announce(&shared.keys, &mut pipeline);
         let answers = match script::each(&shared.link, "settle", &pipeline).await {
             Ok(answers) => answers,
             Err(error) => {

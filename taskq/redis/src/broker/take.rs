@@ -83,7 +83,8 @@ fn command(
         command.arg(keys.unacked()).arg(keys.unacked_index());
     }
     command.arg(owner).arg(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX)).arg(max);
-    command.arg(u8::from(used)).arg(keys.step_count()).arg(keys.sep()).arg(u8::from(mirror)).arg(queues);
+    command.arg(u8::from(used)).arg(keys.step_count()).arg(keys.sep()).arg(u8::from(mirror));
+    command.arg(keys.wake("")).arg(queues);
     command
 }
 

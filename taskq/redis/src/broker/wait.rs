@@ -2,20 +2,20 @@
 //!
 //! Each queue is watched on a connection of its own with `BLMOVE` from the list to itself: it returns as soon
 //! as the list is not empty and changes nothing, so an answer that gets lost loses no message. Only the most
-//! urgent list is watched, where everything without an explicit priority is; the others are looked at with
-//! every take, which happens at least every [`TICK`].
+//! urgent list is watched, where everything without an explicit priority is. Of writes to the others taskq
+//! [tells](super::wake); what Python writes there is found with every take, at least every [`TICK`].
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Notify, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
+use super::{Shared, wake};
 
 /// How often a consumer that waits looks by itself.
 pub(super) const TICK: Duration = Duration::from_millis(500);
 /// The longest `BLMOVE`. The read deadline is this and the time for an answer.
-const BLOCK: Duration = Duration::from_secs(2);
+const BLOCK: Duration = Duration::from_secs(10);
 /// Queues that are watched; more are found by looking.
 const WATCHED: usize = 8;
 
@@ -33,25 +33,42 @@ impl Watch {
     pub(super) fn set(&mut self, shared: &Arc<Shared>, queues: &[String], stop: &CancellationToken) {
         self.tasks.abort_all();
         self.arm.clear();
+        self.spawn(wake::listen(Arc::clone(shared), unwatched(shared, queues), Arc::clone(&self.wake)), stop);
         for queue in queues.iter().take(WATCHED) {
             let arm = Arc::new(Notify::new());
             self.arm.push(Arc::clone(&arm));
             let list = shared.keys.list(queue, None);
             let watch = watch(Arc::clone(shared), list, arm, Arc::clone(&self.wake));
-            let stop = stop.clone();
-            self.tasks.spawn(async move {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = watch => {}
-                }
-            });
+            self.spawn(watch, stop);
         }
+    }
+
+    fn spawn(&mut self, watch: impl Future<Output = ()> + Send + 'static, stop: &CancellationToken) {
+        let stop = stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = watch => {}
+            }
+        });
     }
 
     /// The notifiers that make watchers look: once for each time nothing was found.
     pub(super) fn armed(&self) -> Vec<Arc<Notify>> {
         self.arm.clone()
     }
+}
+
+/// The channels of what is not watched.
+fn unwatched(shared: &Shared, queues: &[String]) -> Vec<String> {
+    let keys = &shared.keys;
+    let mut channels = Vec::new();
+    for (at, queue) in queues.iter().enumerate() {
+        let watched = usize::from(at < WATCHED);
+        channels.extend(keys.lists(queue).iter().skip(watched).map(|list| keys.wake(list)));
+        channels.push(keys.wake(&keys.delayed(queue)));
+    }
+    channels
 }
 
 async fn watch(shared: Arc<Shared>, list: String, arm: Arc<Notify>, wake: Arc<Notify>) {

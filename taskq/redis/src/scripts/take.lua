@@ -4,7 +4,8 @@
 --       then for each queue: delayed (zset), in-flight (list), and its lists, most urgent first,
 --       then, if what is taken is mirrored: unacked (hash), unacked_index (zset)
 -- ARGV  1 owner, 2 lease in ms, 3 most messages, 4 "1" if the owner has taken before, 5 number of steps,
---       6 separator of steps, 7 "1" to mirror, then the queues' names in the order of KEYS
+--       6 separator of steps, 7 "1" to mirror, 8 what stands before a list's name in the channel
+--       that announces a write to it, then the queues' names in the order of KEYS
 -- Gives {state, ms until the next is due or -1, queue index, message, queue index, message, …}
 --       state 0: the owner's lease has lapsed, its name must not be used again; nothing was taken
 --       state 2: mirrored; after each message comes the name of its entry, empty if it has none
@@ -15,7 +16,7 @@ redis.call('PERSIST', KEYS[1])
 local owner, lease, most, used = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local steps, sep = tonumber(ARGV[5]), ARGV[6]
 local mirror = ARGV[7] == '1'
-local queues = #ARGV - 7
+local queues = #ARGV - 8
 if used and not redis.call('ZSCORE', KEYS[1], owner) then return {0, -1} end
 if redis.call('SISMEMBER', KEYS[3], owner) == 1 then return {0, -1} end
 local time = redis.call('TIME')
@@ -27,6 +28,7 @@ for q = 1, queues do
   local delayed = KEYS[base + 1]
   local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
   if first[1] and tonumber(first[2]) <= now then
+    local promoted = {}
     -- Each goes to the back of the list of its step, in the order in which they were due.
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 500)) do
       local bar = string.find(member, '|', 1, true)
@@ -34,7 +36,10 @@ for q = 1, queues do
       if step ~= '0' then list = list .. sep .. step end
       redis.call('LPUSH', list, string.sub(member, bar + 1))
       redis.call('ZREM', delayed, member)
+      promoted[list] = true
     end
+    -- There may be more than fits into this take.
+    for list in pairs(promoted) do redis.call('PUBLISH', ARGV[8] .. list, '') end
     first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
   end
   if first[1] then
@@ -63,7 +68,7 @@ for step = 1, steps do
           -- Dated at the end of the lease, so that it looks forgotten to nobody, however impatient, while we live.
           local name = mirrored(KEYS[base + 2], message)
           if name then
-            local entry = '[' .. message .. ', "", ' .. cjson.encode(ARGV[7 + q]) .. ']'
+            local entry = '[' .. message .. ', "", ' .. cjson.encode(ARGV[8 + q]) .. ']'
             redis.call('HSET', KEYS[#KEYS - 1], name, entry)
             redis.call('ZADD', KEYS[#KEYS], (now + lease) / 1000, name)
           end
@@ -75,6 +80,6 @@ for step = 1, steps do
 end
 if count > 0 then
   redis.call('ZADD', KEYS[1], now + lease, owner)
-  for q in pairs(held) do redis.call('SADD', KEYS[2], ARGV[7 + q]) end
+  for q in pairs(held) do redis.call('SADD', KEYS[2], ARGV[8 + q]) end
 end
 return out
