@@ -4,6 +4,7 @@
 mod cli;
 mod drivers;
 mod entry;
+mod http;
 pub mod prelude;
 #[doc(hidden)]
 pub mod private;

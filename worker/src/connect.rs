@@ -41,6 +41,7 @@ pub(crate) async fn open(plan: &Plan, stop: &Stop) -> Result<Option<Connected>, 
             return Err(error);
         }
         error!(%error, again_in = ?pause, "could not connect");
+        plan.seen.not_connected(error.to_string());
         tokio::select! {
             () = stop.warm_asked() => return Ok(None),
             () = sleep(pause) => {}

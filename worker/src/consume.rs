@@ -15,6 +15,7 @@ use crate::{
     gate::{Gate, Verdict},
     held::Held,
     job::Job,
+    monitor,
     node::Node,
     panics,
     pool::Pool,
@@ -44,6 +45,8 @@ impl<'a> Fetch<'a> {
     pub(crate) async fn run(&mut self, consumer: &mut dyn Consumer) -> Result<(), BrokerError> {
         let node = Arc::clone(&self.node);
         let mut batch: Vec<Delivery> = Vec::with_capacity(BATCH.min(node.tuning.prefetch));
+        let mut look = tokio::time::interval(monitor::LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let room = node.room();
             tokio::select! {
@@ -54,6 +57,7 @@ impl<'a> Fetch<'a> {
                     node.busy.add(due.len());
                     self.pool.push(&mut due);
                 }
+                _ = look.tick(), if node.watched => node.seen.consuming(consumer.health(), node.held.len()),
                 () = node.held.freed(), if room == 0 => {}
                 taken = consumer.next_batch(room.min(BATCH), &mut batch), if room > 0 => {
                     taken?;

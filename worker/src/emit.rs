@@ -15,7 +15,7 @@ use taskq_core::{
 };
 use tracing::{debug, error, info, warn};
 
-use crate::{node::Node, tasks::Known};
+use crate::{measure, node::Node, tasks::Known};
 
 /// The end of a delivery, to be told after it was settled.
 #[derive(Debug)]
@@ -99,6 +99,9 @@ pub(crate) fn started(node: &Node, known: &Known, id: &TaskId) {
 
 /// Tells the end of a delivery. `lost`: its lease was gone, so what it did last was dropped.
 pub(crate) fn ended(node: &Node, ended: &Ended, lost: bool) {
+    if node.watched {
+        measure::ended(ended, lost);
+    }
     let (task, id) = (&*ended.task, shown(ended.id.as_ref()));
     let count = &node.counters;
     if lost {

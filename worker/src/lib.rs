@@ -39,6 +39,8 @@ mod hostname;
 mod job;
 mod lease;
 mod limits;
+pub mod measure;
+mod monitor;
 mod node;
 mod options;
 mod panics;
@@ -51,6 +53,7 @@ mod tasks;
 mod worker;
 
 pub use handle::{Report, WorkerHandle};
+pub use monitor::Monitor;
 pub use options::WorkerOptions;
 pub use signals::{SignalRule, Signals};
 pub use stats::Stats;

@@ -24,6 +24,7 @@ use crate::{
     Stop,
     gate::Revoked,
     held::HeldTable,
+    monitor::Seen,
     plan::Plan,
     stats::{Counters, Totals},
     tasks::Tasks,
@@ -47,6 +48,9 @@ pub(crate) struct Node {
     pub(crate) counters: Arc<Counters>,
     pub(crate) totals: Totals,
     pub(crate) events: EventBus,
+    pub(crate) seen: Arc<Seen>,
+    /// Somebody reads what is seen and measured.
+    pub(crate) watched: bool,
     pub(crate) busy: Busy,
     /// Queues of follow-ups that exist for sure.
     declared: Mutex<HashSet<String>>,
@@ -59,7 +63,7 @@ impl Node {
         backend: Arc<dyn ResultBackend>,
         stop: Stop,
     ) -> Self {
-        let Plan { app, name, tasks, tuning, decoding, counters, .. } = plan;
+        let Plan { app, name, tasks, tuning, decoding, counters, seen, watched, .. } = plan;
         let events = app.event_bus(Arc::clone(&name), app.settings().worker_send_task_events);
         let totals = Totals::new(&tasks);
         Self {
@@ -77,6 +81,8 @@ impl Node {
             counters,
             totals,
             events,
+            seen,
+            watched,
             busy: Busy::default(),
             declared: Mutex::default(),
         }

@@ -30,6 +30,8 @@ pub struct WorkerOptions {
     /// How often it tells that it is alive (`--heartbeat-interval`). Default: 2 s; zero: never
     /// (`--without-heartbeat`).
     pub heartbeat: Option<Duration>,
+    /// Somebody reads its [`Monitor`](crate::Monitor) and its [measures](crate::measure). Default false.
+    pub watched: bool,
 }
 
 impl WorkerOptions {
@@ -70,6 +72,13 @@ impl WorkerOptions {
     #[must_use]
     pub fn prefetch_multiplier(mut self, deliveries: u32) -> Self {
         self.prefetch_multiplier = Some(deliveries);
+        self
+    }
+
+    /// Keeps its [`Monitor`](crate::Monitor) up to date, and measures.
+    #[must_use]
+    pub fn watched(mut self) -> Self {
+        self.watched = true;
         self
     }
 

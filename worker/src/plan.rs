@@ -11,6 +11,7 @@ use taskq_core::{
 
 use crate::{
     WorkerOptions, hostname,
+    monitor::Seen,
     node::{Decoding, Tuning},
     stats::Counters,
     tasks::{TaskDefaults, Tasks},
@@ -32,6 +33,9 @@ pub(crate) struct Plan {
     pub(crate) tuning: Tuning,
     pub(crate) decoding: Decoding,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) seen: Arc<Seen>,
+    /// Somebody reads what is seen.
+    pub(crate) watched: bool,
     /// Attempts to connect before it gives up; `None`: any number.
     pub(crate) connect_attempts: Option<NonZeroU32>,
     /// How long a warm stop waits.
@@ -105,6 +109,8 @@ impl Plan {
             tuning,
             decoding,
             counters: Arc::default(),
+            seen: Arc::default(),
+            watched: options.watched,
             connect_attempts,
             grace: options.grace.or(settings.worker_shutdown_timeout),
             heartbeat: options.heartbeat.unwrap_or(HEARTBEAT),

@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
 use crate::{
-    Report, Stop, WorkerHandle, WorkerOptions,
+    Monitor, Report, Stop, WorkerHandle, WorkerOptions,
     completer::{Completer, Completions},
     connect::{self, Connected},
     consume::Fetch,
@@ -53,6 +53,13 @@ impl Worker {
     /// Its node name: `celery@host`.
     pub fn name(&self) -> &str {
         &self.plan.name
+    }
+
+    /// A view into it, from now until after it has stopped. Kept up to date when it is
+    /// [watched](WorkerOptions::watched).
+    pub fn monitor(&self) -> Monitor {
+        let Plan { name, counters, seen, tuning, .. } = &self.plan;
+        Monitor::new(Arc::clone(name), tuning.concurrency, Arc::clone(counters), Arc::clone(seen))
     }
 
     pub(crate) fn counters(&self) -> Arc<Counters> {
@@ -103,6 +110,7 @@ impl Worker {
 
         // Stop: take nothing more, give back what has not started, let the rest finish.
         node.stop.warm();
+        node.seen.stopping();
         if let Err(error) = consumer.stop_fetching().await {
             warn!(%error, "could not stop fetching in order");
         }

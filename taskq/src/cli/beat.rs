@@ -1,12 +1,13 @@
 //! `beat`: sends the entries of the schedule when they are due.
 
 use clap::Args;
-use taskq_beat::Beat as Service;
+use taskq_beat::{Beat as Service, Report};
 use taskq_worker::{SignalRule, Signals, Stop};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Failure, LogArgs, Session};
+use crate::http;
 
 const MANY: &str = "\
 Any number of beats may run on one `beat_store`: one leads, the others take over within seconds when
@@ -16,6 +17,9 @@ it is gone. Entries come from the program, the setting `beat_schedule`, and `sch
 #[derive(Args, Debug)]
 #[command(after_help = MANY)]
 pub(crate) struct Beat {
+    /// Answer `/live`, `/ready` and `/metrics` there, such as `127.0.0.1:9809`
+    #[arg(long, value_name = "ADDR")]
+    http: Option<std::net::SocketAddr>,
     #[command(flatten)]
     pub(crate) logs: LogArgs,
 }
@@ -33,37 +37,62 @@ impl Beat {
             stop.warm_asked().await;
             cancel.cancel();
         });
-        let run = Service::new(&session.app).run(ended).await;
+        let beat = Service::new(&session.app);
+        let _server = match self.http {
+            Some(address) => {
+                let watched = http::Watched {
+                    beat: Some(beat.report()),
+                    queues: session.own_queues(),
+                    ..http::Watched::default()
+                };
+                let served = http::serve(address, &session.app, watched).await;
+                Some(served.map_err(|why| Failure::new(Exit::Failed, why))?)
+            }
+            None => None,
+        };
+        let run = beat.run(ended).await;
         listening.abort();
         Ok(run?)
     }
 }
 
+/// A beat beside a worker that has not started.
+pub(super) struct Embedded(Service);
+
 /// A beat beside a worker.
-pub(super) struct Embedded {
+pub(super) struct Running {
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
-/// Starts a beat beside a worker; it stops when the worker is told to.
-pub(super) fn embed(session: &Session, worker: &Stop) -> Embedded {
-    let stop = CancellationToken::new();
-    let (ended, asked, cancel) = (stop.clone(), worker.clone(), stop.clone());
-    let beat = Service::new(&session.app);
-    let task = tokio::spawn(async move {
-        let listening = tokio::spawn(async move {
-            asked.warm_asked().await;
-            cancel.cancel();
+impl Embedded {
+    pub(super) fn new(session: &Session) -> Self {
+        Self(Service::new(&session.app))
+    }
+
+    pub(super) fn report(&self) -> Report {
+        self.0.report()
+    }
+
+    /// Starts it; it stops when the worker is told to.
+    pub(super) fn start(self, worker: &Stop) -> Running {
+        let stop = CancellationToken::new();
+        let (ended, asked, cancel) = (stop.clone(), worker.clone(), stop.clone());
+        let task = tokio::spawn(async move {
+            let listening = tokio::spawn(async move {
+                asked.warm_asked().await;
+                cancel.cancel();
+            });
+            if let Err(error) = self.0.run(ended).await {
+                tracing::error!(%error, "the beat of this worker has ended");
+            }
+            listening.abort();
         });
-        if let Err(error) = beat.run(ended).await {
-            tracing::error!(%error, "the beat of this worker has ended");
-        }
-        listening.abort();
-    });
-    Embedded { stop, task }
+        Running { stop, task }
+    }
 }
 
-impl Embedded {
+impl Running {
     /// Stops it, and waits until it has let go.
     pub(super) async fn end(self) {
         self.stop.cancel();

@@ -79,6 +79,10 @@ pub(crate) struct Options {
     #[arg(short = 'B', long)]
     pub(crate) beat: bool,
 
+    /// Answer `/live`, `/ready` and `/metrics` there, such as `127.0.0.1:9808`
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<std::net::SocketAddr>,
+
     /// Empty the queues first
     #[arg(long, visible_alias = "discard")]
     pub(crate) purge: bool,

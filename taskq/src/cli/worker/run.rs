@@ -7,7 +7,7 @@ use super::{
     super::{Exit, Failure, Session, beat, purge},
     Options, idle,
 };
-use crate::progress;
+use crate::{http, progress};
 
 impl Options {
     /// Runs a worker until a signal stops it, and a beat beside it if `-B` was given.
@@ -23,6 +23,7 @@ impl Options {
     async fn run_both(&self, session: &Session, with_beat: bool) -> Result<(), Failure> {
         let mut options = WorkerOptions::new().queues(&self.queues).exclude_queues(&self.exclude_queues);
         options.hostname.clone_from(&self.hostname);
+        options.watched = self.http.is_some();
         match session.app.settings().worker_pool {
             PoolKind::Solo => options.concurrency = Some(1),
             PoolKind::Processes => {
@@ -35,6 +36,11 @@ impl Options {
         tracing::info!(broker = %settings.read_url(), results = %settings.backend_url(), "worker starts");
         idle::tell(settings);
         let worker = taskq_worker::Worker::new(&session.app, &options)?;
+        let beat = with_beat.then(|| beat::Embedded::new(session));
+        let _server = match self.http {
+            Some(address) => Some(self.answer(address, session, &worker, beat.as_ref()).await?),
+            None => None,
+        };
         let stop = Stop::new();
         let _signals = Signals::install(&stop, SignalRule::Escalate)
             .map_err(|error| Failure::new(Exit::Failed, format!("could not listen for signals: {error}")))?;
@@ -42,7 +48,7 @@ impl Options {
             purge::of_worker(session, &self.queues, &self.exclude_queues).await?;
         }
         let draining = tokio::spawn(show_drain(stop.clone(), session.out.draws_progress()));
-        let beat = with_beat.then(|| beat::embed(session, &stop));
+        let beat = beat.map(|beat| beat.start(&stop));
         let ended = Box::pin(worker.run(stop)).await;
         if let Some(beat) = beat {
             beat.end().await;
@@ -51,6 +57,24 @@ impl Options {
         let _ = draining.await; // its sign is gone before anything else is printed
         ended?;
         Ok(())
+    }
+}
+
+impl Options {
+    /// Answers those who ask how it is.
+    async fn answer(
+        &self,
+        address: std::net::SocketAddr,
+        session: &Session,
+        worker: &taskq_worker::Worker,
+        beat: Option<&beat::Embedded>,
+    ) -> Result<http::Server, Failure> {
+        let watched = http::Watched {
+            worker: Some(worker.monitor()),
+            beat: beat.map(beat::Embedded::report),
+            queues: if self.queues.is_empty() { session.own_queues() } else { self.queues.clone() },
+        };
+        http::serve(address, &session.app, watched).await.map_err(|why| Failure::new(Exit::Failed, why))
     }
 }
 

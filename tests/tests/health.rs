@@ -1,0 +1,106 @@
+//! `--http`: what a worker and a beat say of themselves while their broker comes and goes.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use taskq_tests::demo::Demo;
+use taskq_tests::process::{Running, eventually};
+use taskq_tests::redis_server::RedisServer;
+
+const SOON: Duration = Duration::from_secs(30);
+const STARTING: Duration = Duration::from_secs(60);
+
+fn demo() -> Demo {
+    Demo::new(env!("CARGO_BIN_EXE_demo-app"))
+}
+
+/// Where it says that it answers.
+fn address(process: &mut Running) -> String {
+    process.wait_for_output("/live, /ready", STARTING);
+    let output = process.output();
+    let (_, rest) = output.split_once("http://").expect("an address");
+    rest.split('/').next().expect("an address").to_owned()
+}
+
+/// The code and the body of an answer.
+fn get(address: &str, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("a server");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a code");
+    (code, body.to_owned())
+}
+
+#[test]
+fn a_worker_whose_redis_stands_still_is_live_and_not_ready_until_it_consumes_again() {
+    let redis = RedisServer::start();
+    let demo = demo();
+    let mut worker = demo.start(&format!("-b {} worker --http 127.0.0.1:0", redis.url(0)));
+    let address = address(&mut worker);
+    eventually("ready", SOON, || get(&address, "/ready").0 == 200);
+    assert_eq!(demo.run(&format!("-b {} call demo.add -a [2,3] --wait=30", redis.url(0))).ok(), "5");
+
+    redis.pause();
+    eventually("not ready", SOON, || get(&address, "/ready").0 == 503);
+    let (_, why) = get(&address, "/ready");
+    assert!(why.len() > 10, "the reason is told: {why:?}");
+    assert_eq!(get(&address, "/live").0, 200, "a restart would not help");
+    // Asking does not hang although the broker does not answer.
+    assert!(get(&address, "/metrics").1.contains("taskq_broker_answers 0"));
+
+    redis.resume();
+    eventually("ready again", SOON, || get(&address, "/ready").0 == 200);
+    assert_eq!(demo.run(&format!("-b {} call demo.add -a [3,3] --wait=30", redis.url(0))).ok(), "6");
+    let metrics = || get(&address, "/metrics").1;
+    eventually("both are counted", SOON, || {
+        metrics().contains(r#"taskq_tasks_total{task="demo.add",outcome="succeeded"} 2"#)
+    });
+    let metrics = metrics();
+    for line in [
+        "taskq_worker_ready 1",
+        "taskq_worker_interruptions_total 1",
+        r#"taskq_queue_messages{queue="celery",state="ready"} 0"#,
+        r#"taskq_task_run_seconds_count{task="demo.add"} 2"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    worker.terminate();
+    assert!(worker.wait(SOON).success(), "{}", worker.output());
+}
+
+#[test]
+fn a_worker_that_cannot_connect_says_why_without_the_password() {
+    let demo = demo();
+    let mut worker = demo.start("-b redis://me:hunter2@127.0.0.1:9/0 worker --http 127.0.0.1:0");
+    let address = address(&mut worker);
+    eventually("the reason", SOON, || get(&address, "/ready").1.contains("127.0.0.1:9"));
+    let (code, why) = get(&address, "/ready");
+    assert!(code == 503 && !why.contains("hunter2"), "{code} {why}");
+    assert_eq!(get(&address, "/live").0, 200);
+}
+
+#[test]
+fn a_beat_is_ready_when_it_reaches_its_schedule() {
+    let demo = demo();
+    let mut beat = demo.start("beat --http 127.0.0.1:0");
+    let address = address(&mut beat);
+    eventually("ready", SOON, || get(&address, "/ready").0 == 200);
+    demo.run("schedule add often --task demo.add --args [1,1] --every 1s").ok();
+    eventually("a tick is counted", SOON, || {
+        let metrics = get(&address, "/metrics").1;
+        metrics.contains("taskq_beat_leads 1") && !metrics.contains("taskq_beat_sent_total 0")
+    });
+    assert_eq!(get(&address, "/nothing").0, 404);
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error_at_start() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let place = taken.local_addr().expect("an address");
+    let run = demo().run(&format!("worker --http {place}"));
+    let said = run.failed(1);
+    assert!(said.contains(&place.to_string()), "{said}");
+}
