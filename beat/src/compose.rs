@@ -28,8 +28,7 @@ impl Composer {
     /// # Errors
     /// When it cannot be written, or its queue cannot be declared.
     pub(crate) async fn message(&mut self, entry: &Entry, due: Timestamp) -> Result<Option<Outgoing>, Error> {
-        let mut call = entry.call.clone();
-        call.options.task_id = Some(entry.task_id(due));
+        let mut call = entry.call_at(due);
         call.options.headers.insert(HEADER.to_owned(), Value::Bool(true));
         let draft = self.app.draft(call)?;
         if let Some(queue) = draft.queue() {

@@ -26,6 +26,6 @@ mod wire;
 pub use backend::{BackendOptions, RedisBackend};
 pub use broker::RedisBroker;
 pub use options::{QueueOrder, RedisOptions};
-pub use schedule::RedisSchedules;
+pub use schedule::{REDBEAT_PREFIX, Redbeat, RedisSchedules, read_redbeat};
 pub use sentinel::SentinelOptions;
 pub use tls::TlsOptions;

@@ -27,6 +27,7 @@ mod time_arg;
 mod worker;
 
 use clap::{Parser, Subcommand};
+use taskq_core::BoxFuture;
 
 pub(crate) use self::{
     failure::{Exit, Failure},
@@ -94,21 +95,23 @@ impl Command {
         }
     }
 
-    /// Runs it to its end.
-    pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
+    /// Runs it to its end. On the heap: the commands' futures are of very different sizes, and deep.
+    pub(crate) fn run<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), Failure>> {
         match self {
-            Self::Worker(worker) => worker.run(session).await,
-            Self::Beat(beat) => beat.run(session).await,
-            Self::Dev(dev) => dev.run(session).await,
-            Self::Call(call) => call.run(session).await,
-            Self::Result(result) => result.run(session).await,
-            Self::List(list) => list.run(session),
-            Self::Queues(queues) => queues.run(session).await,
-            Self::Purge(purge) => purge.run(session).await,
-            Self::Dead(dead) => dead.run(session).await,
-            Self::Schedule(schedule) => schedule.run(session).await,
-            Self::Report(report) => report.run(session).await,
-            Self::Completions(completions) => completions.run(&session.program, session.out),
+            Self::Worker(worker) => Box::pin(worker.run(session)),
+            Self::Beat(beat) => Box::pin(beat.run(session)),
+            Self::Dev(dev) => Box::pin(dev.run(session)),
+            Self::Call(call) => Box::pin(call.run(session)),
+            Self::Result(result) => Box::pin(result.run(session)),
+            Self::List(list) => Box::pin(async { list.run(session) }),
+            Self::Queues(queues) => Box::pin(queues.run(session)),
+            Self::Purge(purge) => Box::pin(purge.run(session)),
+            Self::Dead(dead) => Box::pin(dead.run(session)),
+            Self::Schedule(schedule) => Box::pin(schedule.run(session)),
+            Self::Report(report) => Box::pin(report.run(session)),
+            Self::Completions(completions) => {
+                Box::pin(async { completions.run(&session.program, session.out) })
+            }
         }
     }
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use taskq_tests::demo::Demo;
 use taskq_tests::node::Node;
 use taskq_tests::process::eventually;
+use taskq_tests::python;
 use taskq_tests::redis_server::RedisServer;
 
 use crate::WORKER;
@@ -51,4 +53,26 @@ fn our_worker_runs_what_celery_s_beat_sends() {
     let _worker = node("rust@beat", &redis, &logs).start_rust(WORKER);
     let _beat = node("beat@py", &redis, &logs).conf(schedule()).start_python_beat();
     ran_three_times(&redis);
+}
+
+#[test]
+fn redbeat_s_entries_are_imported_and_left_alone() {
+    let (redis, logs) = (RedisServer::start(), tempfile::tempdir().expect("a folder for logs"));
+    let mut script = python::script("redbeat_entries.py");
+    python::run(script.arg(redis.url(0)), &logs.path().join("redbeat.log"), PATIENCE);
+    let demo = Demo::new(env!("CARGO_BIN_EXE_demo-app"));
+    let import = demo.run(&format!("schedule import {}", redis.url(0)));
+    import.ok();
+    assert!(import.stderr.contains("`yearly`") && import.stderr.contains("`rrule`"), "{}", import.stderr);
+    let list = demo.run("schedule list --json").json();
+    let entries: Vec<(&str, &str)> = (0..2)
+        .map(|n| {
+            (list[n]["name"].as_str().expect("a name"), list[n]["schedule"].as_str().expect("a schedule"))
+        })
+        .collect();
+    assert_eq!(entries, [("nightly", "at 02:30"), ("often", "every 1 second")]);
+    let mut redbeat = redis.connect(0);
+    let kept: Vec<String> =
+        redis::cmd("ZRANGE").arg("redbeat::schedule").arg(0).arg(-1).query(&mut redbeat).expect("redbeat");
+    assert_eq!(kept.len(), 3);
 }

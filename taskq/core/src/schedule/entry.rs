@@ -2,13 +2,17 @@
 
 mod map;
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use jiff::{Zoned, tz::TimeZone};
 use uuid::Uuid;
 
 use super::Timing;
-use crate::{Timestamp, canvas::Signature, protocol::TaskId};
+use crate::{
+    Timestamp,
+    canvas::{Args, Signature},
+    protocol::TaskId,
+};
 
 /// Ticks that are missed no longer than this are always sent: so long may one beat take over from another.
 pub const TAKEOVER: Duration = Duration::from_secs(10);
@@ -33,6 +37,8 @@ pub struct Entry {
     pub timing: Timing,
     /// What is sent: task, arguments, options of the call.
     pub call: Signature,
+    /// Positional arguments that are computed when a tick is sent; only for entries in code.
+    pub at_send: Option<AtSend>,
     /// The zone of its times. Default: the setting `timezone`.
     pub zone: Option<TimeZone>,
     /// Not due before.
@@ -51,6 +57,22 @@ pub struct Entry {
     pub enabled: bool,
     /// Where it is from.
     pub source: Source,
+}
+
+/// Arguments that are computed when a tick is sent.
+#[derive(Clone)]
+pub struct AtSend(Arc<dyn Fn(Timestamp) -> Args + Send + Sync>);
+
+impl fmt::Debug for AtSend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AtSend")
+    }
+}
+
+impl PartialEq for AtSend {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// What to do when an entry is due and its run before is not over.
@@ -103,6 +125,7 @@ impl Entry {
             name: name.into(),
             timing: timing.into(),
             call: call.into(),
+            at_send: None,
             zone: None,
             start: None,
             end: None,
@@ -113,6 +136,38 @@ impl Entry {
             enabled: true,
             source: Source::default(),
         }
+    }
+
+    /// Computes its positional arguments when a tick is sent, from its due time. Celery: `BeatLazyFunc`.
+    ///
+    /// ```
+    /// use taskq_core::{args, canvas::Signature, schedule::{Crontab, Entry}};
+    ///
+    /// let cron: Crontab = "0 4 * * *".parse()?;
+    /// let entry = Entry::new("report", cron, Signature::by_name("proj.tasks.report", args![]))
+    ///     .arguments(|due| args![due.to_string()]);
+    /// let due = "2026-03-01T04:00:00Z".parse().unwrap();
+    /// assert_eq!(entry.call_at(due).args, [taskq_core::codec::Value::Str("2026-03-01T04:00:00Z".into())]);
+    /// # Ok::<(), taskq_core::schedule::ScheduleError>(())
+    /// ```
+    #[must_use]
+    pub fn arguments(mut self, compute: impl Fn(Timestamp) -> Args + Send + Sync + 'static) -> Self {
+        self.at_send = Some(AtSend(Arc::new(compute)));
+        self
+    }
+
+    /// The call of a tick, under the tick's own task id.
+    pub fn call_at(&self, due: Timestamp) -> Signature {
+        let mut call = self.call.clone();
+        if let Some(AtSend(compute)) = &self.at_send {
+            let Signature { args, options, .. } = Signature::by_name(call.task.as_str(), compute(due));
+            call.args = args;
+            if let Err(problem) = options.check() {
+                call.options.note(problem.to_string());
+            }
+        }
+        call.options.task_id = Some(self.task_id(due));
+        call
     }
 
     /// The zone it lives in.

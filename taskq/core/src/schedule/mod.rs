@@ -19,7 +19,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt};
 use jiff::Zoned;
 
 pub use crontab::{Crontab, CrontabFields};
-pub use entry::{CatchUp, Entry, Overlap, Source, TAKEOVER};
+pub use entry::{AtSend, CatchUp, Entry, Overlap, Source, TAKEOVER};
 pub use error::ScheduleError;
 pub use interval::Interval;
 pub use memory::MemorySchedules;

@@ -3,11 +3,13 @@
 //! Kept true here: claiming a tick and pushing its message is one script, fenced by the leader's token. The
 //! leader's lease is a key that lapses by itself, so a dead beat needs nobody to clean up after it.
 
+mod redbeat;
 mod state;
 mod tick;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+pub use redbeat::{REDBEAT_PREFIX, Redbeat, read_redbeat};
 use redis::Pipeline;
 use taskq_core::{
     BoxFuture, Error, Timestamp,

@@ -1,6 +1,6 @@
 //! Adding entries while beats run.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
@@ -93,21 +93,12 @@ impl Add {
     }
 }
 
-/// Adds the entries of a JSON file.
-pub(super) async fn import(
+/// Adds entries, or replaces those that were added.
+pub(super) async fn put(
     session: &Session,
     store: &Arc<dyn ScheduleStore>,
-    file: &Path,
+    entries: Vec<Entry>,
 ) -> Result<(), Failure> {
-    let shown = file.display();
-    let text = std::fs::read(file)
-        .map_err(|error| Failure::new(Exit::Failed, format!("could not read `{shown}`: {error}")))?;
-    let map: Map = codec::json::from_slice(&text)
-        .map_err(|error| Failure::new(Exit::Failed, format!("`{shown}` is no JSON object: {error}")))?;
-    put(session, store, Entry::all_from_map(&map, Source::Runtime)?).await
-}
-
-async fn put(session: &Session, store: &Arc<dyn ScheduleStore>, entries: Vec<Entry>) -> Result<(), Failure> {
     let own = |entry: &&Entry| session.app.entries().iter().any(|own| own.name == entry.name);
     if let Some(own) = entries.iter().find(own) {
         return Err(Failure::new(

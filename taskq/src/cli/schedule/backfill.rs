@@ -72,9 +72,7 @@ async fn send(
     let broker = session.broker().await?;
     let mut ticks = Vec::with_capacity(due.len());
     for due in due {
-        let mut call = entry.call.clone();
-        call.options.task_id = Some(entry.task_id(*due));
-        let draft = session.app.draft(call)?;
+        let draft = session.app.draft(entry.call_at(*due))?;
         if let Some(queue) = draft.queue() {
             let queues = vec![Queue::clone(queue)];
             session.within(broker.declare(&Topology { queues })).await?;

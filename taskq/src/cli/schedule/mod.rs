@@ -2,6 +2,7 @@
 
 mod add;
 mod backfill;
+mod import;
 mod show;
 
 use std::sync::Arc;
@@ -40,11 +41,7 @@ pub(crate) enum Schedule {
         limit: usize,
     },
     Add(Box<add::Add>),
-    /// Add the entries of a file: a `beat_schedule` as JSON, as Celery's `app.conf.beat_schedule` exports it
-    Import {
-        /// The file
-        file: std::path::PathBuf,
-    },
+    Import(import::Import),
     /// Let the due times of an entry pass until it is resumed
     Pause(Name),
     /// Let a paused entry go on
@@ -71,7 +68,7 @@ impl Schedule {
             Self::Calendar => show::calendar(session, &store).await,
             Self::History { entry, limit } => show::history(session, &store, entry, *limit).await,
             Self::Add(add) => add.run(session, &store).await,
-            Self::Import { file } => add::import(session, &store, file).await,
+            Self::Import(import) => Box::pin(import.run(session, &store)).await,
             Self::Pause(name) => name.change(session, &store, "paused", |n| Change::Pause(n, true)).await,
             Self::Resume(name) => name.change(session, &store, "resumed", |n| Change::Pause(n, false)).await,
             Self::Run(name) => {
@@ -139,12 +136,9 @@ async fn all(session: &Session, store: &Arc<dyn ScheduleStore>) -> Result<Vec<(E
             session.out.note(&format!("`{name}` cannot be read: {why}"));
         }
     }
-    let own = session
-        .app
-        .entries()
-        .iter()
-        .filter(|own| !snapshot.entries.iter().any(|stored| stored.name == own.name));
-    let mut entries: Vec<Entry> = own.cloned().collect();
+    // Only the program knows its own entries in full.
+    let mut entries: Vec<Entry> = session.app.entries().to_vec();
+    snapshot.entries.retain(|stored| !entries.iter().any(|own| own.name == stored.name));
     entries.append(&mut snapshot.entries);
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     let with_state = |entry: Entry| {
