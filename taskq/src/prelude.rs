@@ -3,5 +3,6 @@
 pub use jiff::ToSpan;
 
 pub use crate::{
-    App, AsyncResult, Error, Main, TaskContext, TaskError, TaskId, WaitError, args, kwargs, task,
+    App, AsyncResult, Error, GroupResult, Main, MapTask as _, Signature, TaskContext, TaskError, TaskId,
+    WaitError, args, chord, group, kwargs, task,
 };

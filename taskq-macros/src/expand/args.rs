@@ -10,7 +10,7 @@ pub(super) fn expand(model: &Model, facade: &Path) -> TokenStream {
     let serde = quote!(#facade::private::serde).to_string().replace(' ', "");
     let fields = model.arguments().map(|argument| field(model, argument));
     let defaults = model.arguments().filter_map(|argument| default(model, argument));
-    let positional = positional(model);
+    let positional = positional(&format_ident!("__TaskqArgs"), model.arguments());
     quote! {
         #[doc(hidden)]
         #[allow(unreachable_pub, missing_docs, missing_debug_implementations)]
@@ -56,8 +56,8 @@ fn default_function(model: &Model, argument: &Ident) -> Ident {
 }
 
 /// `Serialize`: the list of positional arguments.
-fn positional(model: &Model) -> TokenStream {
-    let writes = model.arguments().filter(|argument| !argument.by_name).filter_map(|argument| {
+fn positional<'a>(owner: &Ident, arguments: impl Iterator<Item = &'a Argument>) -> TokenStream {
+    let writes = arguments.filter(|argument| !argument.by_name).filter_map(|argument| {
         let ident = &argument.ident;
         match argument.kind {
             ArgumentKind::RestByName => None,
@@ -74,7 +74,7 @@ fn positional(model: &Model) -> TokenStream {
     });
     quote! {
         #[automatically_derived]
-        impl __taskq::serde::Serialize for __TaskqArgs {
+        impl __taskq::serde::Serialize for #owner {
             fn serialize<S>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error>
             where
                 S: __taskq::serde::Serializer,
@@ -92,10 +92,62 @@ fn positional(model: &Model) -> TokenStream {
 
 /// `Task::encode`, for tasks with arguments that can be given by name only.
 pub(super) fn encode(model: &Model) -> Option<TokenStream> {
+    let by_name = by_name(&format_ident!("__TaskqArgs"), model.arguments())?;
+    Some(quote! {
+        fn encode(
+            args: &Self::Args,
+        ) -> ::core::result::Result<
+            (__taskq::bytes::Bytes, __taskq::bytes::Bytes),
+            __taskq::taskq_core::codec::CodecError,
+        > {
+            #by_name
+
+            ::core::result::Result::Ok((
+                __taskq::taskq_core::codec::json::to_bytes(args)?,
+                __taskq::taskq_core::codec::json::to_bytes(&ByName(args))?,
+            ))
+        }
+    })
+}
+
+/// The struct of all arguments but the first, and how it is written.
+pub(super) fn rest(model: &Model) -> TokenStream {
+    let owner = format_ident!("__TaskqRest");
+    let rest = || model.arguments().skip(1);
+    let fields = rest().map(|Argument { ident, ty, .. }| quote!(#ident: #ty));
+    let positional = positional(&owner, rest());
+    let (by_name, named) = match by_name(&owner, rest()) {
+        Some(by_name) => (by_name, quote!(__taskq::taskq_core::codec::json::to_bytes(&ByName(self))?)),
+        None => (TokenStream::new(), quote!(__taskq::bytes::Bytes::from_static(b"{}"))),
+    };
+    quote! {
+        #[allow(clippy::all, clippy::pedantic)]
+        struct #owner {
+            #(#fields),*
+        }
+
+        #positional
+
+        impl #owner {
+            fn encode(
+                &self,
+            ) -> ::core::result::Result<
+                (__taskq::bytes::Bytes, __taskq::bytes::Bytes),
+                __taskq::taskq_core::codec::CodecError,
+            > {
+                #by_name
+
+                ::core::result::Result::Ok((__taskq::taskq_core::codec::json::to_bytes(self)?, #named))
+            }
+        }
+    }
+}
+
+/// A struct `ByName` that writes the arguments which can be given by name only, if there are any.
+fn by_name<'a>(owner: &Ident, arguments: impl Iterator<Item = &'a Argument>) -> Option<TokenStream> {
     let by_name =
         |argument: &&Argument| argument.by_name || matches!(argument.kind, ArgumentKind::RestByName);
-    let writes: Vec<TokenStream> = model
-        .arguments()
+    let writes: Vec<TokenStream> = arguments
         .filter(by_name)
         .map(|argument| {
             let Argument { ident, name, .. } = argument;
@@ -114,30 +166,18 @@ pub(super) fn encode(model: &Model) -> Option<TokenStream> {
         .collect();
     (!writes.is_empty()).then(|| {
         quote! {
-            fn encode(
-                args: &Self::Args,
-            ) -> ::core::result::Result<
-                (__taskq::bytes::Bytes, __taskq::bytes::Bytes),
-                __taskq::taskq_core::codec::CodecError,
-            > {
-                struct ByName<'a>(&'a __TaskqArgs);
+            struct ByName<'a>(&'a #owner);
 
-                impl __taskq::serde::Serialize for ByName<'_> {
-                    fn serialize<S>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error>
-                    where
-                        S: __taskq::serde::Serializer,
-                    {
-                        use __taskq::serde::ser::SerializeMap as _;
-                        let mut map = serializer.serialize_map(::core::option::Option::None)?;
-                        #(#writes)*
-                        map.end()
-                    }
+            impl __taskq::serde::Serialize for ByName<'_> {
+                fn serialize<S>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error>
+                where
+                    S: __taskq::serde::Serializer,
+                {
+                    use __taskq::serde::ser::SerializeMap as _;
+                    let mut map = serializer.serialize_map(::core::option::Option::None)?;
+                    #(#writes)*
+                    map.end()
                 }
-
-                ::core::result::Result::Ok((
-                    __taskq::taskq_core::codec::json::to_bytes(args)?,
-                    __taskq::taskq_core::codec::json::to_bytes(&ByName(args))?,
-                ))
             }
         }
     })

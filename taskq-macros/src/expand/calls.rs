@@ -7,13 +7,15 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Ident, Type};
 
-use crate::model::Model;
+use super::args;
+use crate::model::{ArgumentKind, Model};
 
 pub(super) fn expand(model: &Model) -> TokenStream {
     let Model { ident, vis, .. } = model;
     let of_task = methods(model, &quote!(<__TaskqCalls as ::core::default::Default>::default().prepared));
     let of_calls = methods(model, &quote!(self.prepared));
     let from_tuples = from_tuples(model);
+    let rest = takes_result(model).then(|| args::rest(model));
     quote! {
         #[allow(clippy::all, clippy::pedantic)]
         impl #ident {
@@ -51,10 +53,42 @@ pub(super) fn expand(model: &Model) -> TokenStream {
         }
 
         #from_tuples
+        #rest
     }
 }
 
-/// `delay`, `s`, `si` and `delay_many`, on something prepared.
+/// Whether the result of another task can be its first argument.
+fn takes_result(model: &Model) -> bool {
+    model.arguments().next().is_some_and(|first| {
+        !first.by_name && matches!(first.kind, ArgumentKind::Required | ArgumentKind::Optional(_))
+    })
+}
+
+/// `p`, on something prepared.
+fn partial(
+    model: &Model,
+    prepared: &TokenStream,
+    params: &[TokenStream],
+    fields: &[TokenStream],
+) -> TokenStream {
+    let Model { ident, vis, .. } = model;
+    let Some(first) = model.arguments().next().filter(|_| takes_result(model)) else {
+        return TokenStream::new();
+    };
+    let (first, p) = (&first.ty, Ident::new("p", ident.span()));
+    let (params, fields) = (params.iter().skip(1), fields.iter().skip(1));
+    quote! {
+        /// A call whose first argument is the result of the task it follows: `fetch.s(url) | count.p(word)`.
+        #vis fn #p(
+            &self,
+            #(#params),*
+        ) -> __taskq::taskq_core::canvas::Partial<#first, <#ident as __taskq::taskq_core::task::Task>::Output> {
+            #prepared.partial::<#ident, #first>(__TaskqRest { #(#fields),* }.encode())
+        }
+    }
+}
+
+/// `delay`, `s`, `si`, `p` and `delay_many`, on something prepared.
 fn methods(model: &Model, prepared: &TokenStream) -> TokenStream {
     let Model { ident, vis, .. } = model;
     let (mut params, mut fields) = (Vec::new(), Vec::new());
@@ -71,7 +105,10 @@ fn methods(model: &Model, prepared: &TokenStream) -> TokenStream {
     // Mistakes in a call point at the function, not at the attribute.
     let [delay, s, si, delay_many] =
         ["delay", "s", "si", "delay_many"].map(|method| Ident::new(method, ident.span()));
+    let partial = partial(model, prepared, &params, &fields);
     quote! {
+        #partial
+
         /// Sends the task. Awaiting it gives the handle of its result, once the broker has stored the message.
         #vis fn #delay(&self, #(#params),*) -> __taskq::taskq_core::send::Call<#ident> {
             #prepared.call(__TaskqArgs { #(#fields),* })
@@ -84,8 +121,10 @@ fn methods(model: &Model, prepared: &TokenStream) -> TokenStream {
         }
 
         /// The same, but it does not take the result of the task it follows.
-        #vis fn #si(&self, #(#params),*) -> __taskq::taskq_core::send::Call<#ident> {
-            #prepared.call::<#ident>(__TaskqArgs { #(#fields),* }).immutable()
+        #vis fn #si(&self, #(#params),*) -> __taskq::taskq_core::canvas::ImmutableCall<#ident> {
+            __taskq::taskq_core::canvas::ImmutableCall::new(
+                #prepared.call::<#ident>(__TaskqArgs { #(#fields),* }),
+            )
         }
 
         /// Sends the task once for each tuple of arguments, in as few round trips as possible. The results are

@@ -94,6 +94,16 @@ impl<T> AsyncResult<T> {
     /// # Errors
     /// When the backend cannot be read.
     pub async fn state(&self) -> Result<State, Error> {
+        if let Some(group) = self.tree.as_ref().filter(|tree| tree.is_group()) {
+            let states = group.group::<Value>().states().await?;
+            let ended = states.iter().find(|state| state.is_ready() && **state != State::Success);
+            let state = match ended {
+                Some(state) => state.clone(),
+                None if states.iter().all(State::is_ready) => State::Success,
+                None => State::Pending,
+            };
+            return Ok(state);
+        }
         Ok(self.meta().await?.map_or(State::Pending, |meta| meta.state))
     }
 
@@ -176,6 +186,14 @@ impl<T> AsyncResult<T> {
     /// What ran before it in the canvas it was sent in: the previous step of a chain, the header of a chord.
     pub fn parent(&self) -> Option<ResultTree> {
         self.tree.as_deref().and_then(ResultTree::parent)
+    }
+
+    /// The result with all that it came from.
+    pub fn tree(&self) -> ResultTree {
+        match &self.tree {
+            Some(tree) => ResultTree::clone(tree),
+            None => ResultTree::of(&self.app, Child::task(self.id.as_str())),
+        }
     }
 
     /// Removes what is stored.

@@ -14,6 +14,7 @@ mod node;
 mod options;
 mod send;
 mod signature;
+mod typed;
 mod unchain;
 
 pub use args::{Args, Kwargs};
@@ -22,4 +23,8 @@ pub(crate) use freeze::after;
 pub(crate) use map::routed;
 pub use node::{Chord, Kind, Node};
 pub use signature::Signature;
+pub use typed::{
+    Chain, Gather, Group, ImmutableCall, MapTask, Members, Partial, Step as CanvasStep, TupleResult, Untyped,
+    chord, group,
+};
 pub(crate) use unchain::unchained;

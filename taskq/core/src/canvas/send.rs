@@ -29,8 +29,8 @@ impl App {
         }
         let trail = node.signature.options.add_to_parent.unwrap_or(true);
         let parent = TaskContext::current();
-        let expansion = expand_node(self, node, parent.as_ref())?;
-        let Some(child) = expansion.child.clone() else {
+        let mut expansion = expand_node(self, node, parent.as_ref())?;
+        let Some(child) = expansion.child.take() else {
             return Err(Error::new(ErrorKind::Encode, "the chain has no steps: there is nothing to send"));
         };
         self.carry_out(expansion).await?;

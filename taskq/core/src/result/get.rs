@@ -4,7 +4,7 @@ use std::{future::IntoFuture, marker::PhantomData, sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
 
-use super::AsyncResult;
+use super::{AsyncResult, ResultTree};
 use crate::{
     BoxFuture, Error,
     app::{App, block_on},
@@ -25,6 +25,7 @@ impl<T: DeserializeOwned> AsyncResult<T> {
             app: self.app.clone(),
             eager: self.eager.clone(),
             ignored: self.ignored,
+            tree: self.tree.clone(),
             timeout: None,
             inside_task: false,
             output: PhantomData,
@@ -40,6 +41,8 @@ pub struct Get<T> {
     app: App,
     eager: Option<Arc<TaskMeta>>,
     ignored: bool,
+    /// What ran before it, and its members when it stands for a group.
+    tree: Option<Arc<ResultTree>>,
     timeout: Option<Duration>,
     inside_task: bool,
     output: PhantomData<fn() -> T>,
@@ -65,12 +68,20 @@ impl<T: DeserializeOwned> Get<T> {
         if !self.inside_task && TaskContext::current().is_some_and(|cx| !cx.is_eager()) {
             return Err(WaitError::InsideTask { id: self.id });
         }
+        if let Some(group) = self.tree.as_ref().filter(|tree| tree.is_group()) {
+            return group.decoded(self.timeout).await;
+        }
         if self.ignored {
             return Err(WaitError::Ignored { id: self.id });
         }
         let backend = self.app.backend().await.map_err(unreachable)?;
-        let meta = backend.wait(&self.id, self.timeout).await?;
-        outcome(&self.id, meta)
+        let Some(tree) = self.tree else {
+            return outcome(&self.id, backend.wait(&self.id, self.timeout).await?);
+        };
+        tokio::select! {
+            meta = backend.wait(&self.id, self.timeout) => outcome(&self.id, meta?),
+            failed = tree.failed_before() => Err(failed),
+        }
     }
 
     /// Waits from code that cannot await, such as a blocking task or a program without a runtime.
@@ -111,7 +122,7 @@ fn unreachable(error: Error) -> WaitError {
 }
 
 /// The value of a task that has ended, or why there is none.
-fn outcome<T: DeserializeOwned>(id: &TaskId, meta: TaskMeta) -> Result<T, WaitError> {
+pub(super) fn outcome<T: DeserializeOwned>(id: &TaskId, meta: TaskMeta) -> Result<T, WaitError> {
     let undecodable =
         |error: crate::codec::CodecError| WaitError::Decode { id: id.clone(), reason: error.to_string() };
     match (meta.state, meta.output) {

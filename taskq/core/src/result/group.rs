@@ -167,8 +167,8 @@ impl<T> GroupResult<T> {
             &self.app,
             Child {
                 id: self.id.clone(),
-                parent: self.parent.as_ref().map(|parent| Box::new(parent.child().clone())),
-                members: Some(self.members.iter().map(|member| member.child().clone()).collect()),
+                parent: self.parent.as_ref().map(|parent| Box::new(parent.child())),
+                members: Some(self.members.iter().map(|member| member.child()).collect()),
             },
         )
     }

@@ -1,6 +1,11 @@
 //! What sending a canvas gives: a result, the results it came from, and the members of groups.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde::de::DeserializeOwned;
 
@@ -8,31 +13,92 @@ use super::{AsyncResult, GroupResult};
 use crate::{
     BoxFuture, Error,
     app::App,
-    backend::{Child, GroupMeta, TaskMeta, WaitError},
+    backend::{Child, GroupMeta, State, TaskMeta, WaitError},
     codec::{Value, from_value},
 };
+
+/// Pause between looks at what ran before a result that is waited for.
+const LOOK_AT_PARENTS: Duration = Duration::from_secs(1);
 
 /// What tasks that ran in this process left, by id.
 pub(crate) type Eager = HashMap<String, TaskMeta>;
 
 /// A node of a result tree: one task or one group. Celery: an `AsyncResult` or a `GroupResult` with its
-/// `parent`.
+/// `parent`. Cheap to clone.
 #[derive(Clone)]
 pub struct ResultTree {
     app: App,
-    child: Child,
+    line: Arc<Line>,
     eager: Option<Arc<Eager>>,
+}
+
+/// A node with what came before it. Chains are long, so it is taken down without recursion.
+#[derive(Debug)]
+struct Line {
+    id: String,
+    parent: Option<Arc<Line>>,
+    members: Option<Vec<Arc<Line>>>,
+}
+
+impl Line {
+    fn of(mut child: Child) -> Arc<Self> {
+        let mut nodes = Vec::new();
+        loop {
+            let parent = child.parent.take();
+            nodes.push(child);
+            match parent {
+                Some(parent) => child = *parent,
+                None => break,
+            }
+        }
+        let root = nodes.pop().map(|root| Arc::new(Self::node(root, None)));
+        let line =
+            nodes.into_iter().rev().fold(root, |parent, node| Some(Arc::new(Self::node(node, parent))));
+        line.unwrap_or_else(|| unreachable!("there is one node at least"))
+    }
+
+    fn node(child: Child, parent: Option<Arc<Self>>) -> Self {
+        let members = child.members.map(|members| members.into_iter().map(Self::of).collect());
+        Self { id: child.id, parent, members }
+    }
+
+    fn to_child(&self) -> Child {
+        let mut nodes = vec![self];
+        let mut next = self.parent.as_deref();
+        while let Some(node) = next {
+            nodes.push(node);
+            next = node.parent.as_deref();
+        }
+        let nested = |parent: Option<Child>, node: &Self| {
+            let members = node.members.as_ref();
+            Some(Child {
+                id: node.id.clone(),
+                parent: parent.map(Box::new),
+                members: members.map(|members| members.iter().map(|member| member.to_child()).collect()),
+            })
+        };
+        nodes.into_iter().rev().fold(None, nested).unwrap_or_else(|| Child::task(self.id.as_str()))
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let mut next = self.parent.take();
+        while let Some(mut line) = next.and_then(Arc::into_inner) {
+            next = line.parent.take();
+        }
+    }
 }
 
 impl ResultTree {
     /// The results of what was sent.
     pub(crate) fn of(app: &App, child: Child) -> Self {
-        Self { app: app.clone(), child, eager: None }
+        Self { app: app.clone(), line: Line::of(child), eager: None }
     }
 
     /// The results of what ran in this process.
     pub(crate) fn eager(app: &App, child: Child, eager: Eager) -> Self {
-        Self { app: app.clone(), child, eager: Some(Arc::new(eager)) }
+        Self { app: app.clone(), line: Line::of(child), eager: Some(Arc::new(eager)) }
     }
 
     /// Reads Celery's `as_tuple` form: `[[id, parent], members]`.
@@ -42,31 +108,33 @@ impl ResultTree {
 
     /// Celery's `as_tuple` form.
     pub fn as_value(&self) -> Value {
-        self.child.to_value()
+        self.child().to_value()
     }
 
     /// Id of the task or the group.
     pub fn id(&self) -> &str {
-        &self.child.id
+        &self.line.id
     }
 
     /// What runs before it, if something does: the previous step of a chain, the header of a chord.
     pub fn parent(&self) -> Option<Self> {
-        self.child.parent.as_deref().map(|parent| self.at(parent))
+        self.line.parent.as_ref().map(|parent| self.at(parent))
     }
 
     /// The members, if it is a group.
     pub fn members(&self) -> Option<Vec<Self>> {
-        self.child.members.as_ref().map(|members| members.iter().map(|member| self.at(member)).collect())
+        self.line.members.as_ref().map(|members| members.iter().map(|member| self.at(member)).collect())
     }
 
     /// The result of the task, read as `T`.
     pub fn result<T>(&self) -> AsyncResult<T> {
-        let mut result = match self.eager.as_ref().and_then(|eager| eager.get(self.id())) {
+        let eager = self.eager.as_ref().filter(|_| !self.is_group());
+        let mut result = match eager.and_then(|eager| eager.get(self.id())) {
             Some(meta) => AsyncResult::eager(&self.app, meta.clone()),
             None => AsyncResult::new(&self.app, self.id()),
         };
-        result.tree = self.child.parent.is_some().then(|| Arc::new(self.clone()));
+        let plain = self.line.parent.is_none() && self.line.members.is_none();
+        result.tree = (!plain).then(|| Arc::new(self.clone()));
         result
     }
 
@@ -92,6 +160,14 @@ impl ResultTree {
         self.value(Some(timeout))
     }
 
+    /// The result of a group that was sent as its only member.
+    pub(crate) fn as_group_of_one(&self) -> Self {
+        let id = self.line.id.clone();
+        let member = Arc::new(Line { id: id.clone(), parent: None, members: None });
+        let line = Arc::new(Line { id, parent: self.line.parent.clone(), members: Some(vec![member]) });
+        Self { line, ..self.clone() }
+    }
+
     /// The app it was sent through.
     pub fn app(&self) -> &App {
         &self.app
@@ -100,7 +176,10 @@ impl ResultTree {
     pub(super) fn value(&self, timeout: Option<Duration>) -> BoxFuture<'_, Result<Value, WaitError>> {
         Box::pin(async move {
             match self.members() {
-                Some(_) => self.group::<Value>().join_within(timeout).await.map(Value::List),
+                Some(_) => tokio::select! {
+                    values = self.joined(timeout) => values,
+                    failed = self.failed_before() => Err(failed),
+                },
                 None => {
                     let mut get = self.result::<Value>().get().inside_task();
                     if let Some(timeout) = timeout {
@@ -112,6 +191,42 @@ impl ResultTree {
         })
     }
 
+    async fn joined(&self, timeout: Option<Duration>) -> Result<Value, WaitError> {
+        self.group::<Value>().join_within(timeout).await.map(Value::List)
+    }
+
+    /// Ends when something that ran before it has failed: then it will never run, and some workers store nothing
+    /// under its own id. Celery: `follow_parents`.
+    pub(super) async fn failed_before(&self) -> WaitError {
+        let mut before = Vec::new();
+        let mut next = self.parent();
+        while let Some(tree) = next {
+            before.extend(tree.leaves());
+            next = tree.parent();
+        }
+        if before.is_empty() || self.eager.is_some() {
+            return std::future::pending().await;
+        }
+        let trees: Vec<&Self> = before.iter().collect();
+        loop {
+            match self.app.connections().io() {
+                // The caller's runtime may have no timer: this is the I/O thread's.
+                Ok(io) => io.sleep_until(Instant::now() + LOOK_AT_PARENTS).await,
+                Err(_) => return std::future::pending().await,
+            }
+            // What cannot be read now is read at the next look; the wait itself reports a backend that is gone.
+            for meta in Self::metas(&trees).await.unwrap_or_default().into_iter().flatten() {
+                let id = meta.id.clone();
+                if meta.state.is_ready()
+                    && meta.state != State::Success
+                    && let Err(error) = super::get::outcome::<Value>(&id, meta)
+                {
+                    return error;
+                }
+            }
+        }
+    }
+
     /// The value as `T`.
     pub(super) async fn decoded<T: DeserializeOwned>(
         &self,
@@ -119,6 +234,10 @@ impl ResultTree {
     ) -> Result<T, WaitError> {
         from_value(self.value(timeout).await?)
             .map_err(|error| WaitError::Decode { id: self.id().into(), reason: error.to_string() })
+    }
+
+    pub(super) fn is_group(&self) -> bool {
+        self.line.members.is_some()
     }
 
     /// What is stored of the task; of a group that ran, nothing.
@@ -146,21 +265,21 @@ impl ResultTree {
 
     /// What a backend keeps of a group.
     pub(super) fn to_meta(&self) -> GroupMeta {
-        let Child { id, parent, members } = self.child.clone();
+        let Child { id, parent, members } = self.child();
         GroupMeta { id, parent: parent.map(|parent| *parent), members: members.unwrap_or_default() }
     }
 
-    pub(super) fn child(&self) -> &Child {
-        &self.child
+    pub(super) fn child(&self) -> Child {
+        self.line.to_child()
     }
 
-    fn at(&self, child: &Child) -> Self {
-        Self { app: self.app.clone(), child: child.clone(), eager: self.eager.clone() }
+    fn at(&self, line: &Arc<Line>) -> Self {
+        Self { app: self.app.clone(), line: Arc::clone(line), eager: self.eager.clone() }
     }
 }
 
 impl fmt::Debug for ResultTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ResultTree").field(&self.child).finish()
+        f.debug_tuple("ResultTree").field(&self.line.id).finish()
     }
 }

@@ -120,6 +120,10 @@ impl<T: Task> Call<T> {
         Draft::new(&app, call, self.options)
     }
 
+    pub(crate) fn app_given(&self) -> Option<App> {
+        self.app.clone()
+    }
+
     pub(crate) fn into_signature(self) -> Signature {
         let mut signature = Signature {
             task: T::NAME.to_owned(),

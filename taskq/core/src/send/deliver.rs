@@ -63,7 +63,9 @@ impl App {
                 .and_then(|parcel| parcel.messages.last())
                 .map_or(0, |out| out.message.body.len());
         }
-        for parcel in parcels {
+        for mut parcel in parcels {
+            // From here, not from when it was encoded: those before it have taken their time.
+            parcel.deadline = Instant::now() + parcel.timeout;
             self.send_parcel(parcel).await?;
         }
         sent.into_iter().for_each(|sent| sent.tell(self));

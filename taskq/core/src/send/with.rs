@@ -2,8 +2,12 @@
 
 use std::{fmt, ops::Deref};
 
+use bytes::Bytes;
+
 use super::{Call, SendOptions};
-use crate::{BoxFuture, Error, app::App, result::AsyncResult, task::Task};
+use crate::{
+    BoxFuture, Error, app::App, canvas::Partial, codec::CodecError, result::AsyncResult, task::Task,
+};
 
 /// A task whose calls are typed: what `#[task]` adds to [`Task`].
 pub trait Typed: Task {
@@ -26,6 +30,11 @@ impl Prepared {
             Some(app) => call.app(app),
             None => call,
         }
+    }
+
+    /// The call that lacks its first argument; the others are encoded.
+    pub fn partial<T: Task, In>(&self, rest: Result<(Bytes, Bytes), CodecError>) -> Partial<In, T::Output> {
+        Partial::new(T::NAME, rest, self.options.clone(), self.app.clone())
     }
 
     /// Many calls, sent in as few round trips as possible.

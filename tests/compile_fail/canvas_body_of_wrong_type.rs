@@ -1,0 +1,22 @@
+use taskq::prelude::*;
+
+#[task]
+async fn add(x: i64, y: i64) -> i64 {
+    x + y
+}
+
+#[task]
+async fn shout(text: String) -> String {
+    text.to_uppercase()
+}
+
+#[task]
+async fn total(numbers: Vec<i64>) -> i64 {
+    numbers.iter().sum()
+}
+
+fn workflow() {
+    let _ = chord([add.s(1, 1), add.s(2, 2)], shout.p());
+}
+
+fn main() {}
