@@ -43,6 +43,12 @@ mod backend {
     taskq_tests::backend_conformance!(Memory::default());
 }
 
+mod chord {
+    use super::*;
+
+    taskq_tests::chord_conformance!(Memory::default());
+}
+
 /// The suites in one call, as somebody with a driver of their own runs them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_suites_run_in_one_call() {

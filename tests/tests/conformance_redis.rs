@@ -112,6 +112,12 @@ mod backend {
     taskq_tests::backend_conformance!(Redis::start());
 }
 
+mod chord {
+    use super::*;
+
+    taskq_tests::chord_conformance!(Redis::start());
+}
+
 /// Symptom: a consumer that was idle for longer than its lease took messages at the moment when another one
 /// cleared up behind it; they were given back while they ran, and ran twice.
 #[tokio::test]

@@ -58,3 +58,9 @@ mod backend {
 
     taskq_tests::backend_conformance!(Sqlite::new());
 }
+
+mod chord {
+    use super::*;
+
+    taskq_tests::chord_conformance!(Sqlite::new());
+}

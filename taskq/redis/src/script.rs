@@ -46,6 +46,9 @@ scripts! {
     TICK = "scripts/tick.lua";
     CONFIRM = "scripts/confirm.lua";
     DECLARE = "scripts/declare.lua";
+    CHORD_COUNT = "scripts/chord_count.lua";
+    CHORD_RENEW = "scripts/chord_renew.lua";
+    CHORD_FINISH = "scripts/chord_finish.lua";
 }
 
 /// The command that runs a script, without keys and arguments.

@@ -39,6 +39,8 @@ pub(super) async fn backend(urls: &Urls, settings: &Settings) -> Result<Arc<dyn 
     let mut options = BackendOptions::default();
     options.expires = settings.result_expires;
     options.failure_expires = settings.result_failure_expires;
+    options.chord_expires = settings.result_chord_expires;
+    options.chord_join_timeout = settings.result_chord_join_timeout;
     options.serializer = settings.result_serializer;
     options.compression.clone_from(&settings.result_compression);
     // What belongs to results is read here, the rest says how to connect.
@@ -52,9 +54,16 @@ pub(super) async fn backend(urls: &Urls, settings: &Settings) -> Result<Arc<dyn 
         };
         options.key_prefix = prefix.as_str().ok_or_else(wrong)?.to_owned();
     }
-    for theirs in ["result_chord_ordered", "retry_policy"] {
-        transport.shift_remove(theirs);
+    if let Some(ordered) = transport.shift_remove("result_chord_ordered") {
+        let wrong = || {
+            Error::new(
+                ErrorKind::Config,
+                "`result_backend_transport_options`: `result_chord_ordered` must be true or false",
+            )
+        };
+        options.chord_ordered = ordered.as_bool().ok_or_else(wrong)?;
     }
+    transport.shift_remove("retry_policy");
     options.connection = RedisOptions::from_map(&transport)?;
     if !transport.contains_key("socket_connect_timeout")
         && let Some(timeout) = settings.redis_socket_connect_timeout

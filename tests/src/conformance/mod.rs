@@ -4,4 +4,5 @@
 
 pub mod backend;
 pub mod broker;
+pub mod chord;
 pub mod schedule;

@@ -4,10 +4,17 @@
 //! the claim to send the body; a claim whose holder is gone lapses, and whoever counts a member then takes it
 //! over; after [`finish`](ChordStore::finish) nobody is given it again.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use super::{BackendError, Child, State, TaskMeta, TaskOutput};
 use crate::{BoxFuture, protocol::TaskId};
+
+/// How long a claim lasts while its holder joins the header. Celery: twice `result_chord_join_timeout`.
+pub const CHORD_CLAIM: Duration = Duration::from_secs(6);
+/// How long it lasts while the body is published.
+pub const CHORD_PUBLISHING: Duration = Duration::from_secs(21);
+/// How long members that come late are told that the body was sent.
+pub const CHORD_DONE: Duration = Duration::from_secs(300);
 
 /// A chord whose header is about to be sent.
 #[derive(Clone, Debug, PartialEq)]

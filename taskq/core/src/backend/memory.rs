@@ -2,6 +2,8 @@
 //!
 //! Kept true here: what is stored is what is read, and a waiter is woken by the store itself.
 
+mod chord;
+
 use std::{
     collections::HashMap,
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
@@ -10,7 +12,8 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{BackendError, ResultBackend, State, TaskMeta, WaitError};
+use self::chord::{Chords, Groups};
+use super::{BackendError, ChordStore, GroupMeta, ResultBackend, State, TaskMeta, WaitError};
 use crate::{
     BoxFuture, Timestamp,
     protocol::TaskId,
@@ -30,18 +33,23 @@ pub struct MemoryBackend {
 
 #[derive(Debug)]
 struct Shared {
-    results: Mutex<HashMap<TaskId, Kept>>,
+    results: Mutex<HashMap<TaskId, Kept<TaskMeta>>>,
+    groups: Mutex<Groups>,
     stored: Notify,
     clock: Arc<dyn Clock>,
 }
 
 #[derive(Debug)]
-struct Kept {
-    meta: TaskMeta,
+struct Kept<T> {
+    what: T,
     until: Option<Timestamp>,
 }
 
-impl Kept {
+impl<T> Kept<T> {
+    fn new(what: T, until: Option<Timestamp>) -> Self {
+        Self { what, until }
+    }
+
     fn is_over(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
@@ -57,7 +65,12 @@ impl MemoryBackend {
     /// An empty backend whose results expire by `clock`.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self::of(Arc::new(Shared { results: Mutex::default(), stored: Notify::new(), clock }))
+        Self::of(Arc::new(Shared {
+            results: Mutex::default(),
+            groups: Mutex::default(),
+            stored: Notify::new(),
+            clock,
+        }))
     }
 
     /// The backend of that name in this process (`memory://name`), made by the first who asks. It lives as
@@ -80,13 +93,18 @@ impl MemoryBackend {
         self
     }
 
-    fn results(&self) -> MutexGuard<'_, HashMap<TaskId, Kept>> {
+    fn results(&self) -> MutexGuard<'_, HashMap<TaskId, Kept<TaskMeta>>> {
         self.shared.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When what is stored now is over.
+    fn until(&self) -> Option<Timestamp> {
+        self.expires.and_then(|after| self.shared.clock.now().saturating_add(after).ok())
     }
 
     fn read(&self, id: &TaskId) -> Option<TaskMeta> {
         let now = self.shared.clock.now();
-        self.results().get(id).filter(|kept| !kept.is_over(now)).map(|kept| kept.meta.clone())
+        self.results().get(id).filter(|kept| !kept.is_over(now)).map(|kept| kept.what.clone())
     }
 
     async fn ready(&self, id: &TaskId) -> TaskMeta {
@@ -111,12 +129,12 @@ impl ResultBackend for MemoryBackend {
     fn store<'a>(&'a self, batch: &'a [TaskMeta]) -> BoxFuture<'a, Result<(), BackendError>> {
         Box::pin(async move {
             let now = self.shared.clock.now();
-            let until = self.expires.and_then(|after| now.saturating_add(after).ok());
+            let until = self.until();
             let mut results = self.results();
             for meta in batch {
                 let kept = results.get(&meta.id);
-                if kept.is_none_or(|kept| kept.meta.state != State::Success || kept.is_over(now)) {
-                    results.insert(meta.id.clone(), Kept { meta: meta.clone(), until });
+                if kept.is_none_or(|kept| kept.what.state != State::Success || kept.is_over(now)) {
+                    results.insert(meta.id.clone(), Kept::new(meta.clone(), until));
                 }
             }
             drop(results);
@@ -158,7 +176,31 @@ impl ResultBackend for MemoryBackend {
             let mut results = self.results();
             let before = results.len();
             results.retain(|_, kept| !kept.is_over(now));
-            Ok((before - results.len()) as u64)
+            let removed = before - results.len();
+            drop(results);
+            Ok((removed + self.shared.groups().clean(now)) as u64)
+        })
+    }
+
+    fn chords(&self) -> Option<Arc<dyn ChordStore>> {
+        Some(Arc::new(Chords { shared: Arc::clone(&self.shared), expires: self.expires }))
+    }
+
+    fn save_group<'a>(&'a self, group: &'a GroupMeta) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move {
+            self.shared.groups().save(group, self.until());
+            Ok(())
+        })
+    }
+
+    fn load_group<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<GroupMeta>, BackendError>> {
+        Box::pin(async move { Ok(self.shared.groups().load(id, self.shared.clock.now())) })
+    }
+
+    fn forget_group<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move {
+            self.shared.groups().forget(id);
+            Ok(())
         })
     }
 

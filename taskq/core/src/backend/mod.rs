@@ -15,7 +15,8 @@ mod wire;
 use std::{fmt, sync::Arc, time::Duration};
 
 pub use chord::{
-    ChordClaim, ChordHeader, ChordMember, ChordPart, ChordProgress, ChordStart, ChordStore, GroupMeta,
+    CHORD_CLAIM, CHORD_DONE, CHORD_PUBLISHING, ChordClaim, ChordHeader, ChordMember, ChordPart,
+    ChordProgress, ChordStart, ChordStore, GroupMeta,
 };
 pub use disabled::DisabledBackend;
 pub use error::{BackendError, RemoteFailure, WaitError};

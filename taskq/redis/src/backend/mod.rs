@@ -3,6 +3,8 @@
 //! Kept true here: a stored SUCCESS is never overwritten, whoever stored it; a wait subscribes, reads, waits,
 //! and reads again after a reconnect and on a slow tick, so it never hangs while the result is there.
 
+mod chord;
+mod group;
 mod wait;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -11,13 +13,13 @@ use bytes::Bytes;
 use redis::Pipeline;
 use taskq_core::{
     BoxFuture,
-    backend::{BackendError, ResultBackend, State, TaskMeta, WaitError},
-    codec::{Serializer, compress},
+    backend::{BackendError, ChordStore, GroupMeta, ResultBackend, State, TaskMeta, WaitError},
+    codec::{CodecError, Serializer, Value, compress},
     config::Urls,
     protocol::TaskId,
 };
 
-use self::wait::Waiters;
+use self::{chord::Chords, wait::Waiters};
 use crate::{
     conn::{Addresses, Link},
     error,
@@ -40,6 +42,15 @@ pub struct BackendOptions {
     /// Stands before every key; gets a `_` unless it ends in `:`, `_`, `-` or `.`.
     /// Celery: `result_backend_transport_options.global_keyprefix`.
     pub key_prefix: String,
+    /// How long the counters of chords stay; `None`: as `expires`. Celery: `result_chord_expires`.
+    pub chord_expires: Option<Duration>,
+    /// Whether the body of a chord gets its results in the order of the header, not in that of their ends.
+    /// Every worker must say the same. Celery: `result_backend_transport_options.result_chord_ordered`, default
+    /// true.
+    pub chord_ordered: bool,
+    /// How long joining a header may take; a claim on a chord lasts twice as long.
+    /// Celery: `result_chord_join_timeout`, default 3 seconds.
+    pub chord_join_timeout: Duration,
     /// How to connect; the rest of the transport options has no meaning here.
     pub connection: RedisOptions,
 }
@@ -52,6 +63,9 @@ impl Default for BackendOptions {
             serializer: Serializer::Json,
             compression: None,
             key_prefix: String::new(),
+            chord_expires: None,
+            chord_ordered: true,
+            chord_join_timeout: Duration::from_secs(3),
             connection: RedisOptions::default(),
         }
     }
@@ -108,15 +122,29 @@ impl Inner {
     }
 
     fn encode(&self, meta: &TaskMeta) -> Result<Bytes, BackendError> {
-        let wrong = |error: taskq_core::codec::CodecError| {
+        let wrong = |error: CodecError| {
             BackendError::permanent(format!("could not encode the result of task `{}`", meta.id))
                 .caused_by(error)
         };
         let stored = meta.encode(self.options.serializer).map_err(wrong)?;
+        self.compress(stored).map_err(wrong)
+    }
+
+    fn compress(&self, stored: Bytes) -> Result<Bytes, CodecError> {
         match &self.options.compression {
-            Some(name) => compress::compress_result(name, &stored).map_err(wrong),
+            Some(name) => compress::compress_result(name, &stored),
             None => Ok(stored),
         }
+    }
+
+    /// Any value, in the format of results.
+    fn pack(&self, value: &Value) -> Result<Bytes, CodecError> {
+        self.compress(self.options.serializer.encode(value)?)
+    }
+
+    fn unpack(&self, stored: Vec<u8>) -> Result<Value, CodecError> {
+        let stored = compress::decompress_result(&stored.into(), compress::DEFAULT_INFLATE_LIMIT)?;
+        self.options.serializer.decode(&stored)
     }
 
     fn decode(&self, id: &TaskId, stored: Vec<u8>) -> Result<TaskMeta, BackendError> {
@@ -209,6 +237,22 @@ impl ResultBackend for RedisBackend {
             }
             self.inner.link.run("forget results", &command).await.map_err(error::backend)
         })
+    }
+
+    fn chords(&self) -> Option<Arc<dyn ChordStore>> {
+        Some(Arc::new(Chords(Arc::clone(&self.inner))))
+    }
+
+    fn save_group<'a>(&'a self, group: &'a GroupMeta) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(self.inner.save_group(group))
+    }
+
+    fn load_group<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<GroupMeta>, BackendError>> {
+        Box::pin(self.inner.load_group(id))
+    }
+
+    fn forget_group<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(self.inner.forget_group(id))
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), BackendError>> {

@@ -3,6 +3,8 @@
 //! Kept true here: a stored SUCCESS is never overwritten, by any process; a wait looks again after every
 //! commit that may concern it, and on a slow tick besides.
 
+mod chord;
+mod group;
 mod row;
 
 use std::{
@@ -13,11 +15,11 @@ use std::{
 use rusqlite::Connection;
 use taskq_core::{
     BoxFuture,
-    backend::{BackendError, ResultBackend, TaskMeta, WaitError},
+    backend::{BackendError, ChordStore, GroupMeta, ResultBackend, TaskMeta, WaitError},
     protocol::TaskId,
 };
 
-use self::row::Row;
+use self::{chord::Chords, row::Row};
 use crate::{
     SqliteOptions,
     store::{Failure, Result, Store, Tx, micros, micros_now},
@@ -158,6 +160,44 @@ impl ResultBackend for SqliteBackend {
         })
     }
 
+    fn chords(&self) -> Option<Arc<dyn ChordStore>> {
+        Some(Arc::new(Chords { store: self.store(), expires: self.expires }))
+    }
+
+    fn save_group<'a>(
+        &'a self,
+        group: &'a GroupMeta,
+    ) -> BoxFuture<'a, std::result::Result<(), BackendError>> {
+        Box::pin(async move {
+            let (group, expires) = (group.clone(), self.expires.map(micros));
+            let work =
+                move |tx: &Tx<'_>| group::save(tx, &group, expires.map(|after| tx.now.saturating_add(after)));
+            let saved = async { self.store()?.write(work).await };
+            saved.await.map_err(|failure| failure.backend("save a group"))
+        })
+    }
+
+    fn load_group<'a>(
+        &'a self,
+        id: &'a str,
+    ) -> BoxFuture<'a, std::result::Result<Option<GroupMeta>, BackendError>> {
+        Box::pin(async move {
+            let own = id.to_owned();
+            let read = move |conn: &Connection| group::load(conn, &own, micros_now());
+            let loaded = async { self.store()?.read(read).await };
+            loaded.await.map_err(|failure| failure.backend("read a saved group"))
+        })
+    }
+
+    fn forget_group<'a>(&'a self, id: &'a str) -> BoxFuture<'a, std::result::Result<(), BackendError>> {
+        Box::pin(async move {
+            let own = id.to_owned();
+            let work = move |tx: &Tx<'_>| group::forget(tx, &own);
+            let forgotten = async { self.store()?.write(work).await };
+            forgotten.await.map_err(|failure| failure.backend("forget a saved group"))
+        })
+    }
+
     fn close(&self) -> BoxFuture<'_, std::result::Result<(), BackendError>> {
         Box::pin(async move {
             let store = self.store.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -170,6 +210,8 @@ impl ResultBackend for SqliteBackend {
 
 /// Removes some of what expired; answers how many.
 pub(crate) fn remove_expired(tx: &Tx<'_>) -> Result<usize> {
+    chord::remove_expired(tx)?;
+    group::remove_expired(tx)?;
     tx.execute(
         "DELETE FROM result WHERE rowid IN (SELECT rowid FROM result WHERE expires <= ?1 LIMIT ?2)",
         (tx.now, STEP),

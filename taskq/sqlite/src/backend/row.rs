@@ -79,26 +79,48 @@ struct Task {
     stamps: Map,
 }
 
+fn unwritable(id: &TaskId, error: &CodecError) -> Failure {
+    Failure::new(BrokerErrorKind::Other, format!("the result of `{id}` cannot be written: {error}"))
+}
+
+fn unreadable(id: &TaskId, error: &CodecError) -> Failure {
+    Failure::new(BrokerErrorKind::Corrupt, format!("the stored result of `{id}` cannot be read: {error}"))
+}
+
+/// An output as its form and its bytes.
+pub(super) fn write(id: &TaskId, output: &TaskOutput) -> Result<(i64, Bytes)> {
+    let written = match output {
+        TaskOutput::Json(text) => return Ok((form::JSON, text.clone())),
+        TaskOutput::Value(value) => (form::VALUE, json::to_bytes(value)),
+        TaskOutput::Error(error) => {
+            let exception = Exception {
+                exc_type: error.exc_type.clone(),
+                exc_message: error.exc_message.clone(),
+                exc_module: error.exc_module.clone(),
+            };
+            (form::ERROR, json::to_bytes(&exception))
+        }
+    };
+    let (form, bytes) = written;
+    Ok((form, bytes.map_err(|error| unwritable(id, &error))?))
+}
+
+/// An output from its form and its bytes.
+pub(super) fn read(id: &TaskId, form: i64, output: Bytes) -> Result<TaskOutput> {
+    Ok(match form {
+        form::VALUE => TaskOutput::Value(json::from_slice(&output).map_err(|error| unreadable(id, &error))?),
+        form::ERROR => {
+            let Exception { exc_type, exc_message, exc_module } =
+                json::from_slice(&output).map_err(|error| unreadable(id, &error))?;
+            TaskOutput::Error(StoredError { exc_type, exc_message, exc_module })
+        }
+        _ => TaskOutput::Json(output),
+    })
+}
+
 impl Row {
     pub(super) fn of(meta: &TaskMeta) -> Result<Self> {
-        let unwritable = |error: CodecError| {
-            Failure::new(
-                BrokerErrorKind::Other,
-                format!("the result of `{}` cannot be written: {error}", meta.id),
-            )
-        };
-        let (form, output) = match &meta.output {
-            TaskOutput::Json(text) => (form::JSON, text.clone()),
-            TaskOutput::Value(value) => (form::VALUE, json::to_bytes(value).map_err(unwritable)?),
-            TaskOutput::Error(error) => {
-                let exception = Exception {
-                    exc_type: error.exc_type.clone(),
-                    exc_message: error.exc_message.clone(),
-                    exc_module: error.exc_module.clone(),
-                };
-                (form::ERROR, json::to_bytes(&exception).map_err(unwritable)?)
-            }
-        };
+        let (form, output) = write(&meta.id, &meta.output)?;
         let detail = Detail::of(meta);
         let detail = (detail != Detail::default()).then(|| json::to_bytes(&detail)).transpose();
         Ok(Self {
@@ -108,7 +130,7 @@ impl Row {
             output,
             traceback: meta.traceback.clone(),
             date_done: meta.date_done.map(|at| at.as_microsecond()),
-            detail: detail.map_err(unwritable)?,
+            detail: detail.map_err(|error| unwritable(&meta.id, &error))?,
         })
     }
 
@@ -158,20 +180,12 @@ pub(super) fn find(conn: &Connection, id: &TaskId, now: i64) -> Result<Option<Ta
 
 fn meta(row: Row) -> Result<TaskMeta> {
     let Row { id, state, form, output, traceback, date_done, detail } = row;
-    let unreadable = |error: CodecError| {
-        Failure::new(BrokerErrorKind::Corrupt, format!("the stored result of `{id}` cannot be read: {error}"))
-    };
-    let output = match form {
-        form::VALUE => TaskOutput::Value(json::from_slice(&output).map_err(unreadable)?),
-        form::ERROR => {
-            let Exception { exc_type, exc_message, exc_module } =
-                json::from_slice(&output).map_err(unreadable)?;
-            TaskOutput::Error(StoredError { exc_type, exc_message, exc_module })
-        }
-        _ => TaskOutput::Json(output),
-    };
-    let detail: Detail =
-        detail.map(|detail| json::from_slice(&detail)).transpose().map_err(unreadable)?.unwrap_or_default();
+    let output = read(&id, form, output)?;
+    let detail: Detail = detail
+        .map(|detail| json::from_slice(&detail))
+        .transpose()
+        .map_err(|error| unreadable(&id, &error))?
+        .unwrap_or_default();
     let mut meta = TaskMeta::new(id, state, output);
     meta.traceback = traceback;
     meta.date_done = date_done.map(timestamp);

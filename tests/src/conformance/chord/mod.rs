@@ -1,0 +1,11 @@
+//! What every store that counts chords must do. `chord_conformance!` makes one test of each case; it takes the
+//! factory of [`backend`](super::backend).
+
+mod cases;
+
+pub mod bench;
+pub mod claiming;
+pub mod counting;
+pub mod groups;
+
+pub use self::bench::Bench;
