@@ -49,6 +49,7 @@ scripts! {
     CHORD_COUNT = "scripts/chord_count.lua";
     CHORD_RENEW = "scripts/chord_renew.lua";
     CHORD_FINISH = "scripts/chord_finish.lua";
+    CHORD_RELEASE = "scripts/chord_release.lua";
 }
 
 /// The command that runs a script, without keys and arguments.

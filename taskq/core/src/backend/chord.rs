@@ -11,8 +11,8 @@ use crate::{BoxFuture, protocol::TaskId};
 
 /// How long a claim lasts while its holder joins the header. Celery: twice `result_chord_join_timeout`.
 pub const CHORD_CLAIM: Duration = Duration::from_secs(6);
-/// How long it lasts while the body is published.
-pub const CHORD_PUBLISHING: Duration = Duration::from_secs(21);
+/// How long it lasts while the body is published; whoever publishes renews it in between.
+pub const CHORD_PUBLISHING: Duration = Duration::from_secs(10);
 /// How long members that come late are told that the body was sent.
 pub const CHORD_DONE: Duration = Duration::from_secs(300);
 
@@ -136,6 +136,9 @@ pub trait ChordStore: Send + Sync + fmt::Debug {
 
     /// The body was sent: the counters go, and members that come late are told so. False: the claim was lost.
     fn finish<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<bool, BackendError>>;
+
+    /// Gives up a claim whose body was not sent: whoever counts a member next gets it.
+    fn release<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>>;
 
     /// The chord has failed: no member that comes late fails it again.
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>>;

@@ -9,8 +9,8 @@ use redis::{Cmd, Pipeline};
 use taskq_core::{
     BoxFuture,
     backend::{
-        BackendError, ChordClaim, ChordHeader, ChordMember, ChordPart, ChordProgress, ChordStart, ChordStore,
-        State, StoredError, TaskOutput,
+        BackendError, CHORD_PUBLISHING, ChordClaim, ChordHeader, ChordMember, ChordPart, ChordProgress,
+        ChordStart, ChordStore, State, StoredError, TaskOutput,
     },
     codec::{Value, json},
     protocol::TaskId,
@@ -22,7 +22,7 @@ use crate::{error, script};
 /// The shortest claim.
 const SHORTEST_CLAIM: Duration = Duration::from_secs(5);
 /// How long a claim lasts while the body is published, at least, in seconds.
-const PUBLISHING: u64 = 21;
+const PUBLISHING: u64 = CHORD_PUBLISHING.as_secs();
 /// How long members that come late are told that the body was sent, at least, in seconds.
 const DONE: u64 = 300;
 
@@ -214,6 +214,15 @@ impl ChordStore for Chords {
 
     fn finish<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<bool, BackendError>> {
         Box::pin(self.finish(claim))
+    }
+
+    fn release<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move {
+            let mut release = script::call(&script::CHORD_RELEASE, 1);
+            release.arg(self.key(&claim.group, ".c")).arg(&claim.token);
+            let what = "release the claim on a chord";
+            script::run(&self.0.link, what, &release).await.map_err(error::backend)
+        })
     }
 
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {

@@ -223,6 +223,17 @@ impl ChordStore for Chords {
         })
     }
 
+    fn release<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, std::result::Result<(), BackendError>> {
+        Box::pin(async move {
+            let ChordClaim { group, token, .. } = claim.clone();
+            let work = move |tx: &Tx<'_>| {
+                let release = "UPDATE chord SET token = NULL WHERE id = ?1 AND token = ?2";
+                tx.execute(release, (&group, &token)).map(drop)
+            };
+            self.write("release the claim on a chord", work).await
+        })
+    }
+
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, std::result::Result<(), BackendError>> {
         Box::pin(async move {
             let group = claim.group.clone();

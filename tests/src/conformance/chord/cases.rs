@@ -25,6 +25,7 @@ macro_rules! chord_conformance {
             claiming::the_claim_is_given_to_one_of_many
             claiming::a_claim_that_lapsed_is_taken_over
             claiming::a_renewed_claim_outlasts_the_first
+            claiming::a_released_claim_is_free_at_once
             claiming::after_the_end_late_members_are_told
             claiming::a_failed_chord_is_not_failed_again
             claiming::a_chord_that_starts_again_counts_anew

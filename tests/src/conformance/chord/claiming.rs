@@ -54,6 +54,18 @@ pub async fn a_renewed_claim_outlasts_the_first(bench: &Bench) {
     assert!(bench.one.finish(&claim).await.expect("finish"));
 }
 
+/// Its holder gives it up: nobody has to wait.
+pub async fn a_released_claim_is_free_at_once(bench: &Bench) {
+    let group = bench.start(1).await;
+    let only = done(1);
+    let claim = claimed(&bench.one, &group, 0, &only).await;
+    bench.one.release(&claim).await.expect("release");
+    let next = claimed(&bench.other, &group, 0, &only).await;
+    bench.one.release(&claim).await.expect("release nothing");
+    assert!(matches!(count(&bench.one, &group, 0, &only).await, ChordProgress::Busy));
+    assert!(bench.other.finish(&next).await.expect("finish"));
+}
+
 /// Nobody gets a second body out of a member that is delivered again.
 pub async fn after_the_end_late_members_are_told(bench: &Bench) {
     let group = bench.start(2).await;

@@ -201,6 +201,16 @@ impl ChordStore for Chords {
         })
     }
 
+    fn release<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move {
+            let (now, _) = self.now();
+            if let Some(chord) = self.shared.groups().held(claim, now) {
+                chord.claim.take_if(|(token, _)| *token == claim.token);
+            }
+            Ok(())
+        })
+    }
+
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {
         Box::pin(async move {
             let (now, _) = self.now();
