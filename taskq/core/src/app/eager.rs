@@ -112,6 +112,7 @@ impl App {
                     (State::Failure, TaskOutput::Error(failure.error), failure.traceback)
                 }
                 Outcome::Ignore => (State::Ignored, TaskOutput::NULL, None),
+                Outcome::Replace(signature) => return self.run_replacement(&request, *signature).await,
                 Outcome::Reject { reason, .. } => {
                     (State::Failure, TaskOutput::Error(StoredError::celery("Reject", reason)), None)
                 }

@@ -6,7 +6,7 @@ use crate::{
     backend::{Child, State, TaskMeta, TaskOutput},
     canvas::{Chord, Kind, Node, Signature},
     codec::{Value, json},
-    protocol::TaskId,
+    protocol::{Request, TaskId},
     result::{Eager, ResultTree},
 };
 
@@ -22,6 +22,23 @@ impl App {
             return Err(Error::new(ErrorKind::Encode, "the chain has no steps: there is nothing to run"));
         };
         Ok(ResultTree::eager(self, child, done))
+    }
+
+    /// What a task goes on in. Its callbacks went along.
+    pub(super) fn run_replacement<'a>(
+        &'a self,
+        request: &'a Request,
+        signature: Signature,
+    ) -> BoxFuture<'a, Result<TaskMeta, Error>> {
+        Box::pin(async move {
+            let node = Node::read(crate::canvas::replacement(request, signature)?)?;
+            let mut done = Eager::new();
+            let child = self.walk(node, Vec::new(), &mut done).await?.map(|(child, _)| child.id);
+            let meta = child.and_then(|id| done.remove(&id)).ok_or_else(|| {
+                Error::new(ErrorKind::Encode, "what replaces a task has no result of its own")
+            })?;
+            Ok(TaskMeta { id: request.id().clone(), ..meta })
+        })
     }
 
     /// Runs a node with these arguments in front of its own. `None` for a chain without steps; the value is

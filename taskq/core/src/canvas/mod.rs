@@ -12,6 +12,7 @@ mod map;
 mod merge;
 mod node;
 mod options;
+mod replace;
 mod send;
 mod signature;
 mod typed;
@@ -22,6 +23,7 @@ pub use expand::{Expansion, Step, expand};
 pub(crate) use freeze::after;
 pub(crate) use map::routed;
 pub use node::{Chord, Kind, Node};
+pub use replace::replacement;
 pub use signature::Signature;
 pub use typed::{
     Chain, Gather, Group, ImmutableCall, MapTask, Members, Partial, Step as CanvasStep, TupleResult, Untyped,

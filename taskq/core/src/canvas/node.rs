@@ -95,6 +95,11 @@ impl Node {
         Self { signature, kind: Kind::Task }
     }
 
+    /// A chain of these steps.
+    pub(crate) fn chain(steps: Vec<Node>) -> Self {
+        Self { signature: Signature::of_kind("chain"), kind: Kind::Chain(steps) }
+    }
+
     /// A group of these members.
     pub(crate) fn group(members: Vec<Node>) -> Self {
         Self { signature: Signature::of_kind("group"), kind: Kind::Group(members) }

@@ -66,7 +66,7 @@ impl<H: Hooks> Middleware for HookMiddleware<H> {
                 Outcome::Success(value) => self.0.on_success(&seen, value),
                 Outcome::Failure(failure) => self.0.on_failure(&seen, failure),
                 Outcome::Retry { cause, .. } => self.0.on_retry(&seen, cause),
-                Outcome::Ignore | Outcome::Reject { .. } | Outcome::Revoked { .. } => {}
+                Outcome::Ignore | Outcome::Replace(_) | Outcome::Reject { .. } | Outcome::Revoked { .. } => {}
             }
             self.0.after_return(&seen, &outcome);
             outcome

@@ -11,13 +11,16 @@ use std::{
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{RetryRequest, States};
+use super::{RetryRequest, States, TaskError};
 use crate::{
     Error, ErrorKind,
+    app::App,
     backend::{Child, ResultBackend, State, TaskMeta, TaskOutput},
+    canvas::Signature,
     codec::{Map, Value, to_value},
     event::EventBus,
     protocol::{Request, TaskId},
+    result::ResultTree,
 };
 
 tokio::task_local! {
@@ -51,6 +54,7 @@ pub struct ContextParts {
 struct Inner {
     parts: ContextParts,
     children: Mutex<Vec<Child>>,
+    following: Mutex<Vec<Signature>>,
     /// The task has looked at its cancellation token.
     watches: AtomicBool,
 }
@@ -58,7 +62,12 @@ struct Inner {
 impl TaskContext {
     /// A context; made by workers and eager calls.
     pub fn new(parts: ContextParts) -> Self {
-        Self(Arc::new(Inner { parts, children: Mutex::new(Vec::new()), watches: AtomicBool::new(false) }))
+        Self(Arc::new(Inner {
+            parts,
+            children: Mutex::default(),
+            following: Mutex::default(),
+            watches: AtomicBool::new(false),
+        }))
     }
 
     /// The context of the task that runs here, if one does.
@@ -109,6 +118,55 @@ impl TaskContext {
     /// Asks for another attempt: `return Err(cx.retry().countdown(3.seconds()).into())`. Celery: `self.retry()`.
     pub fn retry(&self) -> RetryRequest {
         RetryRequest::default()
+    }
+
+    /// Ends this run and goes on in another signature under the same id, with the links of this task:
+    /// `return Err(cx.replace(sum.s(list)))`. A group gives the list of its results. Celery:
+    /// `raise self.replace(…)`.
+    ///
+    /// An empty chain, or a signature that is in a chord already, fails the task.
+    pub fn replace(&self, signature: impl Into<Signature>) -> TaskError {
+        TaskError::Replace(Box::new(signature.into()))
+    }
+
+    /// Sends one more member to the header of the chord this task is in; its body waits for it, too. Celery:
+    /// `self.add_to_chord(…)`.
+    ///
+    /// # Errors
+    /// When this task is in no chord, the result backend does not count members, or it could not be sent.
+    pub async fn add_to_chord(&self, signature: impl Into<Signature>) -> Result<ResultTree, Error> {
+        let request = self.request();
+        let (Some(group), Some(body)) = (&request.headers.group, &request.embed.chord) else {
+            return Err(Error::new(ErrorKind::Unsupported, "this task is not in the header of a chord"));
+        };
+        let Some(chords) = self.0.parts.backend.chords() else {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "could not add to the chord: the result backend does not count members",
+            ));
+        };
+        let mut signature = signature.into();
+        signature.options.check()?;
+        let flow = signature.options.flow_mut();
+        flow.group_id = Some(group.clone());
+        flow.group_index = request.headers.group_index;
+        flow.chord = Some(body.clone());
+        flow.root_id.clone_from(&request.headers.root_id);
+        // First the count: a member that is not expected would complete the header without this task.
+        chords.grow(group, 1).await?;
+        App::current()?.send_canvas(signature).await
+    }
+
+    /// Sends a signature of any kind when this run has succeeded, together with its acknowledgement: a worker
+    /// that dies neither loses nor repeats it, and a run that fails sends nothing. Signatures with immediate
+    /// effect are sent with `.delay()` and its kin.
+    pub fn send_with_success(&self, signature: impl Into<Signature>) {
+        self.0.following.lock().unwrap_or_else(PoisonError::into_inner).push(signature.into());
+    }
+
+    /// What is to be sent when the run has succeeded. For workers.
+    pub fn take_following(&self) -> Vec<Signature> {
+        std::mem::take(&mut *self.0.following.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Stores a state of the task's own, such as `PROGRESS`, with data for whoever watches.

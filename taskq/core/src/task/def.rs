@@ -16,6 +16,7 @@ pub enum TaskKind {
     Blocking,
 }
 
+/// Runs a task whose types are erased.
 type Run = fn(TaskContext) -> BoxFuture<'static, Result<Bytes, TaskError>>;
 
 /// A task with its types erased.
@@ -49,6 +50,19 @@ impl TaskDef {
             states: T::STATES,
             location: "",
             run: run::<T>,
+        }
+    }
+
+    /// A task that decodes its arguments by itself and returns JSON in kombu's dialect.
+    pub const fn from_fn(name: &'static str, params: &'static [Param], run: Run) -> Self {
+        Self {
+            name: Cow::Borrowed(name),
+            params,
+            kind: TaskKind::Async,
+            options: TaskOptions::DEFAULT,
+            states: &[],
+            location: "",
+            run,
         }
     }
 

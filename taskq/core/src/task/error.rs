@@ -3,6 +3,7 @@
 use std::{error::Error as StdError, fmt};
 
 use super::{Failure, RetryRequest};
+use crate::canvas::Signature;
 
 /// What a task may end with instead of a value.
 ///
@@ -27,6 +28,9 @@ pub enum TaskError {
     },
     /// Done, but no state is stored. Celery: `raise Ignore()`.
     Ignore,
+    /// It goes on in another signature, under its own id. Made with
+    /// [`TaskContext::replace`](super::TaskContext::replace). Celery: `raise self.replace(…)`.
+    Replace(Box<Signature>),
 }
 
 impl From<Failure> for TaskError {
@@ -57,6 +61,7 @@ impl fmt::Display for TaskError {
             },
             Self::Reject { reason, .. } => write!(f, "reject: {reason}"),
             Self::Ignore => f.write_str("ignore"),
+            Self::Replace(signature) => write!(f, "replace with `{}`", signature.task),
         }
     }
 }

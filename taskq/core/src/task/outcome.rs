@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Failure, RetryRequest};
-use crate::Timestamp;
+use crate::{Timestamp, canvas::Signature};
 
 /// What a run returned.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub enum Outcome {
     },
     /// It ended without a state. Celery: `Ignore`.
     Ignore,
+    /// It goes on in another signature under its id. Celery: `Task.replace`.
+    Replace(Box<Signature>),
     /// It refused the message. Celery: `Reject`.
     Reject {
         /// Back to the queue, or aside.

@@ -28,6 +28,7 @@ pub fn decide(
     match result {
         Ok(value) => Outcome::Success(value),
         Err(TaskError::Ignore) => Outcome::Ignore,
+        Err(TaskError::Replace(signature)) => Outcome::Replace(signature),
         Err(TaskError::Reject { requeue, reason }) => Outcome::Reject { requeue, reason },
         Err(TaskError::Retry(asked)) => retry(asked, options, request, now),
         Err(TaskError::Failure(failure)) if retries_by_itself(options, &failure) => {
