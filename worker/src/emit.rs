@@ -41,6 +41,7 @@ pub(crate) enum How {
     Failed { failure: Failure, dead: bool },
     Retried { not_before: Timestamp, cause: Failure },
     Ignored,
+    Replaced,
     Rejected { requeue: bool, reason: String },
     Revoked(&'static str),
     Postponed { until: Timestamp, why: &'static str },
@@ -136,6 +137,10 @@ pub(crate) fn ended(node: &Node, ended: &Ended, lost: bool) {
         How::Ignored => {
             count.ignored.inc();
             info!(task, id, root, runtime, "task ignored");
+        }
+        How::Replaced => {
+            count.replaced.inc();
+            info!(task, id, root, runtime, "task replaced");
         }
         How::Rejected { requeue, reason } => {
             count.rejected.inc();

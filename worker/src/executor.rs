@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tracing::warn;
 
 use crate::{
+    builtin,
     completer::Completions,
     effects::{self, Completion, Ran},
     emit, gate,
@@ -66,8 +67,8 @@ impl Executor {
         if let Some(end) = gate::before_run(&self.node, &known, &request, &held) {
             return Some(end);
         }
-        if self.has_succeeded(&known, &request).await {
-            return Some(Completion::duplicate(held.tag, &known, &request));
+        if let Some(meta) = self.success(&known, &request).await {
+            return Some(Completion::duplicate(&self.node, held.tag, &known, &request, &meta).await);
         }
         let acked = !known.policy.acks_late;
         if acked && !self.ack_early(&held).await {
@@ -96,16 +97,17 @@ impl Executor {
         }
     }
 
-    /// Whether this is the second delivery of a task that has succeeded, where the settings ask for that look.
-    async fn has_succeeded(&self, known: &Known, request: &Request) -> bool {
+    /// What the task has returned, if this is the second delivery of one that has succeeded, and the settings
+    /// ask for that look.
+    async fn success(&self, known: &Known, request: &Request) -> Option<TaskMeta> {
         if !self.node.tuning.skip_duplicates || !request.delivery.redelivered || !known.policy.acks_late {
-            return false;
+            return None;
         }
         match self.node.backend.fetch(std::slice::from_ref(request.id())).await {
-            Ok(found) => matches!(found.as_slice(), [Some(meta)] if meta.state == State::Success),
+            Ok(mut found) => found.pop().flatten().filter(|meta| meta.state == State::Success),
             Err(error) => {
                 warn!(id = %request.id(), %error, "could not look whether the task has succeeded; it runs");
-                false
+                None
             }
         }
     }
@@ -132,7 +134,7 @@ impl Executor {
 
 /// One run.
 struct Run<'a> {
-    node: &'a Node,
+    node: &'a Arc<Node>,
     known: &'a Known,
     held: &'a Held,
     context: OnceLock<TaskContext>,
@@ -182,8 +184,10 @@ impl Run<'_> {
         let cx = self.new_context(request);
         let cx = self.context.get_or_init(|| cx).clone();
         let app = &self.node.app;
-        let run =
-            AssertUnwindSafe(app.scope(cx.clone().scope(self.known.def.run(cx.clone())))).catch_unwind();
+        let run = self.known.def.run(cx.clone());
+        let run: BoxFuture<'_, _> =
+            if self.known.is_builtin { Box::pin(builtin::scope(Arc::clone(self.node), run)) } else { run };
+        let run = AssertUnwindSafe(app.scope(cx.clone().scope(run))).catch_unwind();
         let run = async { run.await.unwrap_or_else(|payload| Err(panics::failure(&*payload).into())) };
         let result = match self.known.limits(cx.request()) {
             limits if limits.is_none() => run.await,

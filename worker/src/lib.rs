@@ -24,6 +24,7 @@
 
 #![forbid(unsafe_code)]
 
+mod builtin;
 mod completer;
 mod connect;
 mod consume;
@@ -36,6 +37,7 @@ mod handle;
 mod heartbeat;
 mod held;
 mod hostname;
+mod inline;
 mod job;
 mod lease;
 mod limits;

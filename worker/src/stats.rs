@@ -48,6 +48,8 @@ counters! {
     revoked,
     /// Runs that ended without a state.
     ignored,
+    /// Runs that went on in another signature.
+    replaced,
     /// Runs that rejected their message.
     rejected,
     /// Messages put aside as dead letters.

@@ -9,6 +9,8 @@ use taskq_core::{
 };
 use tracing::warn;
 
+use crate::builtin;
+
 /// What the settings say where a task says nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct TaskDefaults {
@@ -45,6 +47,8 @@ pub(crate) struct Known {
     pub(crate) name: Arc<str>,
     pub(crate) def: Arc<TaskDef>,
     pub(crate) policy: TaskDefaults,
+    /// One that every worker has.
+    pub(crate) is_builtin: bool,
 }
 
 /// The time limits of one run.
@@ -77,7 +81,7 @@ impl Known {
             soft_time_limit: soft_time_limit.or(defaults.soft_time_limit),
             rate_limit: rate_limit.or(defaults.rate_limit),
         };
-        Self { name: def.name.as_ref().into(), def: Arc::clone(def), policy }
+        Self { name: def.name.as_ref().into(), def: Arc::clone(def), policy, is_builtin: false }
     }
 
     /// Whether a return value is stored: the call decides, else the task.
@@ -133,6 +137,10 @@ impl Tasks {
             let known = Arc::new(Known::new(def, defaults));
             tasks.insert(Arc::clone(&known.name), known);
         }
+        for def in builtin::defs() {
+            let known = Known { is_builtin: true, ..Known::new(&Arc::new(def), defaults) };
+            tasks.entry(Arc::clone(&known.name)).or_insert_with(|| Arc::new(known));
+        }
         Ok(Self(tasks))
     }
 
@@ -144,7 +152,8 @@ impl Tasks {
         self.0.values()
     }
 
+    /// How many of them are the program's.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.0.values().filter(|known| !known.is_builtin).count()
     }
 }

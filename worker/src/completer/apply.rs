@@ -1,36 +1,62 @@
-//! Applies a batch: results, then settlements with their follow-ups, then logs.
+//! Applies a batch: results, chords, then settlements with their follow-ups, then logs.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use taskq_core::{
-    backend::{State, StoredError, TaskMeta, TaskOutput},
+    backend::{ChordClaim, State, StoredError, TaskMeta, TaskOutput},
     broker::{BrokerError, DeadKind, DeadReason, DeliveryTag, Outgoing, Settle, Settlement, Settler},
 };
 use tokio::time::sleep;
 use tracing::{error, warn};
 
-use crate::{effects::Completion, emit, node::Node};
+use super::chords;
+use crate::{
+    effects::{ChordEnd, Completion},
+    emit,
+    node::Node,
+};
 
 /// First and longest pause between attempts while backend or broker are away.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
-/// Applies a batch in the order that [`effects`](crate::effects) gives.
-pub(super) async fn batch(node: Arc<Node>, settler: Arc<dyn Settler>, mut batch: Vec<Completion>) {
+/// Applies a batch in the order that [`effects`](crate::effects) gives. Answers those that must wait for
+/// somebody else's claim on a chord; they are to be applied again a little later.
+pub(super) async fn batch(
+    node: Arc<Node>,
+    settler: Arc<dyn Settler>,
+    mut batch: Vec<Completion>,
+) -> Vec<Completion> {
     // 1. Results.
-    if !store(&node, &mut batch).await {
+    if !store(&node, &mut batch).await || !chords::start(&node, &mut batch).await {
         abandon(&node, &batch, "their results could not be stored");
-        return;
+        return Vec::new();
     }
+    // 1b. Members of chords.
+    let Some(waiting) = chords::count(&node, &mut batch).await else {
+        abandon(&node, &batch, "their chords could not be counted");
+        return Vec::new();
+    };
+    settle_all(&node, settler, batch).await;
+    waiting
+}
+
+async fn settle_all(node: &Node, settler: Arc<dyn Settler>, mut batch: Vec<Completion>) {
     // 2. and 3. Follow-ups and settlements.
     let loose: Vec<Outgoing> = batch
         .iter_mut()
         .filter(|done| done.settle.is_none())
         .flat_map(|done| done.publish.drain(..))
         .collect();
-    if !publish(&node, &loose).await {
-        abandon(&node, &batch, "their follow-ups could not be published");
+    if !publish(node, &loose).await {
+        abandon(node, &batch, "their follow-ups could not be published");
         return;
     }
+    let mut ends: Vec<(DeliveryTag, ChordEnd)> = Vec::new();
+    for done in &mut batch {
+        ends.extend(done.chords.drain(..).map(|end| (done.tag, end)));
+    }
+    let claims: Vec<ChordClaim> =
+        ends.iter().filter(|(_, end)| end.sent).map(|(_, end)| end.claim.clone()).collect();
     let settlements: Vec<Settlement> = batch
         .iter_mut()
         .filter_map(|done| {
@@ -38,8 +64,9 @@ pub(super) async fn batch(node: Arc<Node>, settler: Arc<dyn Settler>, mut batch:
             Some(Settlement { tag: done.tag, how, publish: std::mem::take(&mut done.publish) })
         })
         .collect();
-    let Some(lost) = settle(&node, settler.as_ref(), settlements).await else {
-        abandon(&node, &batch, "they could not be settled");
+    let settling = settle(node, settler.as_ref(), settlements);
+    let Some(lost) = chords::keeping(node, &claims, settling).await else {
+        abandon(node, &batch, "they could not be settled");
         return;
     };
     let (runs_on, ended): (Vec<_>, Vec<_>) =
@@ -48,6 +75,11 @@ pub(super) async fn batch(node: Arc<Node>, settler: Arc<dyn Settler>, mut batch:
     if !runs_on.is_empty() {
         node.held.acked(&runs_on.iter().map(|done| done.tag).collect::<Vec<_>>());
     }
+    // 3b. Chords. What was lost sent nothing, where the broker publishes with the settlement.
+    let sent = |tag: &DeliveryTag| !lost.contains(tag) || !node.can.atomic_follow_up;
+    let (sent, unsent): (Vec<_>, Vec<_>) = ends.into_iter().partition(|(tag, _)| sent(tag));
+    chords::finish(node, sent.into_iter().map(|(_, end)| end).collect()).await;
+    chords::release(node, unsent.into_iter().map(|(_, end)| end)).await;
     // 4. Logs.
     for done in batch {
         let lost = lost.contains(&done.tag);
@@ -55,7 +87,7 @@ pub(super) async fn batch(node: Arc<Node>, settler: Arc<dyn Settler>, mut batch:
             let _ = tell.send(!lost);
         }
         if let Some(ended) = &done.ended {
-            emit::ended(&node, ended, lost);
+            emit::ended(node, ended, lost);
         }
     }
 }
@@ -73,6 +105,11 @@ async fn store(node: &Node, batch: &mut [Completion]) -> bool {
         metas.extend(done.store.take());
         metas.append(&mut done.store_also);
     }
+    store_all(node, metas).await
+}
+
+/// Stores results. False: gave up at a cold stop.
+pub(super) async fn store_all(node: &Node, metas: Vec<TaskMeta>) -> bool {
     if metas.is_empty() {
         return true;
     }
@@ -206,15 +243,15 @@ fn without_follow_ups(settlement: &mut Settlement, error: &BrokerError) -> bool 
 }
 
 /// Growing pauses, with jitter.
-struct Backoff(Duration);
+pub(super) struct Backoff(Duration);
 
 impl Backoff {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(PAUSE.0)
     }
 
     /// Waits for the next attempt. False at once when the worker is told to stop cold.
-    async fn wait(&mut self, node: &Node) -> bool {
+    pub(super) async fn wait(&mut self, node: &Node) -> bool {
         let pause = self.0.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.0 = (self.0 * 2).min(PAUSE.1);
         tokio::select! {

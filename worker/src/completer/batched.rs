@@ -1,6 +1,6 @@
 //! Gathers completions into batches and keeps a bounded number of batches on their way.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use taskq_core::broker::Settler;
 use tokio::{
@@ -17,6 +17,8 @@ use crate::{effects::Completion, node::Node};
 const LINGER: Duration = Duration::from_millis(2);
 /// Batches on their way at once: one is being written while the next is gathered.
 const IN_FLIGHT: usize = 2;
+/// Pause before a member is counted again whose chord somebody else has claimed.
+const RECOUNT: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(
     node: Arc<Node>,
@@ -25,6 +27,7 @@ pub(super) async fn run(
     finish: CancellationToken,
 ) {
     let mut batches = JoinSet::new();
+    let mut apart: VecDeque<(Instant, Completion)> = VecDeque::new();
     let mut batch = Vec::with_capacity(BATCH);
     let mut due = Instant::now();
     let mut open = true;
@@ -48,12 +51,29 @@ pub(super) async fn run(
                     due = Instant::now() + LINGER;
                 }
             }
-            Some(_) = batches.join_next() => {}
+            Some(ended) = batches.join_next() => {
+                let again = Instant::now() + RECOUNT;
+                apart.extend(ended.into_iter().flatten().map(|done| (again, done)));
+            }
+            () = sleep_until(apart.front().map_or_else(Instant::now, |(at, _)| *at)),
+                if !apart.is_empty() && room > 0 =>
+            {
+                batch.extend(apart.pop_front().map(|(_, done)| done));
+                if batch.len() == 1 {
+                    due = Instant::now() + LINGER;
+                }
+            }
             () = sleep_until(due), if waiting && batches.len() < IN_FLIGHT => {}
         }
     }
     if !batch.is_empty() {
-        batches.spawn(apply::batch(node, settler, batch));
+        batches.spawn(apply::batch(Arc::clone(&node), Arc::clone(&settler), batch));
     }
-    while batches.join_next().await.is_some() {}
+    let mut left: Vec<Completion> = apart.into_iter().map(|(_, done)| done).collect();
+    while let Some(ended) = batches.join_next().await {
+        left.extend(ended.into_iter().flatten());
+    }
+    // Somebody else finds out whether those chords get their bodies.
+    let left: Vec<_> = left.into_iter().map(|done| done.back(&node)).collect();
+    apply::batch(node, settler, left).await;
 }

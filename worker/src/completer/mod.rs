@@ -6,6 +6,8 @@
 
 mod apply;
 mod batched;
+mod chords;
+pub(crate) mod join;
 
 use std::sync::Arc;
 

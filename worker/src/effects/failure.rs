@@ -1,6 +1,8 @@
 //! Messages that never become a run: each is kept as a dead letter with its reason, and whoever waits for its
 //! result gets a failure that says what is wrong.
 
+use std::sync::Arc;
+
 use taskq_core::{
     backend::{State, TaskMeta, TaskOutput},
     broker::{DeadKind, DeadReason, DeliveryTag, Settle, Undecodable},
@@ -8,11 +10,17 @@ use taskq_core::{
     task::Failure,
 };
 
-use super::{Completion, links, meta};
+use super::{
+    Completion,
+    errbacks::Errbacks,
+    fall::{Cause, Fallen, Part},
+    meta,
+    sending::Origin,
+};
 use crate::{emit::Ended, node::Node};
 
 /// No task of that name is registered. Celery: `NotRegistered`.
-pub(crate) async fn unknown_task(node: &Node, tag: DeliveryTag, request: &Request) -> Completion {
+pub(crate) async fn unknown_task(node: &Arc<Node>, tag: DeliveryTag, request: &Request) -> Completion {
     let name = &request.headers.task;
     let failure = Failure::new("NotRegistered", name.clone()).in_module("celery.exceptions");
     let reason =
@@ -21,7 +29,12 @@ pub(crate) async fn unknown_task(node: &Node, tag: DeliveryTag, request: &Reques
 }
 
 /// Delivered too often without an end.
-pub(crate) async fn poison(node: &Node, tag: DeliveryTag, request: &Request, deliveries: u32) -> Completion {
+pub(crate) async fn poison(
+    node: &Arc<Node>,
+    tag: DeliveryTag,
+    request: &Request,
+    deliveries: u32,
+) -> Completion {
     let times = deliveries.saturating_sub(1);
     let text = format!("delivered {times} times without an end: it probably kills its workers");
     let failure = Failure::new("WorkerLostError", text.clone()).in_module("billiard.exceptions");
@@ -69,22 +82,29 @@ fn dead_letter(tag: DeliveryTag, why: String) -> Completion {
 }
 
 async fn dead_request(
-    node: &Node,
+    node: &Arc<Node>,
     tag: DeliveryTag,
     request: &Request,
     failure: &Failure,
     reason: DeadReason,
 ) -> Completion {
-    let ignored = request.headers.ignore_result == Some(true);
-    Completion {
-        store: (!ignored).then(|| meta::failed_request(node, request, failure)),
-        store_also: if ignored { Vec::new() } else { links::chain_failures(node, request, failure) },
-        publish: links::after_failure(node, request).await,
+    let stores = request.headers.ignore_result != Some(true);
+    let (origin, cause) = (Origin::of(request), Cause::failed(failure, node.now()));
+    let meta = meta::failed_request(node, request, failure);
+    let mut completion = Completion {
+        parts: Part::of(request, &origin, &meta).into_iter().collect(),
+        store: stores.then_some(meta),
         settle: Some(Settle::DeadLetter { reason: reason.clone() }),
         ended: Some(Ended {
             root: request.headers.root_id.clone(),
             ..Ended::dead(Some(&request.headers.task), Some(request.id().clone()), reason)
         }),
         ..Completion::of(tag)
+    };
+    completion.fallen(Fallen::chain(request.embed.chain.as_deref(), &cause, &origin), stores);
+    if let Some(errbacks) = Errbacks::of_request(request, &cause, &origin) {
+        let sending = errbacks.tell(node).await;
+        (completion.publish, completion.starts) = (sending.publish, sending.starts);
     }
+    completion
 }

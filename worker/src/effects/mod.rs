@@ -4,32 +4,44 @@
 //!
 //! | step | what | a crash after it |
 //! |---|---|---|
-//! | 1 | the result is stored | the task runs again and stores it again; a stored SUCCESS stays |
+//! | 1 | the result is stored, chords that follow are started | the task runs again and stores it again; a stored SUCCESS stays |
+//! | 1b | the member of a chord is counted; the last one joins the header, and the body follows like a callback | it is delivered again and not counted again; the claim to send the body lapses and is given to it |
 //! | 2 | follow-ups are published with the settlement, or before it where the broker cannot do both at once | (cannot: the task runs again and its follow-ups are doubled) |
-//! | 3 | the delivery is settled | nothing: all is done |
+//! | 3 | the delivery is settled | the chord is not finished: its counters lapse; nobody counts any more |
+//! | 3b | chords whose body was sent, or that failed, are finished | nothing: all is done |
 //! | 4 | logs, counters and events | a log line is missing |
 //!
 //! So a crash between two steps repeats work and loses none.
 
+pub(crate) mod errbacks;
 mod failure;
+pub(crate) mod fall;
 mod links;
 mod meta;
 mod retry;
+pub(crate) mod sending;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use taskq_core::{
     Timestamp,
-    backend::{StoredError, TaskMeta},
+    backend::{ChordClaim, ChordStart, StoredError, TaskMeta, TaskOutput},
     broker::{DeadKind, DeadReason, DeliveryTag, Outgoing, Settle},
-    codec::Value,
+    canvas::{self, Signature},
+    codec::{Value, json},
     protocol::{Request, TaskId},
     task::{Failure, FailureKind, Outcome, RetryRequest, TaskContext},
 };
 use tokio::sync::oneshot;
+use tracing::{error, warn};
 
 pub(crate) use self::failure::{malformed, poison, undecodable, unknown_task, unreadable};
+use self::{
+    errbacks::Errbacks,
+    fall::{Cause, Fallen, Part},
+    sending::{Origin, Sending},
+};
 use crate::{
     emit::{Ended, How},
     limits,
@@ -57,14 +69,28 @@ pub(crate) struct Completion {
     pub(crate) store: Option<TaskMeta>,
     /// and results of other tasks that follow from it.
     pub(crate) store_also: Vec<TaskMeta>,
+    /// Chords that follow,
+    pub(crate) starts: Vec<ChordStart>,
+    /// 1b. and headers in which it counts.
+    pub(crate) parts: Vec<Part>,
     /// 2. Messages that follow.
     pub(crate) publish: Vec<Outgoing>,
     /// 3. The end of the delivery; `None` when it was acknowledged before the run.
     pub(crate) settle: Option<Settle>,
+    /// 3b. Chords whose body is among the messages that follow, and chords that failed.
+    pub(crate) chords: Vec<ChordEnd>,
     /// Told whether the settlement held: early acknowledgement waits for it.
     pub(crate) tell: Option<oneshot::Sender<bool>>,
     /// 4. What to say of it.
     pub(crate) ended: Option<Ended>,
+}
+
+/// A chord that this delivery ends.
+#[derive(Debug)]
+pub(crate) struct ChordEnd {
+    pub(crate) claim: ChordClaim,
+    /// Its body was sent; else it failed.
+    pub(crate) sent: bool,
 }
 
 impl Completion {
@@ -74,8 +100,11 @@ impl Completion {
             tag,
             store: None,
             store_also: Vec::new(),
+            starts: Vec::new(),
+            parts: Vec::new(),
             publish: Vec::new(),
             settle: None,
+            chords: Vec::new(),
             tell: None,
             ended: None,
         }
@@ -94,6 +123,12 @@ impl Completion {
             ended: Some(Ended::new(known, request, How::GivenBack)),
             ..Self::of(tag)
         }
+    }
+
+    /// Back to its queue instead of all effects it has left.
+    pub(crate) fn back(self, node: &Node) -> Self {
+        let requeue = Settle::Requeue { not_before: Some(node.now()) };
+        Self { settle: self.settle.map(|_| requeue), tell: self.tell, ..Self::of(self.tag) }
     }
 
     /// Back to its queue although its task still runs and cannot be stopped.
@@ -120,9 +155,28 @@ impl Completion {
         }
     }
 
-    /// Delivered again although it has succeeded: its first run was not acknowledged.
-    pub(crate) fn duplicate(tag: DeliveryTag, known: &Known, request: &Request) -> Self {
+    /// Delivered again although it has succeeded: its first run was not acknowledged, so what follows it may not
+    /// have been sent.
+    pub(crate) async fn duplicate(
+        node: &Node,
+        tag: DeliveryTag,
+        known: &Known,
+        request: &Request,
+        meta: &TaskMeta,
+    ) -> Self {
+        let origin = Origin::of(request);
+        let sending = match value(&meta.output) {
+            Some(value) => links::after_success(node, request, &origin, &value).await,
+            None => Ok(Sending::default()),
+        };
+        let sending = sending.unwrap_or_else(|error| {
+            error!(id = %request.id(), %error, "could not send what follows a task that has succeeded");
+            Sending::default()
+        });
         Self {
+            starts: sending.starts,
+            parts: Part::of(request, &origin, meta).into_iter().collect(),
+            publish: sending.publish,
             settle: Some(Settle::Ack),
             ended: Some(Ended::new(known, request, How::Duplicate)),
             ..Self::of(tag)
@@ -138,39 +192,67 @@ impl Completion {
         reason: &'static str,
     ) -> Self {
         Self {
-            store: known.stores_errors(request).then(|| meta::revoked(node, request, reason)),
             settle: Some(Settle::Ack),
             ended: Some(Ended::new(known, request, How::Revoked(reason))),
             ..Self::of(tag)
         }
+        .cancelled(node, request, &Origin::of(request), reason, known.stores_errors(request))
+    }
+
+    /// With the results of a task that was revoked, and of those that would have come after it.
+    fn cancelled(
+        mut self,
+        node: &Node,
+        request: &Request,
+        origin: &Origin,
+        reason: &'static str,
+        stores: bool,
+    ) -> Self {
+        let meta = meta::revoked(node, request, reason);
+        let cause = Cause {
+            state: meta.state.clone(),
+            error: StoredError::celery("TaskRevokedError", reason),
+            traceback: None,
+            at: node.now(),
+        };
+        let own = Part::of(request, origin, &meta);
+        self.store = stores.then_some(meta);
+        self.fallen(Fallen::chain(request.embed.chain.as_deref(), &cause, origin), stores);
+        self.parts.extend(own);
+        self
+    }
+
+    /// With what failed besides.
+    fn fallen(&mut self, fallen: Fallen, stores: bool) {
+        if stores {
+            self.store_also.extend(fallen.store);
+        }
+        self.parts.extend(fallen.parts);
     }
 }
 
 /// The effects of an outcome.
-pub(crate) async fn of(node: &Node, ran: &Ran, outcome: Outcome) -> Completion {
+pub(crate) async fn of(node: &Arc<Node>, ran: &Ran, outcome: Outcome) -> Completion {
     match outcome {
         Outcome::Success(value) => success(node, ran, value).await,
         Outcome::Failure(failure) => failed(node, ran, failure).await,
         Outcome::Retry { not_before, cause, request } => {
             retried(node, ran, not_before, cause, &request).await
         }
-        Outcome::Ignore => Completion {
-            settle: settle(ran, Settle::Ack),
-            ended: Some(ended(ran, How::Ignored)),
-            ..Completion::of(ran.tag)
-        },
-        Outcome::Reject { requeue, reason } => rejected(node, ran, requeue, reason),
+        Outcome::Ignore => ignored(node, ran),
+        Outcome::Replace(signature) => replaced(node, ran, *signature).await,
+        Outcome::Reject { requeue, reason } => rejected(node, ran, requeue, reason).await,
         Outcome::Revoked { reason } => Completion {
-            store: stores_errors(ran).then(|| meta::revoked(node, ran.cx.request(), reason)),
             settle: settle(ran, Settle::Ack),
             ended: Some(ended(ran, How::Revoked(reason))),
             ..Completion::of(ran.tag)
-        },
+        }
+        .cancelled(node, ran.cx.request(), &Origin::of_run(&ran.cx), reason, stores_errors(ran)),
     }
 }
 
 /// The effects of a run that was dropped because the worker stops at once.
-pub(crate) async fn given_back(node: &Node, ran: &Ran) -> Completion {
+pub(crate) async fn given_back(node: &Arc<Node>, ran: &Ran) -> Completion {
     if !ran.acked {
         return Completion::give_back(node, ran.tag, &ran.known, ran.cx.request());
     }
@@ -181,14 +263,10 @@ pub(crate) async fn given_back(node: &Node, ran: &Ran) -> Completion {
     failed(node, ran, failure).await
 }
 
-async fn success(node: &Node, ran: &Ran, value: Bytes) -> Completion {
-    let request = ran.cx.request();
-    // In the task's scope: what follows it is its child.
-    let publish = match ran.cx.clone().scope(links::after_success(node, request, &value)).await {
-        Ok(following) => {
-            following.children.into_iter().for_each(|child| ran.cx.add_child(child));
-            following.publish
-        }
+async fn success(node: &Arc<Node>, ran: &Ran, value: Bytes) -> Completion {
+    let (request, origin) = (ran.cx.request(), Origin::of_run(&ran.cx));
+    let sending = match links::after_success(node, request, &origin, &value).await {
+        Ok(sending) => sending,
         Err(error) => {
             let failure =
                 Failure::new("EncodeError", format!("could not send what follows the task: {error}"))
@@ -196,17 +274,57 @@ async fn success(node: &Node, ran: &Ran, value: Bytes) -> Completion {
             return failed(node, ran, failure).await;
         }
     };
+    sending.children.into_iter().for_each(|child| ran.cx.add_child(child));
+    let stores = ran.known.stores_result(request);
+    let meta = (stores || request.embed.chord.is_some()).then(|| meta::success(node, ran, value.clone()));
     Completion {
-        store: ran.known.stores_result(request).then(|| meta::success(node, ran, value.clone())),
-        publish,
+        starts: sending.starts,
+        parts: meta.as_ref().and_then(|meta| Part::of(request, &origin, meta)).into_iter().collect(),
+        store: meta.filter(|_| stores),
+        publish: sending.publish,
         settle: settle(ran, Settle::Ack),
         ended: Some(ended(ran, How::Succeeded(value))),
         ..Completion::of(ran.tag)
     }
 }
 
-async fn failed(node: &Node, ran: &Ran, failure: Failure) -> Completion {
+/// The run goes on in another signature under its id: nothing is stored or counted, all links went along.
+async fn replaced(node: &Arc<Node>, ran: &Ran, signature: Signature) -> Completion {
+    let mut sending = Sending::default();
+    let origin = Origin::of_run(&ran.cx);
+    let sent = match canvas::replacement(ran.cx.request(), signature) {
+        Ok(signature) => sending.add(node, signature, &origin).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = sent {
+        let failure = Failure::new("ImproperlyConfigured", format!("could not replace the task: {error}"))
+            .in_module("celery.exceptions");
+        return failed(node, ran, failure).await;
+    }
+    Completion {
+        starts: sending.starts,
+        publish: sending.publish,
+        settle: settle(ran, Settle::Ack),
+        ended: Some(ended(ran, How::Replaced)),
+        ..Completion::of(ran.tag)
+    }
+}
+
+/// Nothing is stored. A chord it is in could never end, so it fails, and says why.
+fn ignored(node: &Node, ran: &Ran) -> Completion {
     let request = ran.cx.request();
+    let why = format!("the task `{}` was ignored, so it has no result", request.headers.task);
+    let cause = Cause::error(StoredError::celery("Ignore", why), node.now());
+    let part = Part::of(request, &Origin::of_run(&ran.cx), &cause.meta(request.id().clone()));
+    Completion {
+        parts: part.into_iter().collect(),
+        settle: settle(ran, Settle::Ack),
+        ended: Some(ended(ran, How::Ignored)),
+        ..Completion::of(ran.tag)
+    }
+}
+
+async fn failed(node: &Arc<Node>, ran: &Ran, failure: Failure) -> Completion {
     let policy = &ran.known.policy;
     let reason = |kind| DeadReason::new(kind, failure.to_string());
     let how = if failure.kind == FailureKind::BadArguments {
@@ -222,22 +340,47 @@ async fn failed(node: &Node, ran: &Ran, failure: Failure) -> Completion {
     // A run that is repeated has not failed yet for those who come after it.
     let again = matches!(how, Settle::Requeue { .. }) && !ran.acked;
     let stores = stores_errors(ran);
-    Completion {
-        store: stores.then(|| meta::failure(node, ran, &failure)),
-        store_also: if stores && !again {
-            links::chain_failures(node, request, &failure)
-        } else {
-            Vec::new()
-        },
-        publish: if again { Vec::new() } else { links::after_failure(node, request).await },
-        settle: settle(ran, how),
-        ended: Some(ended(ran, How::Failed { failure, dead })),
+    let meta = meta::failure(node, ran, &failure);
+    let mut completion = if again {
+        Completion { store: stores.then_some(meta), ..Completion::of(ran.tag) }
+    } else {
+        after_failure(node, ran, meta, &failure, stores).await
+    };
+    completion.settle = settle(ran, how);
+    completion.ended = Some(ended(ran, How::Failed { failure, dead }));
+    completion
+}
+
+/// Its results, its chord, its chain, and those who are told.
+async fn after_failure(
+    node: &Arc<Node>,
+    ran: &Ran,
+    meta: TaskMeta,
+    failure: &Failure,
+    stores: bool,
+) -> Completion {
+    let (request, origin) = (ran.cx.request(), Origin::of_run(&ran.cx));
+    let cause = Cause::failed(failure, node.now());
+    let mut completion = Completion {
+        parts: Part::of(request, &origin, &meta).into_iter().collect(),
         ..Completion::of(ran.tag)
+    };
+    completion.fallen(Fallen::chain(request.embed.chain.as_deref(), &cause, &origin), stores);
+    if let Some(errbacks) = Errbacks::of_request(request, &cause, &origin) {
+        // An errback that is called here may look at the result.
+        if stores && errbacks.any_here(node) {
+            let stored = node.backend.store(std::slice::from_ref(&meta)).await;
+            stored.unwrap_or_else(|error| warn!(%error, "could not store a failure before its errbacks"));
+        }
+        let sending = errbacks.tell(node).await;
+        (completion.publish, completion.starts) = (sending.publish, sending.starts);
     }
+    completion.store = stores.then_some(meta);
+    completion
 }
 
 async fn retried(
-    node: &Node,
+    node: &Arc<Node>,
     ran: &Ran,
     not_before: Timestamp,
     cause: Failure,
@@ -260,7 +403,7 @@ async fn retried(
     }
 }
 
-fn rejected(node: &Node, ran: &Ran, requeue: bool, reason: String) -> Completion {
+async fn rejected(node: &Arc<Node>, ran: &Ran, requeue: bool, reason: String) -> Completion {
     let ended = Some(ended(ran, How::Rejected { requeue, reason: reason.clone() }));
     if requeue {
         return Completion {
@@ -278,11 +421,20 @@ fn rejected(node: &Node, ran: &Ran, requeue: bool, reason: String) -> Completion
     let mut failure = Failure::new("Reject", "");
     failure.traceback = Some(format!("Reject: {reason}"));
     failure.error = error;
+    let meta = meta::failure(node, ran, &failure);
     Completion {
-        store: stores_errors(ran).then(|| meta::failure(node, ran, &failure)),
         settle: settle(ran, Settle::DeadLetter { reason: DeadReason::new(DeadKind::Rejected, reason) }),
         ended,
-        ..Completion::of(ran.tag)
+        ..after_failure(node, ran, meta, &failure, stores_errors(ran)).await
+    }
+}
+
+/// A stored value as JSON.
+fn value(output: &TaskOutput) -> Option<Bytes> {
+    match output {
+        TaskOutput::Json(text) => Some(text.clone()),
+        TaskOutput::Value(value) => json::to_bytes(value).ok(),
+        TaskOutput::Error(_) => None,
     }
 }
 

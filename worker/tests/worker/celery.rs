@@ -87,8 +87,8 @@ fn tasks() -> Builder {
                 .with_args(vec![Value::Str("bad value".into()), Value::Int(42)])
                 .into())
         })
-        .task("t.errback_old", |_, args| async move {
-            Ok(Value::Str(format!("old style {}", args[0].as_str().unwrap_or_default())))
+        .one("t.errback_old", |_, id| async move {
+            Ok(Value::Str(format!("old style {}", id.as_str().unwrap_or_default())))
         })
         .task_with("t.ignored", TaskOptions { ignore_result: Some(true), ..TaskOptions::DEFAULT }, same)
         .task_with("t.started", TaskOptions { track_started: Some(true), ..TaskOptions::DEFAULT }, same)

@@ -71,8 +71,7 @@ async fn an_unknown_first_step_fails_the_whole_chain() {
 
 #[tokio::test]
 async fn errbacks_get_the_failed_id() {
-    let (rig, worker) =
-        failing(Builder::new()).task("t.errback", |_, args| async move { Ok(args[0].clone()) }).start().await;
+    let (rig, worker) = failing(Builder::new()).one("t.errback", |_, id| async move { Ok(id) }).start().await;
     let errback = Signature::by_name("t.errback", args![]).task_id("errback-1");
     let id = rig.send_signature(Signature::by_name("t.fail", args![]).link_error(errback)).await;
     let meta = rig.meta(&TaskId::from("errback-1")).await;

@@ -2,6 +2,7 @@
 //! the ways to stop.
 
 mod celery;
+mod chords;
 mod control;
 mod effects;
 mod gates;

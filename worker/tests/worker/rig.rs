@@ -62,6 +62,28 @@ impl Task for Scripted {
     }
 }
 
+/// The same with one parameter: as an errback it is sent, not called.
+#[derive(Clone, Copy)]
+struct One;
+
+#[derive(Serialize, Deserialize)]
+struct OneArg {
+    arg: Value,
+}
+
+impl Task for One {
+    type Args = OneArg;
+    type Output = Value;
+    const NAME: &'static str = "one";
+    const PARAMS: &'static [Param] = &[Param { name: "arg", kind: ParamKind::Required }];
+
+    async fn call(args: OneArg, cx: TaskContext) -> Result<Value, TaskError> {
+        let name = cx.request().headers.task.clone();
+        let body = cx.state::<Bodies>().and_then(|bodies| bodies.0.get(&name)).cloned().expect("a body");
+        body(cx, vec![args.arg]).await
+    }
+}
+
 /// A task whose arguments are checked.
 #[derive(Clone, Copy)]
 struct Add;
@@ -138,6 +160,18 @@ impl Builder {
         let mut def = TaskDef::of::<Scripted>().named(name);
         def.options = options;
         self.defs.push(def);
+        self
+    }
+
+    /// An async task with one parameter.
+    pub(crate) fn one<F, R>(mut self, name: &str, body: F) -> Self
+    where
+        F: Fn(TaskContext, Value) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Value, TaskError>> + Send + 'static,
+    {
+        let body: Body = Arc::new(move |cx, mut args| Box::pin(body(cx, args.pop().unwrap_or_default())));
+        self.bodies.insert(name.to_owned(), body);
+        self.defs.push(TaskDef::of::<One>().named(name));
         self
     }
 

@@ -8,7 +8,10 @@ use std::{
 
 use taskq_core::{
     BoxFuture,
-    backend::{BackendError, ResultBackend, State, TaskMeta, WaitError},
+    backend::{
+        BackendError, ChordClaim, ChordPart, ChordProgress, ChordStart, ChordStore, GroupMeta, ResultBackend,
+        State, TaskMeta, WaitError,
+    },
     broker::{
         Broadcast, Broker, BrokerAdmin, BrokerError, BrokerErrorKind, Capabilities, ConsumeSpec, Consumer,
         Delivery, DeliveryTag, Outgoing, Queue, Settle, Settled, Settlement, Settler, Topology,
@@ -49,6 +52,8 @@ pub(crate) enum Fault {
 pub(crate) struct Trace {
     steps: Mutex<Vec<Step>>,
     pub(crate) on_store: Mutex<VecDeque<Fault>>,
+    pub(crate) on_count: Mutex<VecDeque<Fault>>,
+    pub(crate) on_finish: Mutex<VecDeque<Fault>>,
     pub(crate) on_settle: Mutex<VecDeque<Fault>>,
     pub(crate) on_extend: Mutex<VecDeque<Fault>>,
     /// Every meta that was stored.
@@ -107,8 +112,77 @@ impl ResultBackend for TracedBackend {
         self.0.forget(ids)
     }
 
+    fn chords(&self) -> Option<Arc<dyn ChordStore>> {
+        Some(Arc::new(TracedChords(self.0.chords()?, Arc::clone(&self.1))))
+    }
+
+    fn save_group<'a>(&'a self, group: &'a GroupMeta) -> BoxFuture<'a, Result<(), BackendError>> {
+        self.0.save_group(group)
+    }
+
+    fn load_group<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<GroupMeta>, BackendError>> {
+        self.0.load_group(id)
+    }
+
+    fn forget_group<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), BackendError>> {
+        self.0.forget_group(id)
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), BackendError>> {
         self.0.close()
+    }
+}
+
+#[derive(Debug)]
+struct TracedChords(Arc<dyn ChordStore>, Arc<Trace>);
+
+impl ChordStore for TracedChords {
+    fn start<'a>(&'a self, chords: &'a [ChordStart]) -> BoxFuture<'a, Result<(), BackendError>> {
+        self.0.start(chords)
+    }
+
+    fn grow<'a>(&'a self, group: &'a str, by: u32) -> BoxFuture<'a, Result<(), BackendError>> {
+        self.0.grow(group, by)
+    }
+
+    fn count<'a>(
+        &'a self,
+        parts: &'a [ChordPart<'a>],
+    ) -> BoxFuture<'a, Result<Vec<ChordProgress>, BackendError>> {
+        Box::pin(async move {
+            let fault = self.1.on_count.lock().unwrap().pop_front();
+            match fault {
+                Some(Fault::Hang) => std::future::pending().await,
+                Some(Fault::Passing) => {
+                    // Done, but the answer is lost.
+                    self.0.count(parts).await?;
+                    Err(BackendError::transient("away"))
+                }
+                _ => self.0.count(parts).await,
+            }
+        })
+    }
+
+    fn renew<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<bool, BackendError>> {
+        self.0.renew(claim)
+    }
+
+    fn finish<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(async move {
+            let fault = self.1.on_finish.lock().unwrap().pop_front();
+            match fault {
+                Some(Fault::Hang) => std::future::pending().await,
+                _ => self.0.finish(claim).await,
+            }
+        })
+    }
+
+    fn release<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {
+        self.0.release(claim)
+    }
+
+    fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {
+        self.0.fail(claim)
     }
 }
 

@@ -1,0 +1,90 @@
+//! Signatures of any kind turned into the messages and chords that start them, to travel with a settlement.
+
+use std::sync::Arc;
+
+use taskq_core::{
+    Error,
+    backend::{Child, ChordStart},
+    broker::Outgoing,
+    canvas::{self, Signature, Step},
+    protocol::{Request, TaskId},
+    task::TaskContext,
+};
+
+use crate::node::Node;
+
+/// The task that what follows comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) id: TaskId,
+    pub(crate) root: TaskId,
+    /// It ran, so what follows inherits from it.
+    pub(crate) cx: Option<TaskContext>,
+}
+
+impl Origin {
+    pub(crate) fn of_run(cx: &TaskContext) -> Self {
+        Self { cx: Some(cx.clone()), ..Self::of(cx.request()) }
+    }
+
+    /// Of a message that never became a run.
+    pub(crate) fn of(request: &Request) -> Self {
+        let root = request.headers.root_id.as_ref().unwrap_or(request.id());
+        Self { id: request.id().clone(), root: root.clone(), cx: None }
+    }
+
+    /// Somebody else in the same workflow.
+    pub(crate) fn beside(&self, id: TaskId) -> Self {
+        Self { id, root: self.root.clone(), cx: self.cx.clone() }
+    }
+}
+
+/// What follows a task.
+#[derive(Debug, Default)]
+pub(crate) struct Sending {
+    pub(crate) publish: Vec<Outgoing>,
+    /// Chords among it. They are started before anything is published.
+    pub(crate) starts: Vec<ChordStart>,
+    /// How the task's result names it.
+    pub(crate) children: Vec<Child>,
+}
+
+impl Sending {
+    /// Adds what a signature comes to.
+    ///
+    /// # Errors
+    /// When it is not complete, or cannot be written; nothing of it is added then.
+    pub(crate) async fn add(
+        &mut self,
+        node: &Node,
+        mut signature: Signature,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let flow = signature.options.flow_mut();
+        flow.parent_id.get_or_insert_with(|| origin.id.clone());
+        flow.root_id.get_or_insert_with(|| origin.root.clone());
+        let expansion = canvas::expand(&node.app, signature, origin.cx.as_ref())?;
+        let (mut publish, mut starts) = (Vec::with_capacity(expansion.steps.len()), Vec::new());
+        for step in expansion.steps {
+            match step {
+                Step::StartChord(start) => starts.push(start),
+                Step::Publish(draft) => {
+                    if let Some(queue) = draft.queue().map(Arc::clone) {
+                        node.declare(&queue).await;
+                    }
+                    publish.extend(node.app.prepare(*draft).await?);
+                }
+            }
+        }
+        self.publish.append(&mut publish);
+        self.starts.append(&mut starts);
+        self.children.extend(expansion.child);
+        Ok(())
+    }
+
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.publish.append(&mut other.publish);
+        self.starts.append(&mut other.starts);
+        self.children.append(&mut other.children);
+    }
+}
