@@ -5,16 +5,33 @@ mod full;
 mod mirror;
 mod restore;
 mod settle;
+mod unseen;
 mod wake;
 
 use std::sync::Arc;
 
-use taskq_core::{broker::Broker, config::Urls};
+use taskq_core::{BoxFuture, broker::Broker, config::Urls};
 use taskq_redis::{RedisBroker, RedisOptions};
-use taskq_tests::redis_server::RedisServer;
+use taskq_tests::{conformance, redis_server::RedisServer};
 
 /// The worker under test.
 const WORKER: &str = env!("CARGO_BIN_EXE_interop-worker");
+
+/// A server as a store under test.
+#[derive(Debug)]
+struct Redis(RedisServer);
+
+impl conformance::broker::Factory for Redis {
+    fn open(&self) -> BoxFuture<'_, Arc<dyn Broker>> {
+        Box::pin(broker(&self.0))
+    }
+
+    fn inject_raw<'a>(&'a self, queue: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            redis::cmd("LPUSH").arg(queue).arg(bytes).exec(&mut self.0.connect(0)).expect("inject");
+        })
+    }
+}
 
 /// A client of a server.
 async fn broker(server: &RedisServer) -> Arc<dyn Broker> {

@@ -130,9 +130,12 @@ impl RedisConsumer {
             stop: end.clone(),
         };
         // Not aborted with the consumer: a take whose answer nobody reads would leave messages held. It ends
-        // within a read deadline of `stop`, and what it took is dropped, which gives it back.
+        // within a read deadline of `stop`, and what it took goes back.
         tokio::spawn(async move {
-            let _ = send.send(fetch.run().await);
+            let settler = Arc::clone(&fetch.settler);
+            if let Err(Ok(unseen)) = send.send(fetch.run().await) {
+                settler.give_back_unseen(unseen);
+            }
         });
         (end, receive)
     }
@@ -292,10 +295,11 @@ impl Consumer for RedisConsumer {
             self.stop.cancel();
             self.duties.abort_all();
             if let Some((_, fetching)) = self.fetching.take() {
-                // What it took is dropped here, which gives it back.
-                drop(fetching.await);
+                if let Ok(Ok(unseen)) = fetching.await {
+                    self.ready.extend(unseen);
+                }
             }
-            self.ready.clear();
+            self.settler.give_back_unseen(self.ready.drain(..));
             Ok(())
         })
     }
@@ -326,5 +330,12 @@ impl Consumer for RedisConsumer {
 impl Drop for RedisConsumer {
     fn drop(&mut self) {
         self.stop.cancel();
+        if let Some((_, mut fetching)) = self.fetching.take() {
+            fetching.close();
+            if let Ok(Ok(unseen)) = fetching.try_recv() {
+                self.ready.extend(unseen);
+            }
+        }
+        self.settler.give_back_unseen(self.ready.drain(..));
     }
 }

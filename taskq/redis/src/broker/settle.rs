@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use redis::{Cmd, Pipeline, Value};
 use taskq_core::{
     BoxFuture, Timestamp,
-    broker::{BrokerError, DeliveryTag, Outgoing, Settle, Settled, Settlement, Settler},
+    broker::{BrokerError, Delivery, DeliveryTag, Outgoing, Settle, Settled, Settlement, Settler},
 };
 use tokio::sync::{Notify, mpsc};
 
@@ -23,12 +23,20 @@ use crate::{script, wire};
 /// Deliveries that wait to be given back. When it is full their lease lapses instead.
 pub(super) const RETURNS: usize = 4_096;
 
+/// A delivery that nobody wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Return {
+    tag: DeliveryTag,
+    /// Nobody has seen it: it does not count.
+    unseen: bool,
+}
+
 /// Settles what one consumer holds.
 #[derive(Debug)]
 pub(super) struct RedisSettler {
     shared: Arc<Shared>,
     held: Arc<Held>,
-    returns: mpsc::Sender<DeliveryTag>,
+    returns: mpsc::Sender<Return>,
     /// Wakes the fetch that waits: it does not know of a delay that is sooner than what it waits for.
     wake: Arc<Notify>,
 }
@@ -37,10 +45,24 @@ impl RedisSettler {
     pub(super) fn new(
         shared: Arc<Shared>,
         held: Arc<Held>,
-        returns: mpsc::Sender<DeliveryTag>,
+        returns: mpsc::Sender<Return>,
         wake: Arc<Notify>,
     ) -> Self {
         Self { shared, held, returns, wake }
+    }
+
+    /// Gives back what was taken and never handed out. It does not count as delivered.
+    pub(super) fn give_back_unseen(&self, deliveries: impl IntoIterator<Item = Delivery>) {
+        for delivery in deliveries {
+            let (tag, ..) = delivery.accept();
+            self.give_back(Return { tag, unseen: true });
+        }
+    }
+
+    fn give_back(&self, returned: Return) {
+        if self.returns.try_send(returned).is_err() {
+            tracing::debug!(?returned, "could not give back at once; the lease will lapse");
+        }
     }
 }
 
@@ -140,17 +162,15 @@ fn back_to_front(shared: &Shared, holding: &Holding, actions: &mut Actions, writ
 }
 
 /// Gives back what was dropped, until the last settler is gone.
-pub(super) async fn give_back(
-    shared: Arc<Shared>,
-    held: Arc<Held>,
-    mut returns: mpsc::Receiver<DeliveryTag>,
-) {
-    let mut tags = Vec::new();
-    while returns.recv_many(&mut tags, 256).await > 0 {
+pub(super) async fn give_back(shared: Arc<Shared>, held: Arc<Held>, mut returns: mpsc::Receiver<Return>) {
+    let mut returned = Vec::new();
+    while returns.recv_many(&mut returned, 256).await > 0 {
         // The youngest first: each goes to the front, so the oldest ends up there.
-        tags.sort_unstable_by(|a, b| b.cmp(a));
-        let requeue = |tag| Settlement::new(tag, Settle::Requeue { not_before: None });
-        let batch: Vec<Settlement> = tags.drain(..).map(requeue).collect();
+        returned.sort_unstable_by(|a, b| b.cmp(a));
+        let requeue = |Return { tag, unseen }| {
+            Settlement::new(tag, Settle::Requeue { not_before: unseen.then_some(Timestamp::UNIX_EPOCH) })
+        };
+        let batch: Vec<Settlement> = returned.drain(..).map(requeue).collect();
         if let Err(error) = settle(&shared, &held, &batch).await {
             tracing::warn!(%error, deliveries = batch.len(), "could not give back; the lease will lapse");
         }
@@ -266,8 +286,6 @@ impl Settler for RedisSettler {
     }
 
     fn give_back(&self, tag: DeliveryTag) {
-        if self.returns.try_send(tag).is_err() {
-            tracing::debug!(?tag, "could not give back at once; the lease will lapse");
-        }
+        self.give_back(Return { tag, unseen: false });
     }
 }
