@@ -1,8 +1,11 @@
 //! What is counted as a delivery, and what is not.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, time::Duration};
 
-use taskq_core::broker::Outgoing;
+use taskq_core::{
+    Timestamp,
+    broker::{Outgoing, Settle},
+};
 use taskq_tests::{
     conformance::broker::{
         Bench,
@@ -46,4 +49,21 @@ async fn what_was_fetched_and_never_started_is_not_counted() {
     assert_eq!((held.number(), held.deliveries), (1, 1));
     taker.ack(&[held]).await;
     assert_eq!(bench.stats(QUEUE).await.dead, 0);
+}
+
+/// Symptom: of two messages that were alike and had no delivery tag, one was lost when both were delayed.
+#[tokio::test]
+async fn messages_that_are_alike_stay_two_when_they_are_delayed() {
+    let bench = Bench::new(Redis(RedisServer::start())).await;
+    let bare = br#"{"body": "1", "content-type": "application/json", "content-encoding": "utf-8",
+        "headers": {"task": "t", "id": "x"}, "properties": {}}"#;
+    bench.inject_raw(QUEUE, bare).await;
+    bench.inject_raw(QUEUE, bare).await;
+    let mut taker = Taker::start(&bench.broker, QUEUE, |_| {}).await;
+    let held = taker.take(2).await;
+    let soon = Timestamp::now() + Duration::from_millis(200);
+    taker.end(&held, &Settle::Requeue { not_before: Some(soon) }).await;
+    assert_eq!(bench.stats(QUEUE).await.delayed, 2);
+    assert_eq!(taker.numbers(2).await, [1, 1]);
+    taker.nothing().await;
 }

@@ -229,7 +229,7 @@ impl BrokerAdmin for RedisAdmin {
                 command.arg(text).arg("L").arg("").arg(&stored.original()[..]);
                 pipeline.add_command(command);
             }
-            let done: Vec<u64> = self.0.link.pipe("replay dead letters", &pipeline).await?;
+            let done: Vec<u64> = script::pipe(&self.0.link, "replay dead letters", &pipeline).await?;
             Ok(done.iter().sum())
         })
     }

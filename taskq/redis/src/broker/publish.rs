@@ -38,9 +38,10 @@ pub(crate) async fn writes(shared: &Shared, out: &Outgoing) -> Result<Vec<Write>
     Ok(writes)
 }
 
-/// A member of the delayed set: the priority step, a bar, the envelope.
+/// A member of the delayed set: the priority step, something unique, a bar, the envelope. Two messages that are
+/// alike stay two, and those that are due at the same time keep their order.
 pub(super) fn delayed(step: u8, envelope: &[u8]) -> Vec<u8> {
-    let mut member = format!("{step}|").into_bytes();
+    let mut member = format!("{step}.{}|", uuid::Uuid::now_v7().simple()).into_bytes();
     member.extend_from_slice(envelope);
     member
 }

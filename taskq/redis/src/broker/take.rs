@@ -3,7 +3,7 @@
 //! Kept true here: a message whose move is known only to the server (the answer got lost) is found again and
 //! delivered; a message that was delivered too often goes to the dead letters instead.
 
-use std::{collections::HashMap, hash::Hasher, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Value};
@@ -11,6 +11,7 @@ use taskq_core::{
     broker::{BrokerError, DeadKind, DeadReason, Delivery, Payload, Settle, Settlement, Settler},
     protocol::DeliveryInfo,
 };
+use uuid::Uuid;
 
 use super::{
     Shared,
@@ -270,15 +271,15 @@ pub(super) fn counted_as(original: &Bytes, envelope: &wire::Envelope) -> String 
     if !envelope.delivery_tag.is_empty() {
         return envelope.delivery_tag.clone();
     }
-    let mut hasher = std::hash::DefaultHasher::new();
-    match &envelope.payload {
+    // The same in every process and version.
+    let digest = match &envelope.payload {
         Payload::Message(message) => {
-            hasher.write(&message.properties.correlation_id.clone().unwrap_or_default().into_bytes());
-            hasher.write(&message.body);
+            let id = message.properties.correlation_id.as_deref().unwrap_or_default();
+            Uuid::new_v5(&Uuid::NAMESPACE_OID, &[id.as_bytes(), b" ", &message.body].concat())
         }
-        Payload::Undecodable(_) => hasher.write(original),
-    }
-    format!("untagged-{:016x}", hasher.finish())
+        Payload::Undecodable(_) => Uuid::new_v5(&Uuid::NAMESPACE_OID, original),
+    };
+    format!("untagged-{}", digest.simple())
 }
 
 /// Earlier deliveries, of those messages that can have had any.

@@ -32,7 +32,7 @@ for q = 1, queues do
     -- Each goes to the back of the list of its step, in the order in which they were due.
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 500)) do
       local bar = string.find(member, '|', 1, true)
-      local step, list = string.sub(member, 1, bar - 1), KEYS[base + 3]
+      local step, list = string.match(member, '^%d+'), KEYS[base + 3]
       if step ~= '0' then list = list .. sep .. step end
       redis.call('LPUSH', list, string.sub(member, bar + 1))
       redis.call('ZREM', delayed, member)
