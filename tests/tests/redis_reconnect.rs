@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use taskq_core::{
     backend::{ResultBackend, State, TaskMeta, TaskOutput},
-    broker::{Broker, BrokerError, Outgoing},
+    broker::{Broker, BrokerError, BrokerErrorKind, Outgoing, Queue, Topology},
     config::Urls,
     protocol::{Message, TaskId},
 };
@@ -192,4 +192,30 @@ async fn a_broadcast_is_heard_after_the_connection_went_silent() {
         }
         assert!(began.elapsed() < BACK, "not heard");
     }
+}
+
+/// Symptom: after Redis came back empty, what was sent to a named exchange was refused until somebody started
+/// again and declared it.
+#[tokio::test]
+async fn a_named_exchange_is_known_after_the_server_came_back_empty() {
+    let mut server = RedisServer::start();
+    let broker = broker(&server.url(0)).await;
+    let mut queue = Queue::named(QUEUE);
+    queue.exchange.name = "orders".to_owned();
+    queue.routing_key = "new".to_owned();
+    broker.declare(&Topology { queues: vec![queue] }).await.expect("declare");
+    server.restart();
+    let mut out = Outgoing::to_queue(QUEUE, numbered(1));
+    out.exchange = "orders".to_owned();
+    out.routing_key = "new".to_owned();
+    let began = Instant::now();
+    while let Err(error) = broker.publish(std::slice::from_ref(&out)).await {
+        assert!(error.is_retryable() && began.elapsed() < BACK, "{error:?}");
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(Taker::start(&broker, QUEUE, |_| {}).await.numbers(1).await, [1]);
+    // What nothing was declared for is still refused.
+    out.routing_key = "old".to_owned();
+    let error = broker.publish(&[out]).await.expect_err("no queue takes it");
+    assert_eq!(error.kind(), BrokerErrorKind::Unroutable);
 }

@@ -26,6 +26,8 @@ const FRESH: Duration = Duration::from_secs(10);
 pub(crate) struct Bindings {
     kinds: Mutex<HashMap<String, ExchangeKind>>,
     read: Mutex<HashMap<String, (Instant, Vec<Binding>)>>,
+    /// Queues that this process declared, to declare them again when the server has lost them.
+    declared: Mutex<Vec<Queue>>,
 }
 
 /// `routing_key SEP pattern SEP queue`
@@ -88,7 +90,8 @@ pub(super) async fn declare(shared: &Shared, topology: &Topology) -> Result<(), 
     let (keys, sep) = (&shared.keys, shared.keys.sep());
     // Key, field of a hash or nothing, value.
     let mut records: Vec<(String, &str, String)> = Vec::new();
-    for Queue { name, exchange: Exchange { name: exchange, kind, .. }, routing_key, .. } in &topology.queues {
+    for queue in &topology.queues {
+        let Queue { name, exchange: Exchange { name: exchange, kind, .. }, routing_key, .. } = queue;
         records.push((keys.queues(), "", name.clone()));
         if exchange.is_empty() {
             continue;
@@ -113,10 +116,27 @@ pub(super) async fn declare(shared: &Shared, topology: &Topology) -> Result<(), 
     for (_, field, value) in &records {
         command.arg(*field).arg(value);
     }
-    script::run(&shared.link, "declare queues", &command).await
+    script::run::<()>(&shared.link, "declare queues", &command).await?;
+    let lasting = |queue: &&Queue| !queue.exchange.name.is_empty() && !queue.auto_delete && !queue.exclusive;
+    let named = topology.queues.iter().filter(lasting);
+    named.for_each(|queue| shared.bindings.remember(queue));
+    Ok(())
 }
 
 impl Bindings {
+    fn remember(&self, queue: &Queue) {
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        if !declared.contains(queue) {
+            declared.push(queue.clone());
+        }
+    }
+
+    /// What was declared here of an exchange.
+    fn declared(&self, exchange: &str) -> Vec<Queue> {
+        let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        declared.iter().filter(|queue| queue.exchange.name == exchange).cloned().collect()
+    }
+
     fn know(&self, exchange: &str, kind: ExchangeKind) {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner).insert(exchange.to_owned(), kind);
         self.read.lock().unwrap_or_else(PoisonError::into_inner).remove(exchange);
@@ -171,6 +191,26 @@ pub(super) async fn route(
     {
         return Ok(queues);
     }
+    let mut queues = read(shared, exchange, routing_key).await?;
+    if queues.is_empty() {
+        // The server may have come back empty.
+        let ours = shared.bindings.declared(exchange);
+        if !ours.is_empty() {
+            declare(shared, &Topology { queues: ours }).await?;
+            queues = read(shared, exchange, routing_key).await?;
+        }
+    }
+    if queues.is_empty() && shared.bindings.kind(exchange) != Some(ExchangeKind::Fanout) {
+        return Err(BrokerError::new(
+            BrokerErrorKind::Unroutable,
+            format!("no queue is bound to exchange `{exchange}` with routing key `{routing_key}`"),
+        ));
+    }
+    Ok(queues)
+}
+
+/// Reads the binding set.
+async fn read(shared: &Shared, exchange: &str, routing_key: &str) -> Result<Vec<String>, BrokerError> {
     let mut pipeline = Pipeline::new();
     pipeline.cmd("SMEMBERS").arg(shared.keys.binding(exchange));
     pipeline.cmd("HGET").arg(shared.keys.exchanges()).arg(exchange);
@@ -187,17 +227,7 @@ pub(super) async fn route(
         // Python listens to the channel of a fan-out exchange: its queues there are names without a reader.
         .filter(|binding| !fanout || ours.contains(&binding.queue))
         .collect();
-    let queues = shared.bindings.keep(exchange, bindings, routing_key);
-    if fanout {
-        return Ok(queues);
-    }
-    if queues.is_empty() {
-        return Err(BrokerError::new(
-            BrokerErrorKind::Unroutable,
-            format!("no queue is bound to exchange `{exchange}` with routing key `{routing_key}`"),
-        ));
-    }
-    Ok(queues)
+    Ok(shared.bindings.keep(exchange, bindings, routing_key))
 }
 
 #[cfg(test)]
