@@ -1,5 +1,7 @@
 //! The names of keys and channels: kombu's, and our own under `taskq:`.
 
+use jiff::Timestamp;
+
 use crate::options::RedisOptions;
 
 /// What the names of owners that mirror have before their epoch.
@@ -15,6 +17,9 @@ pub(crate) fn owner(instance: &str, mirrors: bool, epoch: u32) -> String {
 pub(crate) fn mirrors(owner: &str) -> bool {
     owner.rfind('.').is_some_and(|end| owner[..=end].ends_with(MIRRORS))
 }
+
+/// In seconds.
+const WEEK: i64 = 7 * 24 * 60 * 60;
 
 /// Names keys. Every one carries the prefix.
 #[derive(Clone, Debug)]
@@ -118,9 +123,12 @@ impl Keys {
         format!("{}taskq:delayed:{queue}", self.prefix)
     }
 
-    /// Delivery tag → deliveries that did not end.
-    pub(crate) fn deliveries(&self) -> String {
-        format!("{}taskq:deliveries", self.prefix)
+    /// Delivery tag → deliveries that did not end: the hash of this week, which is counted in, and the one of the
+    /// week before; a count is the sum of both. They expire, because nobody removes the counts of messages that
+    /// a Python worker has ended.
+    pub(crate) fn deliveries(&self) -> [String; 2] {
+        let week = Timestamp::now().as_second() / WEEK;
+        [week, week - 1].map(|week| format!("{}taskq:deliveries:{week}", self.prefix))
     }
 
     /// Delivery tag → an entry of `unacked` that could not be read, and of which no queue could be told.

@@ -67,3 +67,31 @@ async fn messages_that_are_alike_stay_two_when_they_are_delayed() {
     assert_eq!(taker.numbers(2).await, [1, 1]);
     taker.nothing().await;
 }
+
+/// Symptom: the count of a message that was delivered twice stayed for ever when a Python worker ended it.
+#[tokio::test]
+async fn counts_of_deliveries_are_added_up_and_do_not_stay() {
+    let server = RedisServer::start();
+    let mut look = server.connect(0);
+    let bench = Bench::new(Redis(server)).await;
+    bench.publish(QUEUE, 1..2).await;
+    let mut taker = Taker::start(&bench.broker, QUEUE, |_| {}).await;
+    let held = taker.one().await;
+    taker.end(&[held], &Settle::Requeue { not_before: None }).await;
+    let keys: Vec<String> = redis::cmd("KEYS").arg("taskq:deliveries*").query(&mut look).expect("KEYS");
+    assert_eq!(keys.len(), 1);
+    let expires: i64 = redis::cmd("TTL").arg(&keys[0]).query(&mut look).expect("TTL");
+    assert!(expires > 7 * 24 * 3600, "{expires}");
+    // A week later.
+    let (name, week) = keys[0].rsplit_once(':').expect("a week");
+    let before = format!("{name}:{}", week.parse::<i64>().expect("a number") - 1);
+    redis::cmd("RENAME").arg(&keys[0]).arg(&before).exec(&mut look).expect("RENAME");
+    let held = taker.one().await;
+    assert_eq!(held.deliveries, 2);
+    taker.end(&[held], &Settle::Requeue { not_before: None }).await;
+    let held = taker.one().await;
+    assert_eq!(held.deliveries, 3);
+    taker.ack(&[held]).await;
+    let left: Vec<String> = redis::cmd("KEYS").arg("taskq:deliveries*").query(&mut look).expect("KEYS");
+    assert!(left.is_empty(), "{left:?}");
+}

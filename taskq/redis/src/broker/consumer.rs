@@ -294,10 +294,10 @@ impl Consumer for RedisConsumer {
         Box::pin(async move {
             self.stop.cancel();
             self.duties.abort_all();
-            if let Some((_, fetching)) = self.fetching.take() {
-                if let Ok(Ok(unseen)) = fetching.await {
-                    self.ready.extend(unseen);
-                }
+            if let Some((_, fetching)) = self.fetching.take()
+                && let Ok(Ok(unseen)) = fetching.await
+            {
+                self.ready.extend(unseen);
             }
             self.settler.give_back_unseen(self.ready.drain(..));
             Ok(())

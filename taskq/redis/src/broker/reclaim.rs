@@ -92,12 +92,13 @@ fn requeue(shared: &Shared, owner: &str, queue: &str, list: &str, message: &Byte
         Payload::Undecodable(_) => None,
     };
     let mirrors = keys::mirrors(owner);
+    let [counts, _] = keys.deliveries();
     let mut command = script::call(&script::SETTLE, if mirrors { 5 } else { 3 });
     command.arg(list);
     if mirrors {
         command.arg(keys.unacked()).arg(keys.unacked_index());
     }
-    command.arg(keys.list(queue, priority)).arg(keys.deliveries()).arg(&message[..]);
+    command.arg(keys.list(queue, priority)).arg(counts).arg(&message[..]);
     if mirrors {
         command.arg("U").arg("").arg("").arg("V").arg("").arg("");
     }

@@ -124,12 +124,12 @@ async fn command(
             }
         }
     }
-    let counted = holding.counted_as.as_str();
     match how {
         Settle::Ack if first => {}
-        Settle::Ack => actions.add("D", keys.deliveries(), counted, ""),
+        Settle::Ack => forget_count(shared, holding, &mut actions),
         Settle::Requeue { not_before: None } => {
-            actions.add("I", keys.deliveries(), counted, "");
+            let [counts, _] = keys.deliveries();
+            actions.add("I", counts, holding.counted_as.as_str(), "");
             back_to_front(shared, holding, &mut actions, written);
         }
         // Given back unstarted.
@@ -149,10 +149,16 @@ async fn command(
                 dead::write(&holding.queue, &original, holding.priority, holding.deliveries, reason)?;
             actions.add("L", keys.dead(&holding.queue), "", letter);
             actions.add("S", keys.queues(), "", holding.queue.as_bytes());
-            actions.add("D", keys.deliveries(), counted, "");
+            forget_count(shared, holding, &mut actions);
         }
     }
     Ok(actions.command())
+}
+
+fn forget_count(shared: &Shared, holding: &Holding, actions: &mut Actions) {
+    for counts in shared.keys.deliveries() {
+        actions.add("D", counts, holding.counted_as.as_str(), "");
+    }
 }
 
 fn back_to_front(shared: &Shared, holding: &Holding, actions: &mut Actions, written: &mut Written) {

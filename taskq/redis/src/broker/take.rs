@@ -294,11 +294,16 @@ async fn counts<'a>(
     if asked.is_empty() {
         return HashMap::new();
     }
-    let mut command = redis::cmd("HMGET");
-    command.arg(shared.keys.deliveries()).arg(&asked);
-    match shared.link.run::<Vec<Option<u32>>>("read delivery counts", &command).await {
-        Ok(counts) => {
-            asked.into_iter().zip(counts).filter_map(|(name, count)| Some((name, count?))).collect()
+    let mut pipeline = redis::Pipeline::new();
+    for counts in shared.keys.deliveries() {
+        pipeline.cmd("HMGET").arg(counts).arg(&asked);
+    }
+    type Counts = Vec<Option<u32>>;
+    match shared.link.pipe::<(Counts, Counts)>("read delivery counts", &pipeline).await {
+        Ok((now, before)) => {
+            let sums =
+                now.into_iter().zip(before).map(|(now, before)| now.unwrap_or(0) + before.unwrap_or(0));
+            asked.into_iter().zip(sums).collect()
         }
         // Better delivered once too often than not at all.
         Err(error) => {

@@ -2,7 +2,7 @@
 --
 -- KEYS  1 in-flight list, then one key for each action
 -- ARGV  1 the message as it is in the list, then for each action: what, a field or score, a value
---       what: L push to the back, R push to the front, Z add to a zset (score), I increment a field,
+--       what: L push to the back, R push to the front, Z add to a zset (score), I increment a field of a hash that expires in two weeks,
 --             D delete a field, P publish, S add to a set;
 --             U as the first: it is mirrored in this hash under a field, which is found out if it is empty,
 --             and V as the second: in this zset. When the entry is gone a Python worker has restored the
@@ -29,7 +29,9 @@ for i = 2, #KEYS do
   if what == 'L' then redis.call('LPUSH', KEYS[i], value)
   elseif what == 'R' then redis.call('RPUSH', KEYS[i], value)
   elseif what == 'Z' then redis.call('ZADD', KEYS[i], field, value)
-  elseif what == 'I' then redis.call('HINCRBY', KEYS[i], field, 1)
+  elseif what == 'I' then 
+    redis.call('HINCRBY', KEYS[i], field, 1)
+    redis.call('EXPIRE', KEYS[i], 1209600)
   elseif what == 'D' then redis.call('HDEL', KEYS[i], field)
   elseif what == 'P' then redis.call('PUBLISH', KEYS[i], value)
   elseif what == 'S' then redis.call('SADD', KEYS[i], value)
