@@ -27,6 +27,7 @@ fn outcome(how: &How) -> &'static str {
         How::Failed { .. } => "failed",
         How::Retried { .. } => "retried",
         How::Ignored => "ignored",
+        How::Replaced => "replaced",
         How::Rejected { .. } => "rejected",
         How::Revoked(_) => "revoked",
         How::Postponed { .. } => "postponed",
