@@ -16,6 +16,8 @@ use taskq_core::{broker::DeliveryTag, protocol::TaskId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::gate::Marks;
+
 /// Why a run is to end early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -33,6 +35,7 @@ pub(crate) enum Why {
 pub(crate) struct Held {
     pub(crate) tag: DeliveryTag,
     pub(crate) id: TaskId,
+    pub(crate) marks: Marks,
     /// The token its task sees. A soft time limit cancels it too, without a [`Why`].
     pub(crate) told: CancellationToken,
     why: AtomicU8,
@@ -48,6 +51,7 @@ impl Held {
         Self {
             tag,
             id,
+            marks: Marks::default(),
             told: CancellationToken::new(),
             why: AtomicU8::new(0),
             drop_it: Notify::new(),
@@ -56,6 +60,11 @@ impl Held {
             acking: AtomicBool::new(false),
             acked: AtomicBool::new(false),
         }
+    }
+
+    /// With what else may revoke it.
+    pub(crate) fn marked(self, marks: Marks) -> Self {
+        Self { marks, ..self }
     }
 
     /// Ends the run early. The first reason stays.
@@ -206,6 +215,11 @@ impl HeldTable {
 
     /// Those with one of these ids.
     pub(crate) fn with_ids(&self, ids: &[TaskId]) -> Vec<Arc<Held>> {
-        self.lock().map.values().filter(|held| ids.contains(&held.id)).cloned().collect()
+        self.which(|held| ids.contains(&held.id))
+    }
+
+    /// Those of which it is true.
+    pub(crate) fn which(&self, is: impl Fn(&Held) -> bool) -> Vec<Arc<Held>> {
+        self.lock().map.values().filter(|held| is(held)).cloned().collect()
     }
 }

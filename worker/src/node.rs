@@ -45,6 +45,8 @@ pub(crate) struct Node {
     pub(crate) stop: Stop,
     pub(crate) held: HeldTable,
     pub(crate) revoked: Revoked,
+    /// Workflows and stamps that were revoked.
+    pub(crate) marked: Revoked,
     pub(crate) counters: Arc<Counters>,
     pub(crate) totals: Totals,
     pub(crate) events: EventBus,
@@ -78,6 +80,7 @@ impl Node {
             stop,
             held: HeldTable::default(),
             revoked: Revoked::default(),
+            marked: Revoked::default(),
             counters,
             totals,
             events,

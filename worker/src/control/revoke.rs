@@ -11,7 +11,7 @@ use taskq_core::{
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
-use crate::{held::Why, node::Node};
+use crate::{gate, held::Why, node::Node};
 
 /// Pause before listening again after the broker refused.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -55,6 +55,15 @@ async fn obey(node: &Node, command: &Map) {
             let terminate = arguments.get("terminate").and_then(Value::as_bool).unwrap_or(false);
             revoke(node, &ids(arguments), terminate).await
         }
+        Some("revoke_workflow") => {
+            let terminate = arguments.get("terminate").and_then(Value::as_bool).unwrap_or(false);
+            mark(node, listed(arguments.get("root_id")).iter().map(gate::workflow).collect(), terminate)
+        }
+        Some("revoke_by_stamped_headers") => {
+            let terminate = arguments.get("terminate").and_then(Value::as_bool).unwrap_or(false);
+            let stamps = arguments.get("headers").and_then(Value::as_map).unwrap_or(&none);
+            mark(node, stamps.iter().flat_map(|(name, value)| gate::stamp(name, value)).collect(), terminate)
+        }
         Some("terminate") => revoke(node, &ids(arguments), true).await,
         _ => return,
     };
@@ -66,11 +75,29 @@ async fn obey(node: &Node, command: &Map) {
 }
 
 fn ids(arguments: &Map) -> Vec<TaskId> {
-    match arguments.get("task_id") {
+    listed(arguments.get("task_id"))
+}
+
+fn listed(ids: Option<&Value>) -> Vec<TaskId> {
+    match ids {
         Some(Value::Str(id)) => vec![TaskId::from(id.as_str())],
         Some(Value::List(ids)) => ids.iter().filter_map(Value::as_str).map(TaskId::from).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Revokes all tasks of workflows or with stamps. Each is stored as revoked when its turn comes: which ones there
+/// are, nobody knows.
+fn mark(node: &Node, marks: Vec<TaskId>, terminate: bool) -> String {
+    info!(?marks, terminate, "revoking tasks by workflow or stamp");
+    let running = node.held.which(|held| held.is_running() && held.marks.ids().any(|id| marks.contains(&id)));
+    let shown: Vec<String> = marks.iter().map(|mark| format!("`{mark}`")).collect();
+    node.marked.add(marks);
+    if terminate {
+        running.iter().for_each(|held| held.cancel(Why::Terminated));
+        return format!("terminate: {} running tasks of {}", running.len(), shown.join(", "));
+    }
+    format!("{} flagged as revoked, but not terminated", shown.join(", "))
 }
 
 async fn revoke(node: &Node, ids: &[TaskId], terminate: bool) -> String {

@@ -17,7 +17,7 @@ use taskq_core::{
 };
 use tokio::time::Instant;
 
-pub(crate) use self::revoked::Revoked;
+pub(crate) use self::revoked::{Marks, Revoked, stamp, workflow};
 use self::{
     eta::Eta,
     rate::{Grant, Rates},
@@ -77,7 +77,7 @@ impl Gate {
                 return end(hold(id), effects::malformed(&node, tag, &malformed));
             }
         };
-        let held = hold(request.id().clone());
+        let held = Arc::new(Held::new(tag, request.id().clone()).marked(Marks::of(&request)));
         let limit = node.tuning.max_deliveries;
         if limit > 0 && deliveries > limit {
             return end(held, effects::poison(&node, tag, &request, deliveries).await);
@@ -121,10 +121,15 @@ pub(crate) fn before_run(node: &Node, known: &Known, request: &Request, held: &H
     }
 }
 
+/// Whether its workflow, or one of its stamps, was revoked.
+fn is_marked(node: &Node, held: &Held) -> bool {
+    node.marked.any() && held.marks.ids().any(|id| node.marked.contains(&id))
+}
+
 fn refused(node: &Node, known: &Known, request: &Request, held: &Held) -> Option<Completion> {
     let reason = if expired::is(node, request) {
         "expired"
-    } else if node.revoked.contains(request.id()) {
+    } else if node.revoked.contains(request.id()) || is_marked(node, held) {
         "revoked"
     } else {
         return None;

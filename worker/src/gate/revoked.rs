@@ -1,4 +1,4 @@
-//! Ids that were revoked, as far as this worker has heard.
+//! Ids that were revoked, as far as this worker has heard; also those of workflows, and stamps.
 //!
 //! Bounded as Celery's: the newest 50,000, for three hours.
 
@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use taskq_core::protocol::TaskId;
+use taskq_core::{
+    codec::{Map, Value, repr},
+    protocol::{Request, TaskId},
+};
 use tokio::time::Instant;
 
 /// Most ids kept. Celery: `CELERY_WORKER_REVOKES_MAX`.
@@ -56,9 +59,48 @@ impl Revoked {
         self.any.store(!known.since.is_empty(), Ordering::Release);
     }
 
-    pub(crate) fn contains(&self, id: &TaskId) -> bool {
+    /// Whether anything is revoked at all.
+    pub(crate) fn any(&self) -> bool {
         self.any.load(Ordering::Acquire)
-            && self.lock().since.get(id).is_some_and(|since| since.elapsed() <= KEPT)
+    }
+
+    pub(crate) fn contains(&self, id: &TaskId) -> bool {
+        self.any() && self.lock().since.get(id).is_some_and(|since| since.elapsed() <= KEPT)
+    }
+}
+
+/// What of a task may be revoked besides its id: its workflow, and its stamps.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    pub(crate) root: Option<TaskId>,
+    pub(crate) stamps: Map,
+}
+
+impl Marks {
+    pub(crate) fn of(request: &Request) -> Self {
+        let headers = &request.headers;
+        let root = headers.root_id.as_ref().unwrap_or(&headers.id);
+        Self { root: Some(root.clone()), stamps: headers.stamps.clone() }
+    }
+
+    /// Each as the id under which it is revoked.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = TaskId> {
+        let stamps = self.stamps.iter().flat_map(|(name, value)| stamp(name, value));
+        self.root.iter().map(workflow).chain(stamps)
+    }
+}
+
+/// The id under which a workflow is revoked.
+pub(crate) fn workflow(root: &TaskId) -> TaskId {
+    TaskId::from(format!("workflow {root}"))
+}
+
+/// The ids under which the values of a stamp are revoked.
+pub(crate) fn stamp(name: &str, value: &Value) -> Vec<TaskId> {
+    let one = |value: &Value| TaskId::from(format!("stamp {name}={}", repr::value(value)));
+    match value {
+        Value::List(values) => values.iter().map(one).collect(),
+        value => vec![one(value)],
     }
 }
 

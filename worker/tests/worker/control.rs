@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use taskq_core::{args, backend::State, codec::Value, protocol::TaskId, result::Revoke};
+use taskq_core::{args, backend::State, canvas::Signature, codec::Value, protocol::TaskId, result::Revoke};
 use taskq_worker::WorkerOptions;
 use tokio::sync::Semaphore;
 
@@ -85,5 +85,85 @@ async fn a_task_that_has_ended_keeps_its_result() {
     })
     .await;
     assert_eq!(rig.value(&id).await, Value::Int(3));
+    worker.stop().await.unwrap();
+}
+
+/// A workflow that runs its first step until it is let go, or is ended.
+async fn held_workflow() -> (crate::rig::Rig, taskq_worker::WorkerHandle, Arc<Semaphore>, Arc<AtomicUsize>) {
+    let gate = Arc::new(Semaphore::new(0));
+    let (wait, starts) = (Arc::clone(&gate), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&starts);
+    let (rig, worker) = Builder::new()
+        .task("t.hold", move |_, _| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let wait = Arc::clone(&wait);
+            async move {
+                wait.acquire().await.expect("open").forget();
+                Ok(Value::Int(1))
+            }
+        })
+        .start()
+        .await;
+    (rig, worker, gate, starts)
+}
+
+#[tokio::test]
+async fn a_workflow_is_cancelled_by_its_root() {
+    let (rig, worker, gate, starts) = held_workflow().await;
+    let step = |id: &str| Signature::by_name("t.add", args![1]).task_id(id);
+    let root = TaskId::from("root");
+    let first = Signature::by_name("t.hold", args![]).task_id(root.clone());
+    rig.app.send_canvas(first | step("second") | step("third")).await.expect("sent");
+    until("the first step runs", async || starts.load(Ordering::SeqCst) == 1).await;
+    // Broadcasts are lossy: the listener may not be there yet.
+    for _ in 0..3 {
+        rig.app.revoke_workflow(root.clone()).await.expect("sent");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    gate.add_permits(1);
+    assert_eq!(rig.value(&root).await, Value::Int(1), "what runs may end");
+    for later in ["second", "third"] {
+        assert_eq!(rig.meta(&later.into()).await.state, State::Revoked, "{later}");
+    }
+    let other = rig.send("t.add", args![1, 2]).await;
+    assert_eq!(rig.value(&other).await, Value::Int(3), "other workflows go on");
+    worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cancelled_workflow_ends_what_runs_and_fails_its_chord() {
+    let (rig, worker, _gate, starts) = held_workflow().await;
+    let root = TaskId::from("root");
+    let mut member = Signature::by_name("t.hold", args![]);
+    member.options.flow_mut().root_id = Some(root.clone());
+    let body = Signature::by_name("t.add", args![]).task_id("body");
+    rig.app.send_canvas(Signature::chord([member], body)).await.expect("sent");
+    until("the member runs", async || starts.load(Ordering::SeqCst) == 1).await;
+    until("it is ended", async || {
+        rig.app.revoke_workflow(root.clone()).terminate("SIGTERM").await.expect("sent");
+        rig.stored(&"body".into()).await.is_some()
+    })
+    .await;
+    let error = rig.error(&"body".into()).await;
+    assert!(error.message().contains("TaskRevokedError('terminated')"), "{error:?}");
+    worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn tasks_are_revoked_by_a_stamp() {
+    let (rig, worker, gate, starts) = held_workflow().await;
+    let stamped = |tenant: &str| Signature::by_name("t.hold", args![]).stamp("tenant", tenant);
+    let running = rig.send_signature(stamped("a")).await;
+    until("it runs", async || starts.load(Ordering::SeqCst) == 1).await;
+    until("it is ended", async || {
+        rig.app.revoke_by_stamp("tenant", "a").terminate("SIGTERM").await.expect("sent");
+        rig.stored(&running).await.is_some()
+    })
+    .await;
+    let later = rig.send_signature(stamped("a")).await;
+    assert_eq!(rig.meta(&later).await.state, State::Revoked);
+    gate.add_permits(1);
+    let other = rig.send_signature(stamped("b")).await;
+    assert_eq!(rig.value(&other).await, Value::Int(1));
     worker.stop().await.unwrap();
 }

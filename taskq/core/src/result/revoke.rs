@@ -1,4 +1,5 @@
-//! Revoking: a broadcast that every worker hears, in kombu's pidbox format.
+//! Revoking tasks, whole workflows, and what carries a stamp: a broadcast that every worker hears, in kombu's
+//! pidbox format.
 
 use std::future::IntoFuture;
 
@@ -14,15 +15,29 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Revoke {
     app: App,
-    ids: Vec<TaskId>,
+    what: What,
     terminate: bool,
     signal: String,
+}
+
+/// What is revoked.
+#[derive(Clone, Debug)]
+enum What {
+    Tasks(Vec<TaskId>),
+    /// Every task of these workflows, by the id of their first task.
+    Workflows(Vec<TaskId>),
+    /// Every task with one of these stamps.
+    Stamped(Map),
 }
 
 impl Revoke {
     /// Revokes these tasks.
     pub fn new(app: &App, ids: Vec<TaskId>) -> Self {
-        Self { app: app.clone(), ids, terminate: false, signal: "SIGTERM".to_owned() }
+        Self::of(app, What::Tasks(ids))
+    }
+
+    fn of(app: &App, what: What) -> Self {
+        Self { app: app.clone(), what, terminate: false, signal: "SIGTERM".to_owned() }
     }
 
     /// Ends it, too, if it is running.
@@ -47,18 +62,22 @@ impl Revoke {
     fn message(&self) -> Result<Message, Error> {
         let encode =
             |error| Error::with_source(ErrorKind::Encode, "could not encode the command `revoke`", error);
-        let id = |id: &TaskId| Value::Str(id.to_string());
-        let ids = match self.ids.as_slice() {
-            [one] => id(one),
-            many => Value::List(many.iter().map(id).collect()),
+        let ids = |ids: &[TaskId]| match ids {
+            [one] => Value::Str(one.to_string()),
+            many => Value::List(many.iter().map(|id| Value::Str(id.to_string())).collect()),
+        };
+        let (method, name, what) = match &self.what {
+            What::Tasks(tasks) => ("revoke", "task_id", ids(tasks)),
+            What::Workflows(roots) => ("revoke_workflow", "root_id", ids(roots)),
+            What::Stamped(stamps) => ("revoke_by_stamped_headers", "headers", Value::Map(stamps.clone())),
         };
         let arguments = map([
-            ("task_id", ids),
+            (name, what),
             ("terminate", Value::Bool(self.terminate)),
             ("signal", Value::Str(self.signal.clone())),
         ]);
         let body = map([
-            ("method", Value::Str("revoke".to_owned())),
+            ("method", Value::Str(method.to_owned())),
             ("arguments", arguments),
             ("destination", Value::Null),
             ("pattern", Value::Null),
@@ -73,6 +92,21 @@ impl Revoke {
             content_encoding: Some("utf-8".to_owned()),
             body: json::to_bytes(&body).map_err(encode)?,
         })
+    }
+}
+
+impl App {
+    /// Cancels a workflow by the id of its first task: no worker starts any more of its tasks, and whoever waits
+    /// for one of them is told. `.terminate("SIGTERM")` ends those that run. Chords of the workflow fail.
+    /// Python workers do not know this command.
+    pub fn revoke_workflow(&self, root: impl Into<TaskId>) -> Revoke {
+        Revoke::of(self, What::Workflows(vec![root.into()]))
+    }
+
+    /// Revokes every task that carries this stamp, or one of these if it is a list. Celery:
+    /// `control.revoke_by_stamped_headers`.
+    pub fn revoke_by_stamp(&self, name: impl Into<String>, value: impl Into<Value>) -> Revoke {
+        Revoke::of(self, What::Stamped(Map::from_iter([(name.into(), value.into())])))
     }
 }
 
