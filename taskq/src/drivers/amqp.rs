@@ -114,7 +114,7 @@ mod tests {
     fn celerys_settings_are_read() {
         let mut settings = Settings::default();
         let options = read("amqp://h", &settings).unwrap();
-        assert_eq!(options.heartbeat, Some(Duration::from_secs(3)));
+        assert_eq!(options.heartbeat, Some(Duration::from_secs(2)));
         assert_eq!((options.queue_type, options.tls), (QueueType::Classic, false));
         settings.task_queue_max_priority = Some(10);
         settings.task_default_queue_type = "quorum".into();

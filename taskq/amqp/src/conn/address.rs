@@ -221,7 +221,7 @@ mod tests {
         let uri = read("amqp://");
         assert_eq!((uri.authority.host.as_str(), uri.authority.port), ("localhost", 5672));
         assert_eq!(uri.authority.userinfo.username, "guest");
-        assert_eq!(uri.query.heartbeat, Some(3));
+        assert_eq!(uri.query.heartbeat, Some(2));
     }
 
     #[test]

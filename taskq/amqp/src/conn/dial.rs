@@ -1,6 +1,6 @@
 //! One attempt to connect, with a deadline that leaves nothing behind.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_compat::Compat;
 use lapin::{
@@ -10,7 +10,11 @@ use lapin::{
     uri::{AMQPScheme, AMQPUri},
 };
 use socket2::{SockRef, Socket};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
 
 use super::Addresses;
 use crate::{error, options::AmqpOptions};
@@ -68,8 +72,27 @@ async fn connect(addresses: &Addresses, attempt: usize, line: Line) -> lapin::Re
         };
         timeout(deadline, open).await.map_or_else(|_| Err(error::timed_out()), |opened| Ok(opened?))
     };
-    let runtime = lapin::runtime::default_runtime()?;
+    let runtime = {
+        let _entered = heart()?.enter();
+        lapin::runtime::default_runtime()?
+    };
     Connection::connector(addresses.uri(attempt), runtime, open, properties(&addresses.options)).await
+}
+
+/// The runtime that the client's own tasks run on, heartbeats above all: one thread for all connections, so that
+/// a program whose tasks keep the other threads busy is not taken for dead.
+fn heart() -> std::io::Result<&'static Runtime> {
+    static HEART: OnceLock<Runtime> = OnceLock::new();
+    if let Some(heart) = HEART.get() {
+        return Ok(heart);
+    }
+    let heart =
+        Builder::new_multi_thread().worker_threads(1).thread_name("taskq-amqp").enable_all().build()?;
+    // Another thread may have been faster: a runtime must not be dropped where tasks run.
+    if let Err(second) = HEART.set(heart) {
+        second.shutdown_background();
+    }
+    HEART.get().ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }
 
 /// What the broker's pages show of us.
