@@ -40,6 +40,12 @@ impl Hole {
         format!("redis://{}/{database}", self.address)
     }
 
+    /// Where it listens: `host:port`.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// From now on every connection, old or new, is silent. What was open stays silent for ever.
     pub fn close(&self) {
         self.swallow.send_replace(true);
