@@ -95,6 +95,8 @@ impl Broker for AmqpBroker {
         capabilities.producer_delay = true;
         capabilities.delay_step = Duration::from_secs(1);
         capabilities.broadcast = true;
+        // A quorum queue requeues through its log, and counts every delivery, a look too.
+        capabilities.in_place = self.0.options.queue_type == QueueType::Classic;
         capabilities
     }
 

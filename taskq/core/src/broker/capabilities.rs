@@ -24,6 +24,10 @@ pub struct Capabilities {
     pub atomic_follow_up: bool,
     /// Has fan-out ([`Broker::broadcast`](super::Broker::broadcast)).
     pub broadcast: bool,
+    /// A message that goes back at once is the next one, and looking at messages leaves no trace. False for the
+    /// quorum queues of RabbitMQ: what goes back comes soon, but perhaps behind others, and to look at a message is
+    /// a delivery of it.
+    pub in_place: bool,
     /// Deliveries have leases that lapse; false where the broker watches the connection instead.
     pub lease: bool,
     /// Messages survive a restart of the broker's process.
@@ -40,6 +44,7 @@ impl Capabilities {
         priorities: None,
         atomic_follow_up: false,
         broadcast: false,
+        in_place: false,
         lease: false,
         durable: false,
     };

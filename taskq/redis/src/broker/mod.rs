@@ -78,6 +78,7 @@ impl Broker for RedisBroker {
         capabilities.priorities = Some(PriorityOrder::LowerFirst);
         capabilities.atomic_follow_up = true;
         capabilities.broadcast = true;
+        capabilities.in_place = true;
         capabilities.lease = true;
         capabilities.durable = true;
         capabilities

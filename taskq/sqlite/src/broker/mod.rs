@@ -73,6 +73,7 @@ impl Broker for SqliteBroker {
         has.priorities = Some(PriorityOrder::HigherFirst);
         has.atomic_follow_up = true;
         has.broadcast = true;
+        has.in_place = true;
         has.lease = true;
         has.durable = true;
         has

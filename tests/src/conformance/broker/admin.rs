@@ -34,7 +34,8 @@ pub async fn depth_counts_what_waits_runs_and_is_put_aside(bench: &Bench) {
     assert!(bench.admin().queues().await.expect("queues").is_sorted());
 }
 
-/// Peeking answers in the order of delivery, up to the limit, and changes nothing.
+/// Peeking answers in the order of delivery, up to the limit, and changes nothing; where looking leaves its traces,
+/// at least nothing is missing afterwards.
 pub async fn peek_shows_the_next_ones_and_takes_none(bench: &Bench) {
     let queue = bench.queue("peek").await;
     bench.publish(&queue, 0..5).await;
@@ -42,10 +43,15 @@ pub async fn peek_shows_the_next_ones_and_takes_none(bench: &Bench) {
         let peeked = bench.admin().peek(&queue, 3).await.expect("peek");
         let numbers: Vec<_> =
             peeked.iter().map(|peeked| number(peeked.message.as_ref().expect("a message"))).collect();
-        assert_eq!(numbers, [0, 1, 2]);
+        assert_eq!(numbers.len(), 3);
+        assert!(numbers == [0, 1, 2] || !bench.broker.capabilities().in_place, "{numbers:?}");
         assert!(peeked.iter().all(|peeked| !peeked.original.is_empty() && peeked.not_before.is_none()));
     }
-    assert_eq!(bench.consumer(&queue).await.numbers(5).await, [0, 1, 2, 3, 4]);
+    let mut numbers = bench.consumer(&queue).await.numbers(5).await;
+    if !bench.broker.capabilities().in_place {
+        numbers.sort_unstable();
+    }
+    assert_eq!(numbers, [0, 1, 2, 3, 4]);
 }
 
 /// Purging removes ready and delayed ones, leaves what runs and what is dead, and reports on its way.

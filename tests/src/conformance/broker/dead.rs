@@ -26,7 +26,9 @@ pub async fn a_dead_letter_keeps_reason_count_and_bytes(bench: &Bench) {
     let letters = letters(bench, &queue).await;
     let [letter] = letters.as_slice() else { panic!("{letters:?}") };
     assert_eq!(letter.reason, DeadReason::new(DeadKind::UnknownTask, "no task `ünknown` here"));
-    assert_eq!((letter.queue.as_str(), letter.deliveries), (queue.as_str(), 2));
+    // Two deliveries, and the look where it counts as one.
+    let deliveries = if bench.broker.capabilities().in_place { 2 } else { 3 };
+    assert_eq!((letter.queue.as_str(), letter.deliveries), (queue.as_str(), deliveries));
     assert_eq!(letter.original, before);
     assert_eq!(letter.message.as_ref().map(number), Some(5));
 }
@@ -41,12 +43,15 @@ pub async fn a_replayed_message_is_the_one_that_was_put_aside(bench: &Bench) {
     let before = letters(bench, &queue).await;
     let ids: Vec<String> = before.iter().map(|letter| letter.id.clone()).collect();
     assert_eq!(bench.admin().replay(&queue, &ids[..2]).await.expect("replay"), 2);
-    let mut originals: Vec<_> =
-        bench.admin().peek(&queue, 9).await.expect("peek").into_iter().map(|p| p.original).collect();
-    let mut expected: Vec<_> = before[..2].iter().map(|letter| letter.original.clone()).collect();
-    originals.sort();
-    expected.sort();
-    assert_eq!(originals, expected);
+    // Where a look is a delivery, it would be one too many here.
+    if bench.broker.capabilities().in_place {
+        let peeked = bench.admin().peek(&queue, 9).await.expect("peek");
+        let mut originals: Vec<_> = peeked.into_iter().map(|peeked| peeked.original).collect();
+        let mut expected: Vec<_> = before[..2].iter().map(|letter| letter.original.clone()).collect();
+        originals.sort();
+        expected.sort();
+        assert_eq!(originals, expected);
+    }
     let held = taker.take(2).await;
     assert!(held.iter().all(|held| held.deliveries == 1), "{held:?}");
     taker.ack(&held).await;

@@ -120,6 +120,7 @@ impl Broker for MemoryBroker {
             priorities: Some(PriorityOrder::HigherFirst),
             atomic_follow_up: true,
             broadcast: true,
+            in_place: true,
             lease: true,
             ..Capabilities::NONE
         }
