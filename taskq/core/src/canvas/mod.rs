@@ -15,6 +15,7 @@ mod options;
 mod replace;
 mod send;
 mod signature;
+mod stamp;
 mod typed;
 mod unchain;
 
@@ -25,6 +26,7 @@ pub(crate) use map::routed;
 pub use node::{Chord, Kind, Node};
 pub use replace::replacement;
 pub use signature::Signature;
+pub use stamp::StampingVisitor;
 pub use typed::{
     Chain, Gather, Group, ImmutableCall, MapTask, Members, Partial, Step as CanvasStep, TupleResult, Untyped,
     chord, group,

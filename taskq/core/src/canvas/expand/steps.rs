@@ -29,11 +29,16 @@ impl Run<'_> {
         let (group, index, chord) = (flow.group_id.take(), flow.group_index.take(), flow.chord.take());
         let root = flow.root_id.take();
         flow.parent_id = None;
+        let stamps = options.stamps.clone();
+        let flow = options.flow_mut();
         let mut before = flow.chain.take().unwrap_or_default();
 
         for step in &mut steps {
             step.signature.options.check()?;
             step.add_errbacks(&errbacks);
+            for (name, value) in &stamps {
+                step.signature.options.stamps.entry(name.clone()).or_insert_with(|| value.clone());
+            }
         }
         let Some(last) = steps.last_mut() else { return Ok(None) };
         link.into_iter().for_each(|callback| last.add_link(callback));
