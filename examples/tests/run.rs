@@ -73,3 +73,15 @@ fn bulk() {
 fn retries() {
     prints("retries", &["index after 3 retries", "not retried: ", "no such page"]);
 }
+
+#[test]
+fn canvas() {
+    let lines = [
+        "chain     `be` occurs 2 times",
+        "group     3 pages",
+        "characters, 1 word",
+        "chord     `be` occurs 6 times",
+        "chunks    3 messages for 10 calls",
+    ];
+    prints("canvas", &lines);
+}
