@@ -245,3 +245,25 @@ async fn a_chain_of_a_thousand_steps_runs() {
     }
     assert_eq!(steps, 2_001);
 }
+
+#[task]
+async fn sends_two(n: i64) -> Result<i64, TaskError> {
+    let pair = group([add.s(n, 1), add.s(n, 2)]).await?;
+    Ok(i64::try_from(pair.len()).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn everything_that_a_task_sent_is_collected() {
+    let app = TestApp::new();
+    let result = sends_two.with().app(&app).delay(5).await.unwrap();
+    app.drain().await.unwrap();
+    let graph = result.graph().await.unwrap();
+    let senders: Vec<Option<usize>> = graph.iter().map(|(sender, ..)| *sender).collect();
+    assert_eq!(senders, [None, Some(0), Some(0)]);
+    let mut values = Vec::new();
+    for (tree, meta) in result.collect().await.unwrap() {
+        assert_eq!(meta.unwrap().state, State::Success);
+        values.push(tree.result::<i64>().get().await.unwrap());
+    }
+    assert_eq!(values, [2, 6, 7]);
+}

@@ -1,5 +1,6 @@
 //! The handle to a result: Celery's `AsyncResult`, typed.
 
+mod collect;
 mod get;
 mod group;
 mod revoke;
