@@ -111,7 +111,7 @@ impl Broadcast for AmqpBroadcast {
                 properties: wire::write(message, &Mark::default(), publisher.link().addresses().user())?,
                 body: message.body.clone(),
             };
-            let sent = publisher.send(std::slice::from_ref(&out), self.0.options.publish_timeout).await?;
+            let sent = publisher.spread(std::slice::from_ref(&out), self.0.options.publish_timeout).await?;
             match sent.into_iter().flatten().next() {
                 // Nobody listens. Who does declares the exchange, so it is not missing either.
                 Some(error) if error.kind() != BrokerErrorKind::Unroutable => Err(error),

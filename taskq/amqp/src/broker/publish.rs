@@ -93,11 +93,32 @@ impl Publisher {
         batch: &[Publication],
         deadline: Duration,
     ) -> Result<Vec<Option<BrokerError>>, BrokerError> {
+        self.confirmed(batch, deadline, true).await
+    }
+
+    /// The same for messages that nobody needs to hear: the broker drops what no queue takes.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub(crate) async fn spread(
+        &self,
+        batch: &[Publication],
+        deadline: Duration,
+    ) -> Result<Vec<Option<BrokerError>>, BrokerError> {
+        self.confirmed(batch, deadline, false).await
+    }
+
+    async fn confirmed(
+        &self,
+        batch: &[Publication],
+        deadline: Duration,
+        mandatory: bool,
+    ) -> Result<Vec<Option<BrokerError>>, BrokerError> {
         let sending = async {
             let _room = self.room.acquire().await;
             self.accepted().await;
             let channel = self.channel().await?;
-            let errors = self.write(&channel, batch).await;
+            let errors = self.write(&channel, batch, mandatory).await;
             // Every message was answered: nothing of this batch is left in the channel.
             if channel.status().connected() {
                 self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
@@ -107,8 +128,13 @@ impl Publisher {
         timeout(deadline, sending).await.unwrap_or_else(|_| Err(self.late(batch.len(), deadline)))
     }
 
-    async fn write(&self, channel: &Channel, batch: &[Publication]) -> Vec<Option<BrokerError>> {
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    async fn write(
+        &self,
+        channel: &Channel,
+        batch: &[Publication],
+        mandatory: bool,
+    ) -> Vec<Option<BrokerError>> {
+        let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
         let mut confirms = Vec::with_capacity(batch.len());
         for window in batch.chunks(WINDOW) {
             // In order: each is written when it is first polled.
