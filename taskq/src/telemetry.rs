@@ -53,8 +53,10 @@ impl LogLevel {
     }
 
     fn filter(&self) -> EnvFilter {
-        // Parsed once already, in `from_str`.
-        EnvFilter::new(&self.0)
+        // Parsed once already, in `from_str`. The AMQP client logs whole messages, and nothing that we do not
+        // report in our own words.
+        let quiet = if self.0.contains("lapin") { "" } else { ",lapin=off" };
+        EnvFilter::new(format!("{}{quiet}", self.0))
     }
 }
 
