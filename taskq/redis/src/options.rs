@@ -87,6 +87,44 @@ impl Default for RedisOptions {
     }
 }
 
+/// The options that are read.
+const OPTIONS: &[&str] = &[
+    "global_keyprefix",
+    "sep",
+    "priority_steps",
+    "visibility_timeout",
+    "unacked_restore_interval",
+    "mirror_unacked",
+    "unacked_key",
+    "unacked_index_key",
+    "unacked_mutex_key",
+    "fanout_prefix",
+    "fanout_patterns",
+    "queue_order_strategy",
+    "socket_timeout",
+    "socket_connect_timeout",
+    "client_name",
+    "master_name",
+    "sentinel_kwargs",
+];
+
+/// How alike names must be for one to be suggested.
+const ALIKE: f64 = 0.85;
+
+/// The refusal of an option that is not known, with the one that was probably meant.
+fn unknown(name: &str) -> String {
+    let nearest = OPTIONS
+        .iter()
+        .chain(NO_EFFECT)
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(likeness, _)| *likeness > ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        Some((_, nearest)) => format!("is not an option of the Redis transport; did you mean `{nearest}`?"),
+        None => format!("is not an option of the Redis transport; there are `{}`", OPTIONS.join("`, `")),
+    }
+}
+
 /// kombu's options that have no meaning here; accepted so that a Celery configuration loads.
 const NO_EFFECT: &[&str] = &[
     "ack_emulation",
@@ -177,7 +215,7 @@ impl RedisOptions {
             "master_name" => self.sentinel.master_name = Some(text()?),
             "sentinel_kwargs" => self.sentinel.set_kwargs(value)?,
             _ if NO_EFFECT.contains(&name) => {}
-            _ => return Err("is not an option of the Redis transport".to_owned()),
+            _ => return Err(unknown(name)),
         }
         Ok(())
     }
@@ -204,6 +242,16 @@ mod tests {
             RedisOptions::from_map(&[(name.to_owned(), value)].into_iter().collect()).unwrap_err().to_string()
         };
         assert!(wrong("visibility_timeot", Value::Int(1)).contains("`visibility_timeot` is not an option"));
+        assert!(wrong("visibility_timeot", Value::Int(1)).contains("did you mean `visibility_timeout`?"));
+        assert!(wrong("colour", Value::Int(1)).contains("there are `global_keyprefix`"));
         assert!(wrong("visibility_timeout", Value::from("x")).contains("must be a number of seconds"));
+    }
+
+    #[test]
+    fn every_option_that_is_named_is_read() {
+        for name in OPTIONS {
+            let refused = RedisOptions::default().set(name, &Value::Null).err().unwrap_or_default();
+            assert!(!refused.contains("not an option"), "{name}: {refused}");
+        }
     }
 }

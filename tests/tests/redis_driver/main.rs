@@ -4,6 +4,7 @@
 mod full;
 mod mirror;
 mod restore;
+mod results;
 mod settle;
 mod unseen;
 mod wake;

@@ -13,7 +13,10 @@ use bytes::Bytes;
 use redis::Pipeline;
 use taskq_core::{
     BoxFuture,
-    backend::{BackendError, ChordStore, GroupMeta, ResultBackend, State, TaskMeta, WaitError},
+    backend::{
+        BackendError, ChordStore, GroupMeta, ResultBackend, State, StoredError, TaskMeta, TaskOutput,
+        WaitError,
+    },
     codec::{CodecError, Serializer, Value, compress},
     config::Urls,
     protocol::TaskId,
@@ -188,11 +191,27 @@ impl Inner {
     /// Which of the batch have SUCCESS stored, where only decoding tells (as Celery does it for all).
     async fn successes(&self, batch: &[TaskMeta]) -> Result<Vec<bool>, BackendError> {
         let ids: Vec<TaskId> = batch.iter().map(|meta| meta.id.clone()).collect();
-        let there = self.fetch(&ids).await?;
-        Ok(there.into_iter().map(|meta| meta.is_some_and(|meta| meta.state == State::Success)).collect())
+        let there = self.fetch_each(&ids).await?;
+        // What cannot be read is of no use to anybody: it is overwritten.
+        let success = |meta: Option<Result<TaskMeta, BackendError>>| matches!(meta, Some(Ok(meta)) if meta.state == State::Success);
+        Ok(there.into_iter().map(success).collect())
     }
 
+    /// Of several, one that cannot be read is a failure of its own task and does not hide the others.
     async fn fetch(&self, ids: &[TaskId]) -> Result<Vec<Option<TaskMeta>>, BackendError> {
+        let alone = ids.len() == 1;
+        let there = self.fetch_each(ids).await?;
+        let one = |(id, meta): (&TaskId, Option<Result<TaskMeta, BackendError>>)| match meta {
+            Some(Err(error)) if !alone => Ok(Some(unreadable(id, &error))),
+            meta => meta.transpose(),
+        };
+        ids.iter().zip(there).map(one).collect()
+    }
+
+    async fn fetch_each(
+        &self,
+        ids: &[TaskId],
+    ) -> Result<Vec<Option<Result<TaskMeta, BackendError>>>, BackendError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -202,11 +221,18 @@ impl Inner {
         }
         let stored: Vec<Option<Vec<u8>>> =
             self.link.run("read results", &command).await.map_err(error::backend)?;
-        ids.iter()
-            .zip(stored)
-            .map(|(id, stored)| stored.map(|stored| self.decode(id, stored)).transpose())
-            .collect()
+        Ok(ids.iter().zip(stored).map(|(id, stored)| stored.map(|stored| self.decode(id, stored))).collect())
     }
+}
+
+/// What stands for a stored result that cannot be read.
+fn unreadable(id: &TaskId, error: &BackendError) -> TaskMeta {
+    tracing::warn!(%id, %error, "a stored result cannot be read");
+    let failure = StoredError {
+        exc_module: "kombu.exceptions".into(),
+        ..StoredError::builtin("DecodeError", error.to_string())
+    };
+    TaskMeta::new(id.clone(), State::Failure, TaskOutput::Error(failure))
 }
 
 impl ResultBackend for RedisBackend {
