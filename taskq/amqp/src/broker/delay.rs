@@ -34,8 +34,16 @@ use crate::{conn::Link, error};
 #[derive(Debug, Default)]
 pub(crate) struct Delays {
     /// One declares, the others wait for it.
-    layers: AsyncMutex<bool>,
+    layers: AsyncMutex<Layers>,
     bound: Mutex<BTreeSet<String>>,
+}
+
+/// What is there of the layout. Quorum queues take their time to be made, so only those are that a delay needs.
+#[derive(Debug, Default)]
+struct Layers {
+    exchanges: bool,
+    /// A bit for each level.
+    queues: u32,
 }
 
 impl Delays {
@@ -59,6 +67,7 @@ pub(super) async fn route(
     routing_key: &str,
     wait: Duration,
 ) -> Result<(String, String), BrokerError> {
+    layers(shared, shared.publisher.link(), layout::seconds(wait)).await?;
     let suffix = if exchange.is_empty() {
         let key = layout::queue_key(routing_key);
         bind(shared, &key, &[routing_key.to_owned()]).await?;
@@ -105,7 +114,7 @@ pub(super) fn restore(exchange: &str, routing_key: &str, queue: &Queue) -> Optio
 /// producers may delay; else only the bindings of queues for which a message may be waiting already.
 pub(super) async fn serve(shared: &Shared, link: &Link, queues: &[Queue]) -> Result<(), BrokerError> {
     if queues.iter().any(|queue| topology::is_quorum(queue, &shared.options)) {
-        layers(shared, link).await?;
+        layers(shared, link, layout::ALL).await?;
         for queue in queues.iter().filter(|queue| is_native(queue)) {
             bind_natively(shared, queue).await?;
         }
@@ -133,8 +142,8 @@ pub(super) async fn revive(shared: &Shared, exchange: &str) -> Result<bool, Brok
     if !layout::is_level(exchange) {
         return Ok(false);
     }
-    *shared.delays.layers.lock().await = false;
-    layers(shared, shared.publisher.link()).await?;
+    *shared.delays.layers.lock().await = Layers::default();
+    layers(shared, shared.publisher.link(), layout::ALL).await?;
     let bound = std::mem::take(&mut *shared.delays.bound.lock().unwrap_or_else(PoisonError::into_inner));
     for (key, queue) in bound.iter().filter_map(|known| known.split_once('\n')) {
         if layout::is_ours(key) {
@@ -152,7 +161,6 @@ fn is_native(queue: &Queue) -> bool {
 /// Binds queues to the end of the delay queues under a key of ours, once a process.
 async fn bind(shared: &Shared, key: &str, queues: &[String]) -> Result<(), BrokerError> {
     let link = shared.publisher.link();
-    layers(shared, link).await?;
     for queue in queues {
         let known = format!("{key}\n{queue}");
         if shared.delays.is_bound(&known) {
@@ -186,7 +194,6 @@ async fn bind(shared: &Shared, key: &str, queues: &[String]) -> Result<(), Broke
 /// Binds a queue of a topic or fanout exchange as Celery does: the key keeps its prefix until it arrives.
 async fn bind_natively(shared: &Shared, queue: &Queue) -> Result<(), BrokerError> {
     let link = shared.publisher.link();
-    layers(shared, link).await?;
     let known = format!("{}\n{}", queue.exchange.name, queue.name);
     if shared.delays.is_bound(&known) {
         return Ok(());
@@ -206,24 +213,36 @@ async fn bind_natively(shared: &Shared, queue: &Queue) -> Result<(), BrokerError
     Ok(())
 }
 
-/// Declares the delay queues and exchanges, once a process.
-async fn layers(shared: &Shared, link: &Link) -> Result<(), BrokerError> {
+/// Declares the exchanges, and the queues of these levels, each once a process. It goes on where a caller who
+/// could not wait has left it.
+async fn layers(shared: &Shared, link: &Link, levels: u32) -> Result<(), BrokerError> {
     let mut there = shared.delays.layers.lock().await;
-    if *there {
+    if there.exchanges && there.queues & levels == levels {
         return Ok(());
     }
     let (mut channel, _) = link.channel("declare the delay queues").await?;
     for step in layout::steps(shared.options.delayed_queue_type) {
-        let Err(error) = take(&channel, &step).await else { continue };
-        // Declared by somebody else as the other type, or by somebody with more rights.
-        if !error::is_mismatch(&error) && !error::is_refused(&error) {
-            return Err(error::broker(&format!("declare {step}"), link.shown(), error));
+        let is_there = match step.level() {
+            Some(level) => levels >> level & 1 == 0 || there.queues >> level & 1 == 1,
+            None => there.exchanges,
+        };
+        if is_there {
+            continue;
         }
-        tracing::debug!(%step, %error, "used as it is");
-        (channel, _) = link.channel("declare the delay queues").await?;
+        if let Err(error) = take(&channel, &step).await {
+            // Declared by somebody else as the other type, or by somebody with more rights.
+            if !error::is_mismatch(&error) && !error::is_refused(&error) {
+                return Err(error::broker(&format!("declare {step}"), link.shown(), error));
+            }
+            tracing::debug!(%step, %error, "used as it is");
+            (channel, _) = link.channel("declare the delay queues").await?;
+        }
+        if let (Step::BindQueue { .. }, Some(level)) = (&step, step.level()) {
+            there.queues |= 1 << level;
+        }
     }
     let _ = channel.close(200, "declared".into()).await;
-    *there = true;
+    there.exchanges = true;
     Ok(())
 }
 

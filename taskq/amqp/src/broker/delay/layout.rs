@@ -15,9 +15,6 @@ pub(super) const LEVELS: u32 = 28;
 /// Where messages arrive whose time has come.
 pub(super) const DELIVERY: &str = "celery_delayed_delivery";
 
-/// The longest delay; what waits longer is parked again.
-const LONGEST: u64 = (1 << LEVELS) - 1;
-
 /// What the keys of ours begin with, after the digits. Nobody binds a queue of Celery's under such a word.
 const OURS: &str = "taskq:";
 
@@ -32,9 +29,18 @@ pub(super) fn is_level(exchange: &str) -> bool {
     level.is_some_and(|level| level < LEVELS)
 }
 
-/// The digits of a delay, then `suffix`: rounded up to whole seconds, so that nothing is early.
+/// Every level, which is also the longest delay: what waits longer is parked again.
+pub(super) const ALL: u32 = (1 << LEVELS) - 1;
+
+/// A delay in whole seconds, rounded up so that nothing is early: a bit for each level that it waits in.
+pub(super) fn seconds(wait: Duration) -> u32 {
+    let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+    u32::try_from(seconds).unwrap_or(ALL).clamp(1, ALL)
+}
+
+/// The digits of a delay, then `suffix`.
 pub(super) fn delayed_key(wait: Duration, suffix: &str) -> String {
-    let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).clamp(1, LONGEST);
+    let seconds = seconds(wait);
     let mut key = String::with_capacity(2 * LEVELS as usize + suffix.len());
     for level in (0..LEVELS).rev() {
         key.push(if seconds >> level & 1 == 1 { '1' } else { '0' });
@@ -90,6 +96,18 @@ pub(super) enum Step {
     Queue { name: String, arguments: FieldTable },
     BindQueue { queue: String, exchange: String, key: String },
     BindExchange { to: String, from: String, key: String },
+}
+
+impl Step {
+    /// The level whose queue it is about.
+    pub(super) fn level(&self) -> Option<u32> {
+        match self {
+            Self::Queue { name, .. } | Self::BindQueue { queue: name, .. } => {
+                name.strip_prefix("celery_delayed_")?.parse().ok()
+            }
+            Self::Exchange { .. } | Self::BindExchange { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Step {
