@@ -60,7 +60,7 @@ impl Role {
             }
             Self::Backend => {
                 "`sqlite:`, `redis://`, `rediss://`, `redis+socket://`, `unix://`, `sentinel://`, `memory://`, \
-                 `disabled://`"
+                 `rpc://`, `disabled://`"
             }
         }
     }
@@ -83,7 +83,7 @@ fn family(url: &ServiceUrl, role: Role) -> Result<Family, Error> {
         "redis" | "rediss" | "redis+socket" | "unix" | "sentinel" => {
             feature(cfg!(feature = "redis"), Family::Redis, "redis")
         }
-        "amqp" | "amqps" | "pyamqp" if role == Role::Broker => {
+        "amqp" | "amqps" | "pyamqp" | "rpc" if (role == Role::Backend) == (url.scheme() == "rpc") => {
             feature(cfg!(feature = "amqp"), Family::Amqp, "amqp")
         }
         _ => refuse(format!("no driver for `{url}`; there are {}", role.schemes())),
@@ -142,12 +142,15 @@ impl Drivers for AllDrivers {
     ) -> BoxFuture<'a, Result<Arc<dyn ResultBackend>, Error>> {
         Box::pin(async move {
             match family_of_all(urls, Role::Backend)? {
+                #[cfg(feature = "amqp")]
+                Family::Amqp => amqp::backend(settings).await,
                 Family::Memory => Ok(memory::backend(urls, settings)),
                 #[cfg(feature = "redis")]
                 Family::Redis => redis::backend(urls, settings).await,
                 #[cfg(feature = "sqlite")]
                 Family::Sqlite => sqlite::backend(urls, settings).await,
-                // Refused above: a driver without a backend, and builds without a driver.
+                // Refused above in builds without them.
+                #[cfg(not(all(feature = "amqp", feature = "redis", feature = "sqlite")))]
                 _ => Err(left_out(urls)),
             }
         })
@@ -175,7 +178,16 @@ impl Drivers for AllDrivers {
         family_of_all(settings.read_url(), Role::Broker)?;
         let backend = settings.backend_url();
         if backend.scheme() != "disabled" {
-            family_of_all(&backend, Role::Backend)?;
+            let family = family_of_all(&backend, Role::Backend)?;
+            if family == Family::Amqp && family_of_all(settings.write_url(), Role::Broker)? != family {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!(
+                        "result_backend: `rpc://` sends results through RabbitMQ, but the broker is `{}`",
+                        settings.write_url()
+                    ),
+                ));
+            }
         }
         Ok(())
     }
@@ -206,12 +218,12 @@ mod tests {
     fn others_are_refused_with_the_ones_there_are() {
         let error = check("kafka://me:secret@h").unwrap_err();
         assert!(error.contains("`redis://`") && !error.contains("secret"), "{error}");
-        let results = Urls::parse("rpc://").unwrap();
+        let results = Urls::parse("amqp://").unwrap();
         assert!(
             family_of_all(&results, Role::Backend)
                 .unwrap_err()
                 .to_string()
-                .contains("no driver for `rpc://`")
+                .contains("no driver for `amqp://`")
         );
         assert!(check("redis://h;sqlite:a.db").unwrap_err().contains("mixes"));
     }

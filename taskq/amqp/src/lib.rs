@@ -6,6 +6,7 @@
 //! * **Settle** publishes what follows and has it confirmed, then acknowledges. A delivery tag means something on
 //!   one channel only: it carries the number of that channel, and is lost when the channel is.
 
+mod backend;
 mod broker;
 mod conn;
 mod error;
@@ -13,5 +14,6 @@ mod management;
 mod options;
 mod wire;
 
+pub use backend::{RpcBackend, RpcOptions};
 pub use broker::AmqpBroker;
 pub use options::{AmqpOptions, QueueType};

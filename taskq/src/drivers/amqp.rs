@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use taskq_amqp::{AmqpBroker, AmqpOptions, QueueType};
+use taskq_amqp::{AmqpBroker, AmqpOptions, QueueType, RpcBackend, RpcOptions};
 use taskq_core::{
     Error, ErrorKind,
+    backend::ResultBackend,
     broker::Broker,
     codec::Value,
     config::{Settings, Urls},
@@ -12,6 +13,17 @@ use taskq_core::{
 
 pub(super) async fn broker(urls: &Urls, settings: &Settings) -> Result<Arc<dyn Broker>, Error> {
     Ok(Arc::new(AmqpBroker::connect(urls, options(urls, settings)?).await?))
+}
+
+/// `rpc://`: results come through the broker.
+pub(super) async fn backend(settings: &Settings) -> Result<Arc<dyn ResultBackend>, Error> {
+    let urls = settings.write_url();
+    let mut rpc = RpcOptions::default();
+    rpc.expires = settings.result_expires;
+    rpc.persistent = settings.result_persistent.unwrap_or(false);
+    rpc.serializer = settings.result_serializer;
+    rpc.connection = options(urls, settings)?;
+    Ok(Arc::new(RpcBackend::connect(urls, rpc).await?))
 }
 
 fn options(urls: &Urls, settings: &Settings) -> Result<AmqpOptions, Error> {
@@ -33,6 +45,10 @@ fn options(urls: &Urls, settings: &Settings) -> Result<AmqpOptions, Error> {
     if settings.task_default_queue_type == "quorum" {
         options.queue_type = QueueType::Quorum;
     }
+    if settings.broker_native_delayed_delivery_queue_type == "classic" {
+        options.delayed_queue_type = QueueType::Classic;
+    }
+    options.management = settings.broker_api.as_ref().map(|urls| urls.first().clone());
     for (name, value) in query(urls) {
         tls(&mut options, &name, &Value::from(value)).map_err(|what| wrong(&format!("`{urls}`: {what}")))?;
     }

@@ -9,6 +9,7 @@ mod crontab;
 mod emitted;
 mod events;
 mod python_worker;
+mod rabbitmq;
 mod visibility;
 
 /// The worker under test.

@@ -51,6 +51,7 @@ pub(crate) fn malformed(node: &Node, tag: DeliveryTag, malformed: &Malformed) ->
         let failure = Failure::new(class, malformed.detail.clone()).in_module("kombu.exceptions");
         let mut meta = TaskMeta::new(id, State::Failure, TaskOutput::Error(failure.error));
         meta.date_done = Some(node.now());
+        meta.reply_to.clone_from(&malformed.reply_to);
         meta
     });
     let reason = DeadReason::new(kind, malformed.detail.clone());

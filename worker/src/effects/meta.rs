@@ -60,6 +60,7 @@ fn of_request(request: &Request, state: State, output: TaskOutput) -> TaskMeta {
     let mut meta = TaskMeta::new(request.id().clone(), state, output);
     meta.group_id.clone_from(&request.headers.group);
     meta.parent_id.clone_from(&request.headers.parent_id);
+    meta.reply_to.clone_from(&request.properties.reply_to);
     meta
 }
 

@@ -10,7 +10,7 @@ mod feed;
 mod inbox;
 mod ledger;
 mod look;
-mod publish;
+pub(crate) mod publish;
 mod session;
 mod settle;
 mod suspect;

@@ -53,7 +53,7 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn new(link: Link) -> Self {
+    pub(crate) fn new(link: Link) -> Self {
         Self { link, idle: Mutex::default(), room: Semaphore::new(CHANNELS) }
     }
 

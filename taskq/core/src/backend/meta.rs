@@ -29,6 +29,8 @@ pub struct TaskMeta {
     pub group_id: Option<String>,
     /// Who sent it.
     pub parent_id: Option<TaskId>,
+    /// Where the result goes if results travel as messages (`rpc://`): the `reply_to` of the request. Not stored.
+    pub reply_to: Option<String>,
     /// Stored with `result_extended`.
     pub extended: Option<Box<Extended>>,
 }
@@ -127,6 +129,7 @@ impl TaskMeta {
             date_done: None,
             group_id: None,
             parent_id: None,
+            reply_to: None,
             extended: None,
         }
     }

@@ -48,10 +48,20 @@ pub trait ResultBackend: Send + Sync + fmt::Debug + 'static {
     /// Removes results.
     fn forget<'a>(&'a self, ids: &'a [TaskId]) -> BoxFuture<'a, Result<(), BackendError>>;
 
-    /// The queue name to put into `reply_to` of messages we send; `None` when results do not travel as
+    /// The queue that this client reads results from, once it does; `None` where results do not travel as
     /// messages.
     fn reply_to(&self) -> Option<String> {
         None
+    }
+
+    /// Gets ready for results of tasks that carry this name in `reply_to`: called before they are sent, often.
+    /// Does nothing where results do not travel as messages.
+    ///
+    /// # Errors
+    /// When results could not arrive.
+    fn receive<'a>(&'a self, reply_to: &'a str) -> BoxFuture<'a, Result<(), BackendError>> {
+        let _ = reply_to;
+        Box::pin(async { Ok(()) })
     }
 
     /// Removes what expired, where the store does not do so by itself (`celery.backend_cleanup`); answers how

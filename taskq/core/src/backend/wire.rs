@@ -123,6 +123,7 @@ impl TaskMeta {
             date_done,
             group_id,
             parent_id,
+            reply_to: None,
             extended,
         })
     }

@@ -96,6 +96,8 @@ settings! {
         broker_heartbeat: Option<Duration> = Some(secs(120));
         /// SASL method of AMQP: `PLAIN`, `AMQPLAIN`, `EXTERNAL`.
         broker_login_method: Option<String> = None;
+        /// RabbitMQ's management API with its login, `http://guest:guest@host:15672/api/`: asked for what AMQP does not tell. Flower: `--broker-api`.
+        broker_api: Option<Urls> = None;
         /// Type of the `celery_delayed_*` queues: `quorum` or `classic`.
         broker_native_delayed_delivery_queue_type: String = "quorum".to_owned();
         /// TLS: true, or a map with `keyfile`, `certfile`, `ca_certs`, `cert_reqs`.

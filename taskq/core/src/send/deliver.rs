@@ -78,6 +78,7 @@ impl App {
     /// # Errors
     /// What a middleware returns, or when it cannot be encoded.
     pub async fn prepare(&self, mut draft: Draft) -> Result<Option<Outgoing>, Error> {
+        self.ready_for_replies().await?;
         if self.middleware().is_empty() {
             Sent::of(self, &draft).tell(self);
             return draft.into_outgoing().map(Some);
@@ -88,7 +89,16 @@ impl App {
         Ok(prepared.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
+    /// Results that travel as messages need a place to arrive at before the task is sent.
+    async fn ready_for_replies(&self) -> Result<(), Error> {
+        if self.settings().backend_url().scheme() == "rpc" {
+            self.backend().await?.receive(&self.reply_to()).await?;
+        }
+        Ok(())
+    }
+
     async fn send_parcel(&self, parcel: Parcel) -> Result<(), Error> {
+        self.ready_for_replies().await?;
         self.publisher()?.publish(self.connections(), parcel).await
     }
 }

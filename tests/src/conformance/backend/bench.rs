@@ -35,7 +35,14 @@ impl Bench {
 
     /// Stores one.
     pub async fn store(&self, meta: &TaskMeta) {
-        self.backend.store(std::slice::from_ref(meta)).await.expect("store");
+        self.store_all(std::slice::from_ref(meta)).await;
+    }
+
+    /// Stores many, for the other client if results travel as messages.
+    pub async fn store_all(&self, metas: &[TaskMeta]) {
+        let addressed = |meta: &TaskMeta| TaskMeta { reply_to: self.other.reply_to(), ..meta.clone() };
+        let metas: Vec<_> = metas.iter().map(addressed).collect();
+        self.backend.store(&metas).await.expect("store");
     }
 
     /// What the other client reads of one task.

@@ -18,7 +18,7 @@ pub async fn nothing_is_stored_of_an_unknown_task(bench: &Bench) {
 /// Answers stand in the order asked, with gaps, also for an id that is asked twice.
 pub async fn a_batch_is_read_in_the_order_asked(bench: &Bench) {
     let metas: Vec<_> = (0..5).map(|n| success(&n.to_string())).collect();
-    bench.backend.store(&metas).await.expect("store");
+    bench.store_all(&metas).await;
     let ids = [&metas[3].id, &TaskId::new(), &metas[0].id, &metas[3].id].map(Clone::clone);
     let read = bench.other.fetch(&ids).await.expect("fetch");
     let numbers: Vec<_> =
@@ -72,7 +72,7 @@ pub async fn the_last_of_a_batch_wins_unless_success_came_before(bench: &Bench) 
         TaskMeta::new(id.clone(), State::Retry, TaskOutput::Error(StoredError::builtin("E", "x"))),
         TaskMeta::new(done.id.clone(), State::Started, TaskOutput::NULL),
     ];
-    bench.backend.store(&batch).await.expect("store");
+    bench.store_all(&batch).await;
     assert_eq!(bench.read(&id).await.expect("stored").state, State::Retry);
     assert_eq!(bench.read(&done.id).await.expect("stored").state, State::Success);
 }
@@ -80,7 +80,7 @@ pub async fn the_last_of_a_batch_wins_unless_success_came_before(bench: &Bench) 
 /// A forgotten result reads as nothing; the others stay; the id can be used again.
 pub async fn what_is_forgotten_is_gone(bench: &Bench) {
     let metas = [success("1"), success("2"), success("3")];
-    bench.backend.store(&metas).await.expect("store");
+    bench.store_all(&metas).await;
     bench.other.forget(&[metas[0].id.clone(), TaskId::new(), metas[2].id.clone()]).await.expect("forget");
     assert_eq!(bench.read(&metas[0].id).await, None);
     assert!(bench.read(&metas[1].id).await.is_some());
@@ -92,7 +92,7 @@ pub async fn what_is_forgotten_is_gone(bench: &Bench) {
 pub async fn a_thousand_results_in_one_call(bench: &Bench) {
     let metas: Vec<_> = (0..1_000).map(|n| success(&n.to_string())).collect();
     let ids: Vec<_> = metas.iter().map(|meta| meta.id.clone()).collect();
-    soon("storing", bench.backend.store(&metas)).await.expect("store");
+    soon("storing", bench.store_all(&metas)).await;
     let read = soon("reading", bench.other.fetch(&ids)).await.expect("fetch");
     for (n, meta) in read.iter().enumerate() {
         let number = value(meta.as_ref().expect("stored")).as_i64();

@@ -90,7 +90,7 @@ pub async fn many_wait_for_one_and_one_for_many(bench: &Bench) {
         });
     }
     for chunk in metas.chunks(7) {
-        bench.backend.store(chunk).await.expect("store");
+        bench.store_all(chunk).await;
     }
     for _ in 0..60 {
         soon("all waits", waiting.join_next()).await.expect("60 waiters").expect("a waiter");
