@@ -9,14 +9,10 @@ const SECTIONS: [&str; 3] = ["control", "event", "security"];
 const IN_USE: [&str; 1] = ["control_exchange"];
 
 /// Single settings.
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 29] = [
     "beat_max_loop_interval",
     "beat_schedule_filename",
     "beat_sync_every",
-    "broker_failover_strategy",
-    "broker_heartbeat",
-    "broker_login_method",
-    "broker_native_delayed_delivery_queue_type",
     "redis_max_connections",
     "redis_retry_on_timeout",
     "redis_socket_keepalive",
@@ -28,7 +24,6 @@ const NAMES: [&str; 34] = [
     "result_chord_expires",
     "result_chord_join_timeout",
     "result_chord_retry_interval",
-    "result_persistent",
     "task_allow_error_cb_on_chord_header",
     "task_reject_on_worker_lost",
     "task_repr_maxlevels",
