@@ -39,6 +39,8 @@ pub struct SqliteOptions {
     pub poll_interval: Duration,
     /// How long results are kept (`result_expires`); `None`: for ever. Default 1 day.
     pub result_expires: Option<Duration>,
+    /// How long failures are kept (`result_failure_expires`); `None`, the default: as other results.
+    pub result_failure_expires: Option<Duration>,
 }
 
 impl Default for SqliteOptions {
@@ -48,6 +50,7 @@ impl Default for SqliteOptions {
             busy_timeout: Duration::from_secs(5),
             poll_interval: Duration::from_millis(2),
             result_expires: Some(Duration::from_secs(86_400)),
+            result_failure_expires: None,
         }
     }
 }

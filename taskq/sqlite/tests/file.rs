@@ -157,3 +157,17 @@ async fn results_expire() {
     assert_eq!(backend.cleanup().await.expect("clean up"), 2);
     assert_eq!(backend.cleanup().await.expect("clean up"), 0);
 }
+
+#[tokio::test]
+async fn failures_have_a_time_of_their_own() {
+    let folder = folder();
+    let mut options = SqliteOptions::default();
+    options.result_failure_expires = Some(Duration::from_millis(50));
+    let backend = SqliteBackend::open(&url(&folder), options).await.expect("open");
+    let success = TaskMeta::new("good".into(), State::Success, TaskOutput::NULL);
+    let failure = TaskMeta::new("bad".into(), State::Failure, TaskOutput::NULL);
+    backend.store(&[success.clone(), failure]).await.expect("store");
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    let read = backend.fetch(&["good".into(), "bad".into()]).await.expect("fetch");
+    assert_eq!(read, [Some(success), None]);
+}

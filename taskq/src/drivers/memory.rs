@@ -18,7 +18,8 @@ pub(super) fn broker(urls: &Urls, _: &Settings) -> Arc<dyn Broker> {
 }
 
 pub(super) fn backend(urls: &Urls, settings: &Settings) -> Arc<dyn ResultBackend> {
-    Arc::new(MemoryBackend::shared(name(urls)).expires(settings.result_expires))
+    let backend = MemoryBackend::shared(name(urls));
+    Arc::new(backend.expires(settings.result_expires).failure_expires(settings.result_failure_expires))
 }
 
 pub(super) fn schedules(urls: &Urls) -> Arc<dyn ScheduleStore> {

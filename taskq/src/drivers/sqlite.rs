@@ -27,5 +27,6 @@ pub(super) async fn schedules(urls: &Urls, settings: &Settings) -> Result<Arc<dy
 fn options(settings: &Settings) -> SqliteOptions {
     let mut options = SqliteOptions::default();
     options.result_expires = settings.result_expires;
+    options.result_failure_expires = settings.result_failure_expires;
     options
 }

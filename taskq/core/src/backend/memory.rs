@@ -29,6 +29,8 @@ pub struct MemoryBackend {
     shared: Arc<Shared>,
     /// `None`: never.
     expires: Option<Duration>,
+    /// The same for failures; `None`: as `expires`.
+    failure_expires: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -83,13 +85,20 @@ impl MemoryBackend {
     }
 
     fn of(shared: Arc<Shared>) -> Self {
-        Self { shared, expires: Some(EXPIRES) }
+        Self { shared, expires: Some(EXPIRES), failure_expires: None }
     }
 
     /// How long what this handle stores is kept (`result_expires`); `None`: for ever. Default a day.
     #[must_use]
     pub fn expires(mut self, after: Option<Duration>) -> Self {
         self.expires = after.filter(|after| !after.is_zero());
+        self
+    }
+
+    /// How long failures are kept (`result_failure_expires`); `None`: as other results. Default `None`.
+    #[must_use]
+    pub fn failure_expires(mut self, after: Option<Duration>) -> Self {
+        self.failure_expires = after;
         self
     }
 
@@ -129,9 +138,14 @@ impl ResultBackend for MemoryBackend {
     fn store<'a>(&'a self, batch: &'a [TaskMeta]) -> BoxFuture<'a, Result<(), BackendError>> {
         Box::pin(async move {
             let now = self.shared.clock.now();
-            let until = self.until();
+            let until = |after: Option<Duration>| after.and_then(|after| now.saturating_add(after).ok());
             let mut results = self.results();
             for meta in batch {
+                let after = match (&meta.state, self.failure_expires) {
+                    (State::Failure, Some(after)) => Some(after).filter(|after| !after.is_zero()),
+                    _ => self.expires,
+                };
+                let until = until(after);
                 let kept = results.get(&meta.id);
                 if kept.is_none_or(|kept| kept.what.state != State::Success || kept.is_over(now)) {
                     results.insert(meta.id.clone(), Kept::new(meta.clone(), until));
@@ -236,5 +250,18 @@ mod tests {
         *clock.0.lock().unwrap() += Duration::from_secs(1);
         assert_eq!(backend.fetch(&["a".into()]).await.unwrap(), [None]);
         assert_eq!(backend.cleanup().await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn failures_have_a_time_of_their_own() {
+        let clock = Arc::new(ManualClock(Mutex::new("2030-01-01T00:00:00Z".parse().unwrap())));
+        let backend = MemoryBackend::with_clock(Arc::clone(&clock) as _)
+            .expires(Some(Duration::from_secs(60)))
+            .failure_expires(Some(Duration::from_secs(600)));
+        let success = TaskMeta::new("good".into(), State::Success, TaskOutput::NULL);
+        let failure = TaskMeta::new("bad".into(), State::Failure, TaskOutput::NULL);
+        backend.store(&[success, failure.clone()]).await.unwrap();
+        *clock.0.lock().unwrap() += Duration::from_secs(60);
+        assert_eq!(backend.fetch(&["good".into(), "bad".into()]).await.unwrap(), [None, Some(failure)]);
     }
 }

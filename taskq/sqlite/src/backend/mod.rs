@@ -37,6 +37,8 @@ pub struct SqliteBackend {
     store: Mutex<Option<Arc<Store>>>,
     /// `None`: for ever.
     expires: Option<Duration>,
+    /// The same for failures.
+    failure_expires: Option<Duration>,
 }
 
 impl SqliteBackend {
@@ -47,9 +49,13 @@ impl SqliteBackend {
     pub async fn open(url: &str, options: SqliteOptions) -> std::result::Result<Self, BackendError> {
         let (path, options) = options.with_url(url).map_err(BackendError::permanent)?;
         let expires = options.result_expires.filter(|after| !after.is_zero());
+        let failure_expires = match options.result_failure_expires {
+            Some(after) => Some(after).filter(|after| !after.is_zero()),
+            None => expires,
+        };
         let store =
             Store::open(path, options).await.map_err(|failure| failure.backend("open the backend"))?;
-        Ok(Self { store: Mutex::new(Some(store)), expires })
+        Ok(Self { store: Mutex::new(Some(store)), expires, failure_expires })
     }
 
     fn store(&self) -> Result<Arc<Store>> {
@@ -60,10 +66,12 @@ impl SqliteBackend {
         let store = self.store()?;
         let ids: Vec<TaskId> = batch.iter().map(|meta| meta.id.clone()).collect();
         let rows = batch.iter().map(Row::of).collect::<Result<Vec<_>>>()?;
-        let expires = self.expires.map(micros);
+        let (expires, failure_expires) = (self.expires.map(micros), self.failure_expires.map(micros));
         let work = move |tx: &Tx<'_>| {
-            let until = expires.map(|after| tx.now.saturating_add(after));
-            rows.iter().try_for_each(|row| row.upsert(tx, until))
+            rows.iter().try_for_each(|row| {
+                let after = if row.is_failure() { failure_expires } else { expires };
+                row.upsert(tx, after.map(|after| tx.now.saturating_add(after)))
+            })
         };
         store.write(work).await?;
         store.signals.waits.stored(ids.iter());

@@ -134,6 +134,10 @@ impl Row {
         })
     }
 
+    pub(super) fn is_failure(&self) -> bool {
+        self.state == State::Failure
+    }
+
     /// Stores it unless a success that has not expired is there.
     pub(super) fn upsert(&self, tx: &Tx<'_>, expires: Option<i64>) -> Result<()> {
         tx.execute(
