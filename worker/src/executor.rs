@@ -41,6 +41,11 @@ pub(crate) struct Executor {
     pub(crate) done: Completions,
 }
 
+/// Whether the arguments fit. A type of the task's own that panics while it is read is left to the run.
+fn fits(known: &Known, request: &Request) -> bool {
+    std::panic::catch_unwind(AssertUnwindSafe(|| known.def.fits(request))).unwrap_or(false)
+}
+
 /// How a run ended: by itself, or dropped from outside.
 enum Ended {
     Outcome(Outcome),
@@ -70,7 +75,8 @@ impl Executor {
         if let Some(meta) = self.success(&known, &request).await {
             return Some(Completion::duplicate(&self.node, held.tag, &known, &request, &meta).await);
         }
-        let acked = !known.policy.acks_late;
+        // Arguments that do not fit are kept as a dead letter: the message must still be there then.
+        let acked = !known.policy.acks_late && fits(&known, &request);
         if acked && !self.ack_early(&held).await {
             return None;
         }

@@ -105,6 +105,18 @@ async fn bad_arguments_fail_as_pythons_do_and_are_kept() {
     worker.stop().await.unwrap();
 }
 
+/// Symptom: acknowledged early, a call with wrong arguments was gone, and could not be replayed after the fix.
+#[tokio::test]
+async fn bad_arguments_are_kept_with_early_acknowledgement_too() {
+    let (rig, worker) = Builder::new().set(|settings| settings.task_acks_late = false).start().await;
+    let wrong = rig.send("t.add", args!["one", 2]).await;
+    assert_eq!(rig.error(&wrong).await.exc_type, "TypeError");
+    assert_eq!(dead_kinds(&rig, 1).await, [DeadKind::BadArguments]);
+    let id = rig.send("t.add", args![1, 2]).await;
+    assert_eq!(rig.value(&id).await, Value::Int(3));
+    worker.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn an_expired_task_is_revoked_and_does_not_run() {
     let (rig, worker) = Builder::new().start().await;

@@ -5,7 +5,11 @@ use std::{borrow::Cow, fmt};
 use bytes::Bytes;
 
 use super::{Failure, FailureKind, StateKey, Task, TaskContext, TaskError, TaskOptions};
-use crate::{BoxFuture, codec::json, protocol::Param};
+use crate::{
+    BoxFuture,
+    codec::json,
+    protocol::{Param, Request},
+};
 
 /// Where a task runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub enum TaskKind {
     Blocking,
 }
 
+/// Looks whether arguments can be decoded.
+type Fits = fn(&Request) -> bool;
 /// Runs a task whose types are erased.
 type Run = fn(TaskContext) -> BoxFuture<'static, Result<Bytes, TaskError>>;
 
@@ -34,6 +40,7 @@ pub struct TaskDef {
     pub states: &'static [StateKey],
     /// `file:line` of the function, for messages about duplicates.
     pub location: &'static str,
+    fits: Fits,
     run: Run,
 }
 
@@ -49,6 +56,7 @@ impl TaskDef {
             options: T::OPTIONS,
             states: T::STATES,
             location: "",
+            fits: fits::<T>,
             run: run::<T>,
         }
     }
@@ -62,6 +70,8 @@ impl TaskDef {
             options: TaskOptions::DEFAULT,
             states: &[],
             location: "",
+            // Only it knows what it can read.
+            fits: |_| true,
             run,
         }
     }
@@ -78,10 +88,19 @@ impl TaskDef {
         self
     }
 
+    /// Whether the arguments of a request can be decoded for this task. Decodes them and drops them again.
+    pub fn fits(&self, request: &Request) -> bool {
+        (self.fits)(request)
+    }
+
     /// Decodes the arguments of the context's request and runs the task. The result is JSON in kombu's dialect.
     pub fn run(&self, cx: TaskContext) -> BoxFuture<'static, Result<Bytes, TaskError>> {
         (self.run)(cx)
     }
+}
+
+fn fits<T: Task>(request: &Request) -> bool {
+    request.arguments.bind::<T::Args>(&request.headers.task, T::PARAMS).is_ok()
 }
 
 fn run<T: Task>(cx: TaskContext) -> BoxFuture<'static, Result<Bytes, TaskError>> {
