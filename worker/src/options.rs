@@ -22,6 +22,9 @@ pub struct WorkerOptions {
     pub time_limit: Option<Duration>,
     /// Soft limit of tasks that name none (`--soft-time-limit`).
     pub soft_time_limit: Option<Duration>,
+    /// Start although `task_time_limit` holds for blocking tasks, which it cannot end: warn instead. Default
+    /// false.
+    pub unenforced_limits: bool,
     /// How long a warm stop waits for running tasks before they are given back. Default:
     /// `worker_shutdown_timeout`; without one, until they end.
     pub grace: Option<Duration>,
@@ -58,6 +61,13 @@ impl WorkerOptions {
     #[must_use]
     pub fn concurrency(mut self, slots: usize) -> Self {
         self.concurrency = Some(slots);
+        self
+    }
+
+    /// Starts although a hard limit of the settings cannot be enforced on blocking tasks.
+    #[must_use]
+    pub fn unenforced_limits(mut self, yes: bool) -> Self {
+        self.unenforced_limits = yes;
         self
     }
 

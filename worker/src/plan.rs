@@ -105,7 +105,7 @@ impl Plan {
             app: app.clone(),
             name: hostname::node_name(template, &app::hostname()).into(),
             queues: queues(app, options)?,
-            tasks: Tasks::new(app.registry(), &defaults)?,
+            tasks: Tasks::new(app.registry(), &defaults, options.unenforced_limits)?,
             tuning,
             decoding,
             counters: Arc::default(),

@@ -115,12 +115,35 @@ pub(crate) struct Tasks(HashMap<Arc<str>, Arc<Known>>);
 
 impl Tasks {
     /// # Errors
-    /// When a blocking task declares a hard time limit: a thread cannot be stopped from outside.
-    pub(crate) fn new(registry: &Registry, defaults: &TaskDefaults) -> Result<Self, Error> {
+    /// When a hard time limit holds for a blocking task: a thread cannot be stopped from outside. One that the
+    /// settings give is let through, with a warning, when `unenforced` limits are.
+    pub(crate) fn new(registry: &Registry, defaults: &TaskDefaults, unenforced: bool) -> Result<Self, Error> {
         let mut tasks = HashMap::with_capacity(registry.len());
-        let blocking = registry.iter().filter(|def| def.kind == TaskKind::Blocking).count();
-        if defaults.time_limit.is_some() && blocking > 0 {
-            warn!(blocking, "`task_time_limit` does not end blocking tasks: a thread cannot be stopped");
+        let limit = defaults.time_limit.filter(|limit| !limit.is_zero());
+        let mut blocking = registry.iter().filter(|def| def.kind == TaskKind::Blocking);
+        if let Some(limit) = limit
+            && let Some(first) = blocking.next()
+        {
+            let more = match blocking.count() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let text = format!(
+                "`task_time_limit` ({} s) cannot end `{}`{more}: a blocking `fn` runs on a thread, which cannot be \
+                 stopped",
+                limit.as_secs_f64(),
+                first.name
+            );
+            if !unenforced {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!(
+                        "{text}; make it an `async fn`, or set `task_soft_time_limit` and look at \
+                         `cx.is_cancelled()`"
+                    ),
+                ));
+            }
+            warn!("{text}");
         }
         for def in registry.iter() {
             if def.kind == TaskKind::Blocking && def.options.time_limit.is_some() {

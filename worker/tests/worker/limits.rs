@@ -9,6 +9,7 @@ use taskq_core::{
     codec::Value,
     task::{TaskError, TaskOptions},
 };
+use taskq_worker::{Worker, WorkerOptions};
 
 use crate::{
     rig::{Builder, until},
@@ -97,6 +98,18 @@ async fn the_limits_of_a_call_win_over_the_tasks() {
     let id = rig.send_signature(blocking).await;
     assert_eq!(rig.value(&id).await, Value::Bool(true));
     worker.stop().await.unwrap();
+}
+
+/// Symptom: a hard limit in the settings held for blocking tasks in name only.
+#[tokio::test]
+async fn a_hard_limit_of_the_settings_on_a_blocking_task_is_refused_at_start() {
+    let rig = Builder::new()
+        .set(|settings| settings.task_time_limit = Some(Duration::from_secs(60)))
+        .blocking("t.block", TaskOptions::DEFAULT, |_, _| Ok(Value::Bool(true)))
+        .build();
+    let error = Worker::new(&rig.app, &WorkerOptions::new()).unwrap_err().to_string();
+    assert!(error.contains("`task_time_limit` (60 s)") && error.contains("`async fn`"), "{error}");
+    assert!(Worker::new(&rig.app, &WorkerOptions::new().unenforced_limits(true)).is_ok());
 }
 
 #[tokio::test]

@@ -62,6 +62,8 @@ impl Start {
             .queues(self.queues.iter().map(String::as_str))
             .concurrency(self.concurrency)
             .hostname(self.hostname.as_str())
+            // A configuration of Celery's works as far as it can.
+            .unenforced_limits(true)
     }
 }
 
