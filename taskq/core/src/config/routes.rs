@@ -3,6 +3,7 @@
 use std::fmt;
 
 use globset::{Glob, GlobMatcher};
+use regex::Regex;
 
 use super::kind::Kind;
 use crate::{
@@ -19,10 +20,19 @@ pub struct Routes(pub Vec<RouteRule>);
 #[derive(Clone)]
 pub struct RouteRule {
     pattern: String,
-    /// `None` for an exact name.
-    matcher: Option<GlobMatcher>,
+    matcher: Matcher,
     /// Where they go.
     pub options: RouteOptions,
+}
+
+/// What a regular expression begins with, where Celery has compiled patterns.
+const REGEX: &str = "re:";
+
+#[derive(Clone)]
+enum Matcher {
+    Name,
+    Glob(GlobMatcher),
+    Regex(Regex),
 }
 
 /// What a route says. What is `None` it does not say.
@@ -113,18 +123,25 @@ impl RouteOptions {
 }
 
 impl RouteRule {
-    /// A rule; a pattern with `*`, `?` or `[` is a glob over the task's name, anything else the name itself.
+    /// A rule. What follows `re:` is a regular expression for the beginning of the task's name, as in Python's
+    /// `re.match`; another pattern with `*`, `?` or `[` is a glob over the name, anything else the name itself.
     ///
     /// # Errors
-    /// When the glob cannot be read.
+    /// When the expression or the glob cannot be read.
     pub fn new(pattern: impl Into<String>, options: RouteOptions) -> Result<Self, String> {
         let pattern = pattern.into();
-        let matcher = if pattern.contains(['*', '?', '[']) {
+        let matcher = if let Some(expression) = pattern.strip_prefix(REGEX) {
+            let anchored = Regex::new(&format!("^(?:{expression})"));
+            Matcher::Regex(
+                anchored
+                    .map_err(|error| format!("the route `{pattern}` to be a regular expression ({error})"))?,
+            )
+        } else if pattern.contains(['*', '?', '[']) {
             let glob = Glob::new(&pattern)
                 .map_err(|error| format!("the route `{pattern}` to be a glob ({error})"))?;
-            Some(glob.compile_matcher())
+            Matcher::Glob(glob.compile_matcher())
         } else {
-            None
+            Matcher::Name
         };
         Ok(Self { pattern, matcher, options })
     }
@@ -132,8 +149,9 @@ impl RouteRule {
     /// Whether a task of that name takes this route.
     pub fn matches(&self, task: &str) -> bool {
         match &self.matcher {
-            Some(glob) => glob.is_match(task),
-            None => self.pattern == task,
+            Matcher::Name => self.pattern == task,
+            Matcher::Glob(glob) => glob.is_match(task),
+            Matcher::Regex(regex) => regex.is_match(task),
         }
     }
 
@@ -156,9 +174,9 @@ impl fmt::Debug for RouteRule {
 }
 
 impl Routes {
-    /// What the rules say of a task: an exact name before a glob, else the first rule that matches.
+    /// What the rules say of a task: an exact name before a pattern, else the first rule that matches.
     pub fn find(&self, task: &str) -> Option<&RouteOptions> {
-        let exact = self.0.iter().find(|rule| rule.matcher.is_none() && rule.pattern == task);
+        let exact = self.0.iter().find(|rule| matches!(rule.matcher, Matcher::Name) && rule.pattern == task);
         exact.or_else(|| self.0.iter().find(|rule| rule.matches(task))).map(|rule| &rule.options)
     }
 }
@@ -166,7 +184,8 @@ impl Routes {
 /// A map of patterns to routes, or a list of such maps and of pairs `[pattern, route]`.
 impl Kind for Routes {
     fn expected() -> String {
-        "a map of task names or globs to a queue or a map of options, or a list of them".into()
+        "a map of task names, globs or `re:` expressions to a queue or a map of options, or a list of them"
+            .into()
     }
 
     fn from_value(value: &Value) -> Result<Self, String> {
@@ -226,6 +245,22 @@ mod tests {
         assert_eq!(queue("proj.tasks.mul"), Some("a"));
         assert_eq!(queue("other.task"), None);
         assert_eq!(Routes::from_value(&routes.to_value()).unwrap(), routes);
+    }
+
+    #[test]
+    fn an_expression_is_for_the_beginning_of_the_name_as_in_python() {
+        let text = |text: &str| Value::Str(text.to_owned());
+        let routes = routes(&[(r"re:^proj\.(video|image)\.", text("media")), ("re:web|mail", text("light"))]);
+        let queue = |task| routes.find(task).and_then(|route| route.queue.as_deref());
+        assert_eq!(queue("proj.video.cut"), Some("media"));
+        assert_eq!(queue("webhook"), Some("light"));
+        assert_eq!(queue("mail.send"), Some("light"));
+        assert_eq!(queue("send.mail"), None);
+        assert_eq!(queue("projXvideoX"), None);
+        assert_eq!(Routes::from_value(&routes.to_value()).unwrap(), routes);
+        let wrong: Map = [("re:(proj".to_owned(), text("a"))].into_iter().collect();
+        let error = Routes::from_value(&Value::Map(wrong)).unwrap_err();
+        assert!(error.contains("`re:(proj`") && error.contains("unclosed group"), "{error}");
     }
 
     #[test]

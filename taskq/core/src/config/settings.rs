@@ -216,7 +216,7 @@ settings! {
         task_create_missing_queue_type: String = "classic".to_owned();
         /// Exchange type of such queues; none: direct.
         task_create_missing_queue_exchange_type: Option<ExchangeKind> = None;
-        /// Which task goes where: names or globs to a queue or a map of options, in order.
+        /// Which task goes where: names, globs or expressions (`re:^proj`) to a queue or a map of options, in order.
         task_routes: Routes = Routes::default();
         /// Do not store results.
         task_ignore_result: bool = false;
