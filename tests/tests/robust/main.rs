@@ -1,6 +1,7 @@
 //! What a worker has to live through: broken messages, and its own death.
 
 mod bad_input;
+mod canvas_input;
 mod crash;
 mod ledger;
 mod poison;
