@@ -30,7 +30,10 @@ pub(crate) fn registry(prefix: &str) -> Result<Registry, Error> {
             retry_unpickleable, retry_exhaust, retry_args, retry_eta, auto_retry, retry_backoff,
             auto_retry_except, fail_until;
         canvas: chain_add, chord_add, build_chain_inside_task, spawn;
-        replacing: replaced_with_me;
+        replacing: add_replaced, replace_with_chain, replace_with_chain_which_raises, replace_with_empty_chain,
+            replace_with_group, replace_with_chord, fail_replaced, add_to_all, add_to_all_to_chord,
+            add_chord_to_chord, second_order_replace1, second_order_replace2, replaced_with_me,
+            replace_with_stamped_task;
         errbacks: errback_old_style, errback_new_style, errback_key;
         signatures: run_signature, rebuild_signature, return_nested_signature_chain_chain,
             return_nested_signature_chain_group, return_nested_signature_chain_chord,
