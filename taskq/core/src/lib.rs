@@ -15,6 +15,7 @@ pub mod broker;
 pub mod canvas;
 pub mod codec;
 pub mod config;
+pub mod control;
 pub mod error;
 pub mod event;
 pub mod middleware;

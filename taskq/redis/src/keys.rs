@@ -78,6 +78,11 @@ impl Keys {
         format!("{}_kombu.binding.{exchange}", self.prefix)
     }
 
+    /// When kombu may remove the bindings of an exchange.
+    pub(crate) fn binding_deadlines(&self) -> String {
+        format!("{}_kombu.binding_deadlines", self.prefix)
+    }
+
     /// Bindings that are never swept.
     pub(crate) fn permanent_binding(&self, exchange: &str) -> String {
         format!("{}_kombu.binding_permanent.{exchange}", self.prefix)
@@ -96,6 +101,11 @@ impl Keys {
     /// Their index by time.
     pub(crate) fn unacked_index(&self) -> &str {
         &self.unacked_index
+    }
+
+    /// What was revoked, by time.
+    pub(crate) fn revoked(&self) -> String {
+        format!("{}taskq:revoked", self.prefix)
     }
 
     /// Owner → deadline in milliseconds.

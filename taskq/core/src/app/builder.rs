@@ -8,8 +8,9 @@ use std::{
 use super::{App, Connections, Drivers, Inner, annotations, drivers, host};
 use crate::{
     Error,
-    codec::Value,
+    codec::{Map, Value},
     config::{RouteOptions, Settings, Sources},
+    control::{ControlCommand, ControlKind, CustomCommands},
     middleware::Middleware,
     routing::{RouteQuery, Router, Routing},
     schedule::{self, Entry},
@@ -31,6 +32,7 @@ pub struct AppBuilder {
     clock: Option<Arc<dyn Clock>>,
     middleware: Vec<Arc<dyn Middleware>>,
     routers: Vec<Router>,
+    commands: CustomCommands,
     schedule: Vec<Entry>,
     drivers: Option<Arc<dyn Drivers>>,
 }
@@ -112,6 +114,22 @@ impl AppBuilder {
         self
     }
 
+    /// A control command of the program's own, answered by its workers with what it returns
+    /// (Celery: `@inspect_command`, `@control_command`). One of Celery's names takes its place.
+    pub fn control_command<F>(
+        mut self,
+        name: impl Into<String>,
+        kind: ControlKind,
+        command: impl Fn(App, Map) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Value, Error>> + Send + 'static,
+    {
+        let command: ControlCommand = Arc::new(move |app, arguments| Box::pin(command(app, arguments)));
+        self.commands.add(name.into(), kind, command);
+        self
+    }
+
     /// What opens brokers and backends. Default: every driver that the façade was built with.
     pub fn drivers(mut self, drivers: Arc<dyn Drivers>) -> Self {
         self.drivers = Some(drivers);
@@ -152,6 +170,7 @@ impl AppBuilder {
             middleware: self.middleware,
             routing: Routing::new(&settings, self.routers),
             schedule,
+            commands: self.commands,
             origin: host::origin(),
             reply_to: uuid::Uuid::new_v4().as_hyphenated().to_string(),
             lamport: Default::default(),

@@ -35,6 +35,7 @@ use crate::{
     backend::ResultBackend,
     broker::Broker,
     config::Settings,
+    control::CustomCommands,
     event::Lamport,
     middleware::Middleware,
     routing::Routing,
@@ -55,6 +56,7 @@ struct Inner {
     middleware: Vec<Arc<dyn Middleware>>,
     routing: Routing,
     schedule: Vec<Entry>,
+    commands: CustomCommands,
     origin: String,
     /// Names this client's reply queue; present on every message, used by `rpc://`.
     reply_to: String,
@@ -95,6 +97,11 @@ impl App {
     /// Its middleware, outermost first.
     pub fn middleware(&self) -> &[Arc<dyn Middleware>] {
         &self.0.middleware
+    }
+
+    /// The control commands of its own.
+    pub fn custom_commands(&self) -> &CustomCommands {
+        &self.0.commands
     }
 
     /// Its queues and routes.

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-use super::{BrokerError, DeadReason};
+use super::{BrokerError, DeadReason, Queue};
 use crate::{BoxFuture, Timestamp, protocol::Message};
 
 /// Looks into queues and changes them. Every operation names its queue.
@@ -47,6 +47,13 @@ pub trait BrokerAdmin: Send + Sync + fmt::Debug {
         queue: &'a str,
         ids: &'a [String],
     ) -> BoxFuture<'a, Result<u64, BrokerError>>;
+
+    /// Removes a queue with its binding and everything in it: reply queues that have served. Default: nothing,
+    /// for brokers that remove auto-delete queues by themselves.
+    fn remove_queue<'a>(&'a self, queue: &'a Queue) -> BoxFuture<'a, Result<(), BrokerError>> {
+        let _ = queue;
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// Counts of a queue.

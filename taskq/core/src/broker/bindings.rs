@@ -54,6 +54,13 @@ impl Bindings {
         bound.queues.insert((key.to_owned(), queue.to_owned()))
     }
 
+    /// Removes the binding of a queue.
+    pub fn unbind(&mut self, exchange: &str, key: &str, queue: &str) {
+        if let Some(bound) = self.0.get_mut(exchange) {
+            bound.queues.remove(&(key.to_owned(), queue.to_owned()));
+        }
+    }
+
     /// The queues that take a message, each once. The anonymous exchange leads to the queue of that name,
     /// declared or not: a message sent to a queue is never lost because nobody consumes yet.
     ///

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Broadcast, BrokerAdmin, BrokerError, Capabilities, Delivery, DeliveryTag, Outgoing, Queue, Settled,
-    Settlement, Topology,
+    Broadcast, BrokerAdmin, BrokerError, Capabilities, Delivery, DeliveryTag, Outgoing, Queue, Revocations,
+    Settled, Settlement, Topology,
 };
 use crate::BoxFuture;
 
@@ -34,6 +34,11 @@ pub trait Broker: Send + Sync + fmt::Debug + 'static {
 
     /// Looking into queues and dead letters. `None` where the broker cannot.
     fn admin(&self) -> Option<Arc<dyn BrokerAdmin>> {
+        None
+    }
+
+    /// Memory of what was revoked. `None` where the broker keeps none.
+    fn revocations(&self) -> Option<Arc<dyn Revocations>> {
         None
     }
 

@@ -16,6 +16,7 @@ mod error;
 mod memory;
 mod outgoing;
 mod priority;
+mod revocations;
 mod settle;
 mod topology;
 
@@ -31,5 +32,6 @@ pub use memory::MemoryBroker;
 pub use outgoing::Outgoing;
 pub use priority::HigherFirst;
 pub(crate) use priority::with_meaning;
+pub use revocations::{REMEMBERED, Revocation, Revocations};
 pub use settle::{DeadKind, DeadReason, Settle, Settled, Settlement};
 pub use topology::{Exchange, ExchangeKind, Queue, Topology};

@@ -135,8 +135,19 @@ impl Event {
 /// An error as Python's `repr` shows the exception: `ValueError('no such account')`.
 pub fn exception(error: &StoredError) -> String {
     match error.exc_message.as_slice() {
-        [one] => format!("{}({})", error.exc_type, repr::value(one)),
+        [one] => format!("{}({})", error.exc_type, quoted(one)),
         args => format!("{}{}", error.exc_type, repr::args(args)),
+    }
+}
+
+/// As Python's `repr`, which puts a text with single quotes between double ones.
+fn quoted(value: &Value) -> String {
+    let shown = repr::value(value);
+    match (value, shown.strip_prefix('\'').and_then(|shown| shown.strip_suffix('\''))) {
+        (Value::Str(text), Some(inner)) if text.contains('\'') && !text.contains('"') => {
+            format!("\"{}\"", inner.replace("\\'", "'"))
+        }
+        _ => shown,
     }
 }
 
@@ -165,6 +176,13 @@ mod tests {
         let (events, garbage) = Event::read(&message(&many));
         assert_eq!((events.len(), garbage), (2, 2));
         assert_eq!(Event::read(&message("{")), (Vec::new(), 1));
+    }
+
+    #[test]
+    fn exceptions_are_shown_as_python_shows_them() {
+        let shown = |text| exception(&StoredError::builtin("ValueError", text));
+        assert_eq!(shown("deliberate error"), "ValueError('deliberate error')");
+        assert_eq!(shown("no 'x' here"), "ValueError(\"no 'x' here\")");
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! Revoking tasks, whole workflows, and what carries a stamp: a broadcast that every worker hears, in kombu's
-//! pidbox format.
+//! Revoking tasks, whole workflows, and what carries a stamp: a control command that every worker hears.
 
 use std::future::IntoFuture;
 
 use crate::{
-    BoxFuture, Error, ErrorKind,
+    BoxFuture, Error,
     app::App,
-    codec::{Map, Value, json},
-    protocol::{DeliveryMode, Message, Properties, RawHeaders, TaskId},
+    broker::Revocation,
+    codec::{Map, Value},
+    protocol::TaskId,
 };
 
 /// A revocation that is not sent yet.
@@ -48,50 +48,24 @@ impl Revoke {
     }
 
     async fn send(self) -> Result<(), Error> {
-        let broker = self.app.broker().await?;
-        let broadcast = broker.broadcast().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Unsupported,
-                format!("could not revoke: `{}` has no broadcast", self.app.settings().write_url()),
-            )
-        })?;
-        let exchange = format!("{}.pidbox", self.app.settings().control_exchange);
-        Ok(broadcast.publish(&exchange, "", &self.message()?).await?)
-    }
-
-    fn message(&self) -> Result<Message, Error> {
-        let encode =
-            |error| Error::with_source(ErrorKind::Encode, "could not encode the command `revoke`", error);
+        // Before it is told: a worker that starts in between reads it.
+        if let What::Tasks(ids) = &self.what
+            && let Some(revocations) = self.app.read_broker().await?.revocations()
+        {
+            let what: Vec<_> = ids.iter().cloned().map(Revocation::Task).collect();
+            revocations.remember(&what).await?;
+        }
         let ids = |ids: &[TaskId]| match ids {
-            [one] => Value::Str(one.to_string()),
-            many => Value::List(many.iter().map(|id| Value::Str(id.to_string())).collect()),
+            [one] => Value::from(one.as_str()),
+            many => many.iter().map(TaskId::as_str).collect(),
         };
         let (method, name, what) = match &self.what {
             What::Tasks(tasks) => ("revoke", "task_id", ids(tasks)),
             What::Workflows(roots) => ("revoke_workflow", "root_id", ids(roots)),
             What::Stamped(stamps) => ("revoke_by_stamped_headers", "headers", Value::Map(stamps.clone())),
         };
-        let arguments = map([
-            (name, what),
-            ("terminate", Value::Bool(self.terminate)),
-            ("signal", Value::Str(self.signal.clone())),
-        ]);
-        let body = map([
-            ("method", Value::Str(method.to_owned())),
-            ("arguments", arguments),
-            ("destination", Value::Null),
-            ("pattern", Value::Null),
-            ("matcher", Value::Null),
-        ]);
-        let clock = i64::try_from(self.app.tick()).unwrap_or(i64::MAX);
-        let headers = map([("clock", Value::Int(clock)), ("expires", Value::Int(0))]);
-        Ok(Message {
-            headers: RawHeaders(json::to_bytes(&headers).map_err(encode)?),
-            properties: Properties { delivery_mode: DeliveryMode::Persistent, ..Properties::default() },
-            content_type: Some("application/json".to_owned()),
-            content_encoding: Some("utf-8".to_owned()),
-            body: json::to_bytes(&body).map_err(encode)?,
-        })
+        let ask = self.app.control().ask(method).arg(name, what);
+        ask.arg("terminate", self.terminate).arg("signal", self.signal).tell().await
     }
 }
 
@@ -108,10 +82,6 @@ impl App {
     pub fn revoke_by_stamp(&self, name: impl Into<String>, value: impl Into<Value>) -> Revoke {
         Revoke::of(self, What::Stamped(Map::from_iter([(name.into(), value.into())])))
     }
-}
-
-fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    Value::Map(entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map>())
 }
 
 impl IntoFuture for Revoke {

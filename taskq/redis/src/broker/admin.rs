@@ -6,10 +6,10 @@ use bytes::Bytes;
 use redis::Pipeline;
 use taskq_core::{
     BoxFuture, Timestamp,
-    broker::{BrokerAdmin, BrokerError, DeadLetter, Payload, PeekedMessage, QueueStats},
+    broker::{BrokerAdmin, BrokerError, DeadLetter, Payload, PeekedMessage, Queue, QueueStats},
 };
 
-use super::{Shared, dead};
+use super::{Shared, dead, topology};
 use crate::{script, wire};
 
 /// Messages removed in one step of a purge.
@@ -84,6 +84,10 @@ impl RedisAdmin {
 }
 
 impl BrokerAdmin for RedisAdmin {
+    fn remove_queue<'a>(&'a self, queue: &'a Queue) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(topology::remove(&self.0, queue))
+    }
+
     fn queues(&self) -> BoxFuture<'_, Result<Vec<String>, BrokerError>> {
         Box::pin(async move {
             let mut command = redis::cmd("SMEMBERS");

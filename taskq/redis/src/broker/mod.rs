@@ -7,6 +7,7 @@ mod dead;
 mod held;
 pub(crate) mod publish;
 mod reclaim;
+mod revocations;
 mod settle;
 mod take;
 mod topology;
@@ -20,7 +21,7 @@ use taskq_core::{
     BoxFuture,
     broker::{
         Broadcast, Broker, BrokerAdmin, BrokerError, Capabilities, ConsumeSpec, Consumer, Outgoing,
-        PriorityOrder, Topology,
+        PriorityOrder, Revocations, Topology,
     },
     config::Urls,
 };
@@ -101,6 +102,10 @@ impl Broker for RedisBroker {
 
     fn broadcast(&self) -> Option<Arc<dyn Broadcast>> {
         Some(Arc::new(broadcast::RedisBroadcast(Arc::clone(&self.0))))
+    }
+
+    fn revocations(&self) -> Option<Arc<dyn Revocations>> {
+        Some(Arc::new(revocations::RedisRevocations(Arc::clone(&self.0))))
     }
 
     fn admin(&self) -> Option<Arc<dyn BrokerAdmin>> {

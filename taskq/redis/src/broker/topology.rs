@@ -13,10 +13,16 @@ use std::{
 };
 
 use redis::Pipeline;
-use taskq_core::broker::{BrokerError, BrokerErrorKind, Exchange, ExchangeKind, Queue, Topology};
+use taskq_core::{
+    Timestamp,
+    broker::{BrokerError, BrokerErrorKind, Exchange, ExchangeKind, Queue, Topology},
+};
 
 use super::Shared;
 use crate::script;
+
+/// How long kombu leaves the bindings of an exchange with queues that expire, in milliseconds.
+const KEPT_MS: i64 = 3_600_000;
 
 /// How long a binding set that was read is believed.
 const FRESH: Duration = Duration::from_secs(10);
@@ -90,9 +96,14 @@ pub(super) async fn declare(shared: &Shared, topology: &Topology) -> Result<(), 
     let (keys, sep) = (&shared.keys, shared.keys.sep());
     // Key, field of a hash or nothing, value.
     let mut records: Vec<(String, &str, String)> = Vec::new();
-    for queue in &topology.queues {
-        let Queue { name, exchange: Exchange { name: exchange, kind, .. }, routing_key, .. } = queue;
-        records.push((keys.queues(), "", name.clone()));
+    let mut deadlines: Vec<&str> = Vec::new();
+    for Queue { name, exchange: Exchange { name: exchange, kind, .. }, routing_key, arguments, .. } in
+        &topology.queues
+    {
+        let for_a_while = arguments.contains_key("x-expires");
+        if !for_a_while {
+            records.push((keys.queues(), "", name.clone()));
+        }
         if exchange.is_empty() {
             continue;
         }
@@ -107,7 +118,11 @@ pub(super) async fn declare(shared: &Shared, topology: &Topology) -> Result<(), 
         let pattern = if *kind == ExchangeKind::Topic { kombu_pattern(routing_key) } else { String::new() };
         let member = format!("{routing_key}{sep}{pattern}{sep}{name}");
         records.push((keys.binding(exchange), "", member.clone()));
-        records.push((keys.permanent_binding(exchange), "", member));
+        if for_a_while {
+            deadlines.push(exchange);
+        } else {
+            records.push((keys.permanent_binding(exchange), "", member));
+        }
     }
     let mut command = script::call(&script::DECLARE, records.len());
     for (key, ..) in &records {
@@ -120,7 +135,34 @@ pub(super) async fn declare(shared: &Shared, topology: &Topology) -> Result<(), 
     let lasting = |queue: &&Queue| !queue.exchange.name.is_empty() && !queue.auto_delete && !queue.exclusive;
     let named = topology.queues.iter().filter(lasting);
     named.for_each(|queue| shared.bindings.remember(queue));
-    Ok(())
+    if deadlines.is_empty() {
+        return Ok(());
+    }
+    // kombu removes the bindings of an exchange whose deadline has passed; queues that expire keep it away.
+    let deadline = Timestamp::now().as_millisecond() + KEPT_MS;
+    let mut pipeline = Pipeline::new();
+    for exchange in deadlines {
+        pipeline.cmd("ZADD").arg(keys.binding_deadlines()).arg("GT").arg(deadline).arg(exchange).ignore();
+    }
+    shared.link.pipe("declare queues", &pipeline).await
+}
+
+/// Removes a queue, its binding and what is in it.
+pub(super) async fn remove(shared: &Shared, queue: &Queue) -> Result<(), BrokerError> {
+    let (keys, sep, exchange) = (&shared.keys, shared.keys.sep(), &queue.exchange.name);
+    let pattern = match queue.exchange.kind {
+        ExchangeKind::Topic => kombu_pattern(&queue.routing_key),
+        _ => String::new(),
+    };
+    let member = format!("{}{sep}{pattern}{sep}{}", queue.routing_key, queue.name);
+    let mut pipeline = Pipeline::new();
+    if !exchange.is_empty() {
+        pipeline.cmd("SREM").arg(keys.binding(exchange)).arg(&member).ignore();
+        pipeline.cmd("SREM").arg(keys.permanent_binding(exchange)).arg(&member).ignore();
+    }
+    pipeline.cmd("SREM").arg(keys.queues()).arg(&queue.name).ignore();
+    pipeline.cmd("DEL").arg(keys.lists(&queue.name)).arg(keys.delayed(&queue.name)).ignore();
+    shared.link.pipe("remove a queue", &pipeline).await
 }
 
 impl Bindings {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, Row};
 use taskq_core::{
     BoxFuture,
-    broker::{BrokerAdmin, BrokerError, DeadLetter, DeadReason, Envelope, PeekedMessage, QueueStats},
+    broker::{BrokerAdmin, BrokerError, DeadLetter, DeadReason, Envelope, PeekedMessage, Queue, QueueStats},
 };
 
 use super::dead;
@@ -98,10 +98,29 @@ fn letter(row: &Row<'_>, queue: &str) -> rusqlite::Result<DeadLetter> {
 }
 
 impl BrokerAdmin for SqliteAdmin {
+    /// Numbers of queues stay right for ever, so the row stays; it is not listed.
+    fn remove_queue<'a>(&'a self, queue: &'a Queue) -> BoxFuture<'a, std::result::Result<(), BrokerError>> {
+        let queue = queue.clone();
+        Box::pin(async move {
+            let remove = move |tx: &Tx<'_>| {
+                let Some(id) = find_queue(tx.conn, &queue.name)? else { return Ok(()) };
+                tx.execute("DELETE FROM message WHERE queue = ?1 AND state < 2", [id])?;
+                tx.execute(
+                    "DELETE FROM binding WHERE exchange = ?1 AND key = ?2 AND queue = ?3",
+                    (&queue.exchange.name, &queue.routing_key, &queue.name),
+                )?;
+                Ok(())
+            };
+            self.0.write(remove).await.map_err(|failure| failure.broker("remove a queue"))
+        })
+    }
+
     fn queues(&self) -> BoxFuture<'_, std::result::Result<Vec<String>, BrokerError>> {
         Box::pin(async move {
             let read = |conn: &Connection| {
-                let mut select = conn.prepare_cached("SELECT name FROM queue ORDER BY name")?;
+                let mut select = conn.prepare_cached(
+                    "SELECT name FROM queue WHERE name NOT LIKE '%.reply.%.pidbox' ORDER BY name",
+                )?;
                 Ok(select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
             };
             self.0.read(read).await.map_err(|failure| failure.broker("list the queues"))

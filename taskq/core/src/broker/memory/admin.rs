@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::MemoryBroker;
 use crate::{
     BoxFuture,
-    broker::{BrokerAdmin, BrokerError, DeadLetter, PeekedMessage, QueueStats},
+    broker::{BrokerAdmin, BrokerError, DeadLetter, PeekedMessage, Queue, QueueStats},
 };
 
 /// Messages removed between two reports of progress.
@@ -15,6 +15,11 @@ impl BrokerAdmin for MemoryBroker {
     fn queues(&self) -> BoxFuture<'_, Result<Vec<String>, BrokerError>> {
         let queues = self.shared.lock().queues.keys().map(|name| name.to_string()).collect();
         Box::pin(async { Ok(queues) })
+    }
+
+    fn remove_queue<'a>(&'a self, queue: &'a Queue) -> BoxFuture<'a, Result<(), BrokerError>> {
+        self.shared.lock().remove(queue);
+        Box::pin(async { Ok(()) })
     }
 
     fn stats<'a>(&'a self, queues: &'a [String]) -> BoxFuture<'a, Result<Vec<QueueStats>, BrokerError>> {

@@ -7,6 +7,7 @@ mod admin;
 mod broadcast;
 mod consumer;
 mod queue;
+mod revocations;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ use tokio::sync::Notify;
 use self::{broadcast::MemoryBroadcast, consumer::MemoryConsumer, state::State};
 use super::{
     Broadcast, Broker, BrokerAdmin, BrokerError, BrokerErrorKind, Capabilities, ConsumeSpec, Consumer,
-    Outgoing, PriorityOrder, Topology,
+    Outgoing, PriorityOrder, Revocations, Topology,
 };
 use crate::{
     BoxFuture,
@@ -153,6 +154,10 @@ impl Broker for MemoryBroker {
 
     fn broadcast(&self) -> Option<Arc<dyn Broadcast>> {
         Some(Arc::new(self.shared.broadcast.clone()))
+    }
+
+    fn revocations(&self) -> Option<Arc<dyn Revocations>> {
+        Some(Arc::new(self.clone()))
     }
 
     fn admin(&self) -> Option<Arc<dyn BrokerAdmin>> {

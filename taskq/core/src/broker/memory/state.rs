@@ -12,8 +12,8 @@ use super::queue::{Content, Dead, QueueState, Stored};
 use crate::{
     Timestamp,
     broker::{
-        BrokerError, DeadKind, DeadReason, DeliveryTag, Outgoing, Queue, Settle, Settlement, Topology,
-        bindings::Bindings, envelope::Envelope,
+        BrokerError, DeadKind, DeadReason, DeliveryTag, Outgoing, Queue, Revocation, Settle, Settlement,
+        Topology, bindings::Bindings, envelope::Envelope,
     },
 };
 
@@ -26,6 +26,7 @@ pub(super) struct State {
     lapses: BTreeSet<(Timestamp, u64)>,
     next_id: u64,
     next_place: u64,
+    pub(super) revoked: Vec<(Timestamp, Revocation)>,
 }
 
 #[derive(Debug)]
@@ -52,6 +53,12 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Removes a queue and all in it.
+    pub(super) fn remove(&mut self, queue: &Queue) {
+        self.bindings.unbind(&queue.exchange.name, &queue.routing_key, &queue.name);
+        self.queues.remove(queue.name.as_str());
     }
 
     /// Stores all or, when one of them goes nowhere, none.

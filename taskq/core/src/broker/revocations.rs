@@ -1,0 +1,64 @@
+//! Revocations that outlive a broadcast: for workers that were down, or just starting, when it was sent.
+//!
+//! Kept true here: what was remembered is found by every worker of the broker for [`REMEMBERED`]; finding it
+//! costs nothing for each task.
+
+use std::{fmt, time::Duration};
+
+use super::BrokerError;
+use crate::{BoxFuture, protocol::TaskId};
+
+/// How long a revocation is remembered. As Celery's workers do in their memory.
+pub const REMEMBERED: Duration = Duration::from_secs(3 * 3600);
+
+/// What is not to run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Revocation {
+    /// A task.
+    Task(TaskId),
+    /// Every task that carries this mark: its workflow, or a stamp, as workers write them.
+    Mark(TaskId),
+}
+
+impl Revocation {
+    /// As a text, to be stored.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Task(id) => format!("t:{id}"),
+            Self::Mark(id) => format!("m:{id}"),
+        }
+    }
+
+    /// From a stored text; `None` when it is none.
+    pub fn from_text(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("t", id) => Some(Self::Task(TaskId::from(id))),
+            ("m", id) => Some(Self::Mark(TaskId::from(id))),
+            _ => None,
+        }
+    }
+}
+
+/// Remembers revocations.
+pub trait Revocations: Send + Sync + fmt::Debug {
+    /// Remembers them for [`REMEMBERED`] from now on.
+    fn remember<'a>(&'a self, what: &'a [Revocation]) -> BoxFuture<'a, Result<(), BrokerError>>;
+
+    /// Those remembered since an earlier call, and what to pass to the next one; 0 for all. Some may come again.
+    fn since(&self, mark: u64) -> BoxFuture<'_, Result<(Vec<Revocation>, u64), BrokerError>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revocation_is_read_as_it_was_written() {
+        for what in [Revocation::Task(TaskId::from("a:b")), Revocation::Mark(TaskId::from("stamp a=:"))] {
+            assert_eq!(Revocation::from_text(&what.to_text()), Some(what));
+        }
+        for text in ["", "x:1", "t"] {
+            assert_eq!(Revocation::from_text(text), None, "{text}");
+        }
+    }
+}
