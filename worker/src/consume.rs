@@ -6,8 +6,16 @@
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
-use taskq_core::broker::{BrokerError, Consumer, Delivery};
-use tokio::time::{Instant, sleep_until};
+use taskq_core::{
+    Timestamp,
+    broker::{BrokerError, Consumer, Delivery, Queue},
+    protocol::Request,
+    task::RateLimit,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     completer::Completions,
@@ -24,6 +32,28 @@ use crate::{
 /// Deliveries in one take.
 const BATCH: usize = 512;
 
+/// Questions to the fetch loop that may wait for it.
+pub(crate) const ASKS: usize = 64;
+
+/// What others may ask of the fetch loop.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// Consume these queues from now on.
+    Queues(Vec<Queue>, oneshot::Sender<Result<(), BrokerError>>),
+    /// Another rate limit for a task.
+    Rate(Arc<str>, Option<RateLimit>),
+    /// What waits for its time in this process.
+    Scheduled(oneshot::Sender<Vec<Scheduled>>),
+}
+
+/// A task that waits for its time.
+#[derive(Debug)]
+pub(crate) struct Scheduled {
+    pub(crate) eta: Option<Timestamp>,
+    pub(crate) request: Request,
+    pub(crate) held: Arc<Held>,
+}
+
 /// The fetch loop.
 pub(crate) struct Fetch<'a> {
     node: Arc<Node>,
@@ -31,11 +61,33 @@ pub(crate) struct Fetch<'a> {
     pool: &'a Pool,
     done: Completions,
     aside: Aside,
+    asks: mpsc::Receiver<Ask>,
 }
 
 impl<'a> Fetch<'a> {
-    pub(crate) fn new(node: Arc<Node>, pool: &'a Pool, done: Completions) -> Self {
-        Self { gate: Gate::new(Arc::clone(&node)), node, pool, done, aside: Aside::default() }
+    pub(crate) fn new(node: Arc<Node>, pool: &'a Pool, done: Completions, asks: mpsc::Receiver<Ask>) -> Self {
+        Self { gate: Gate::new(Arc::clone(&node)), node, pool, done, aside: Aside::default(), asks }
+    }
+
+    async fn answer(&mut self, ask: Ask, consumer: &mut dyn Consumer) {
+        match ask {
+            Ask::Queues(queues, tell) => {
+                let changed = consumer.set_queues(queues.clone()).await;
+                if changed.is_ok() {
+                    self.node.set_queues(queues);
+                }
+                let _ = tell.send(changed); // whoever asked may have gone
+            }
+            Ask::Rate(task, rate) => self.gate.set_rate(task, rate),
+            Ask::Scheduled(tell) => {
+                let scheduled = |job: &Job| Scheduled {
+                    eta: job.request.eta,
+                    request: job.request.as_ref().clone(),
+                    held: Arc::clone(&job.held),
+                };
+                let _ = tell.send(self.aside.0.values().map(scheduled).collect());
+            }
+        }
     }
 
     /// Fetches until the worker is told to stop; hands back what waits for its turn.
@@ -58,6 +110,7 @@ impl<'a> Fetch<'a> {
                     self.pool.push(&mut due);
                 }
                 _ = look.tick(), if node.watched => node.seen.consuming(consumer.health(), node.held.len()),
+                Some(ask) = self.asks.recv() => self.answer(ask, consumer).await,
                 () = node.held.freed(), if room == 0 => {}
                 taken = consumer.next_batch(room.min(BATCH), &mut batch), if room > 0 => {
                     taken?;

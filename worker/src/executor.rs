@@ -189,6 +189,7 @@ impl Run<'_> {
     async fn task(&self, request: Request) -> Outcome {
         let cx = self.new_context(request);
         let cx = self.context.get_or_init(|| cx).clone();
+        self.held.set_run(cx.clone(), self.node.now().as_microsecond() as f64 / 1e6);
         let app = &self.node.app;
         let run = self.known.def.run(cx.clone());
         let run: BoxFuture<'_, _> =

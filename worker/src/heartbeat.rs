@@ -73,13 +73,20 @@ pub(crate) fn state(node: &Node, freq: Duration) -> Map {
         ("active", Value::from(node.running())),
         ("processed", Value::from(node.counters.started.get())),
         ("loadavg", loadavg().map_or(Value::Null, |loads| loads.into_iter().collect())),
-        ("sw_ident", Value::from("taskq")),
-        ("sw_ver", Value::from(env!("CARGO_PKG_VERSION"))),
-        ("sw_sys", Value::from(system())),
     ]
     .into_iter()
     .map(entry)
+    .chain(software())
     .collect()
+}
+
+/// What it says of its software.
+pub(crate) fn software() -> [(String, Value); 3] {
+    [
+        ("sw_ident".to_owned(), Value::from("taskq")),
+        ("sw_ver".to_owned(), Value::from(env!("CARGO_PKG_VERSION"))),
+        ("sw_sys".to_owned(), Value::from(system())),
+    ]
 }
 
 /// As Python's `platform.system()`.

@@ -7,12 +7,12 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
 };
 
-use taskq_core::{broker::DeliveryTag, protocol::TaskId};
+use taskq_core::{broker::DeliveryTag, protocol::TaskId, task::TaskContext};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +44,15 @@ pub(crate) struct Held {
     running: AtomicBool,
     acking: AtomicBool,
     acked: AtomicBool,
+    run: OnceLock<Run>,
+}
+
+/// A run that has begun.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) cx: TaskContext,
+    /// In seconds since 1970.
+    pub(crate) since: f64,
 }
 
 impl Held {
@@ -59,6 +68,7 @@ impl Held {
             running: AtomicBool::new(false),
             acking: AtomicBool::new(false),
             acked: AtomicBool::new(false),
+            run: OnceLock::new(),
         }
     }
 
@@ -101,6 +111,16 @@ impl Held {
 
     pub(crate) fn set_running(&self) {
         self.running.store(true, Ordering::Release);
+    }
+
+    /// Notes what runs, since when.
+    pub(crate) fn set_run(&self, cx: TaskContext, since: f64) {
+        let _ = self.run.set(Run { cx, since }); // one run for each delivery
+    }
+
+    /// What runs.
+    pub(crate) fn run(&self) -> Option<&Run> {
+        self.run.get()
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -191,6 +211,11 @@ impl HeldTable {
     /// How many there are, those that run acknowledged included.
     pub(crate) fn total(&self) -> usize {
         self.total.load(Ordering::Acquire)
+    }
+
+    /// Says that there may be room again.
+    pub(crate) fn wake(&self) {
+        self.freed.notify_one();
     }
 
     /// Waits until there may be room again. One waiter.

@@ -54,6 +54,10 @@ pub(crate) struct Node {
     /// Somebody reads what is seen and measured.
     pub(crate) watched: bool,
     pub(crate) busy: Busy,
+    /// Deliveries that may be held at most: grows and shrinks with the pool.
+    prefetch: AtomicUsize,
+    /// What is consumed.
+    queues: Mutex<Vec<Queue>>,
     /// Queues of follow-ups that exist for sure.
     declared: Mutex<HashSet<String>>,
 }
@@ -65,7 +69,7 @@ impl Node {
         backend: Arc<dyn ResultBackend>,
         stop: Stop,
     ) -> Self {
-        let Plan { app, name, tasks, tuning, decoding, counters, seen, watched, .. } = plan;
+        let Plan { app, name, queues, tasks, tuning, decoding, counters, seen, watched, .. } = plan;
         let events = app.event_bus(Arc::clone(&name), app.settings().worker_send_task_events);
         let totals = Totals::new(&tasks);
         Self {
@@ -87,6 +91,8 @@ impl Node {
             seen,
             watched,
             busy: Busy::default(),
+            prefetch: AtomicUsize::new(tuning.prefetch),
+            queues: Mutex::new(queues),
             declared: Mutex::default(),
         }
     }
@@ -108,7 +114,28 @@ impl Node {
     /// How many deliveries may be taken now.
     pub(crate) fn room(&self) -> usize {
         let held = if self.tuning.only_for_free_slots { self.held.total() } else { self.held.len() };
-        self.tuning.prefetch.saturating_sub(held)
+        self.prefetch().saturating_sub(held)
+    }
+
+    /// How many deliveries may be held at most.
+    pub(crate) fn prefetch(&self) -> usize {
+        self.prefetch.load(Ordering::Acquire)
+    }
+
+    /// Lets more, or fewer, deliveries be held; never none.
+    pub(crate) fn resize_prefetch(&self, by: isize) {
+        let resized = |now: usize| Some(now.saturating_add_signed(by).max(1));
+        let _ = self.prefetch.fetch_update(Ordering::AcqRel, Ordering::Acquire, resized);
+        self.held.wake();
+    }
+
+    /// What is consumed.
+    pub(crate) fn queues(&self) -> Vec<Queue> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_queues(&self, queues: Vec<Queue>) {
+        *self.queues.lock().unwrap_or_else(PoisonError::into_inner) = queues;
     }
 
     /// How many tasks run now.

@@ -35,6 +35,9 @@ pub struct WorkerOptions {
     pub heartbeat: Option<Duration>,
     /// Somebody reads its [`Monitor`](crate::Monitor) and its [measures](crate::measure). Default false.
     pub watched: bool,
+    /// Whether it asks its neighbours at the start what was revoked, as Celery's workers do (without
+    /// `--without-mingle`). It does not wait for their answers. Default: no.
+    pub mingle: bool,
 }
 
 impl WorkerOptions {
@@ -110,6 +113,13 @@ impl WorkerOptions {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = Some(grace);
+        self
+    }
+
+    /// Asks its neighbours at the start.
+    #[must_use]
+    pub fn mingle(mut self, ask: bool) -> Self {
+        self.mingle = ask;
         self
     }
 

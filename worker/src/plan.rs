@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) soft_shutdown: Duration,
     /// How often it tells that it is alive; zero: never.
     pub(crate) heartbeat: Duration,
+    /// Whether it asks its neighbours at the start.
+    pub(crate) mingle: bool,
 }
 
 impl Plan {
@@ -113,6 +115,7 @@ impl Plan {
             watched: options.watched,
             connect_attempts,
             grace: options.grace.or(settings.worker_shutdown_timeout),
+            mingle: options.mingle,
             heartbeat: options.heartbeat.unwrap_or(HEARTBEAT),
             soft_shutdown: options.soft_shutdown.unwrap_or(settings.worker_soft_shutdown_timeout),
         })

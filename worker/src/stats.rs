@@ -63,6 +63,10 @@ counters! {
     given_back,
     /// Deliveries whose lease was lost: they run, or will run, somewhere else.
     lost,
+    /// Control messages that could not be read.
+    bad_commands,
+    /// Answers to control commands that could not be delivered: whoever asked had left.
+    lost_answers,
 }
 
 /// Runs started, by task: what `inspect stats` calls the total.
@@ -81,7 +85,6 @@ impl Totals {
     }
 
     /// The tasks that were started at all.
-    #[expect(dead_code, reason = "for `inspect stats`")]
     pub(crate) fn snapshot(&self) -> BTreeMap<Arc<str>, u64> {
         let started = |(name, counter): (&Arc<str>, &Counter)| (Arc::clone(name), counter.get());
         self.0.iter().map(started).filter(|(_, count)| *count > 0).collect()

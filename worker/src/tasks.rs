@@ -1,6 +1,10 @@
 //! The tasks a worker runs, each with its options resolved against the settings, by name.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use taskq_core::{
     Error, ErrorKind,
@@ -49,6 +53,15 @@ pub(crate) struct Known {
     pub(crate) policy: TaskDefaults,
     /// One that every worker has.
     pub(crate) is_builtin: bool,
+    live: Mutex<Live>,
+}
+
+/// What can be changed while the worker runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Live {
+    pub(crate) hard: Option<Duration>,
+    pub(crate) soft: Option<Duration>,
+    pub(crate) rate: Option<RateLimit>,
 }
 
 /// The time limits of one run.
@@ -81,7 +94,28 @@ impl Known {
             soft_time_limit: soft_time_limit.or(defaults.soft_time_limit),
             rate_limit: rate_limit.or(defaults.rate_limit),
         };
-        Self { name: def.name.as_ref().into(), def: Arc::clone(def), policy, is_builtin: false }
+        let live = Live { hard: policy.time_limit, soft: policy.soft_time_limit, rate: policy.rate_limit };
+        Self {
+            name: def.name.as_ref().into(),
+            def: Arc::clone(def),
+            policy,
+            is_builtin: false,
+            live: Mutex::new(live),
+        }
+    }
+
+    /// What holds now.
+    pub(crate) fn live(&self) -> Live {
+        *self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_time_limits(&self, hard: Option<Duration>, soft: Option<Duration>) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        (live.hard, live.soft) = (hard, soft);
+    }
+
+    pub(crate) fn set_rate_limit(&self, rate: Option<RateLimit>) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).rate = rate;
     }
 
     /// Whether a return value is stored: the call decides, else the task.
@@ -97,15 +131,13 @@ impl Known {
     /// The limits of this run: those of the call, else the task's. Zero means none, as in Celery.
     pub(crate) fn limits(&self, request: &Request) -> Limits {
         let (hard, soft) = request.headers.timelimit;
+        let live = self.live();
         let pick = |seconds: Option<f64>, own: Option<Duration>| match seconds {
             Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
             None => own,
         };
         let some = |limit: &Duration| !limit.is_zero();
-        Limits {
-            hard: pick(hard, self.policy.time_limit).filter(some),
-            soft: pick(soft, self.policy.soft_time_limit).filter(some),
-        }
+        Limits { hard: pick(hard, live.hard).filter(some), soft: pick(soft, live.soft).filter(some) }
     }
 }
 

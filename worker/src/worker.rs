@@ -3,10 +3,16 @@
 //! Kept true here: every part that is started is stopped, in an order in which nothing that still works misses
 //! what it needs; when [`Worker::run`] returns, nothing of the worker is left.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use taskq_core::{Error, app::App};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
@@ -14,8 +20,8 @@ use crate::{
     Monitor, Report, Stop, WorkerHandle, WorkerOptions,
     completer::{Completer, Completions},
     connect::{self, Connected},
-    consume::Fetch,
-    control,
+    consume::{self, Fetch},
+    control::{self, Panel},
     effects::Completion,
     executor::Executor,
     heartbeat::Life,
@@ -87,7 +93,7 @@ impl Worker {
 
     async fn start_to_stop(self, stop: Stop) -> Result<Report, Error> {
         panics::note_places();
-        let Plan { grace, soft_shutdown, heartbeat, .. } = self.plan;
+        let Plan { grace, soft_shutdown, heartbeat, mingle, .. } = self.plan;
         let Some(connected) = connect::open(&self.plan, &stop).await? else { return Ok(Report::default()) };
         let Connected { broker, backend, mut consumer } = connected;
         let node = Arc::new(Node::new(self.plan, broker, backend, stop));
@@ -100,8 +106,17 @@ impl Worker {
             Pool::new(node.tuning.concurrency, Executor { node: Arc::clone(&node), done: done.clone() });
         let leases = AbortOnDropHandle::new(tokio::spawn(lease::keep(Arc::clone(&node), settler)));
         let life = Life::begin(&node, heartbeat);
-        let control = control::start(&node);
-        let mut fetch = Fetch::new(Arc::clone(&node), &pool, done.clone());
+        let (asks, asked) = mpsc::channel(consume::ASKS);
+        let panel = Panel { node: Arc::clone(&node), pool: pool.view(), asks, since: Instant::now() };
+        let control = control::start(panel);
+        let mark = control::read_remembered(&node).await;
+        let remembered = AbortOnDropHandle::new(tokio::spawn(control::keep_reading(Arc::clone(&node), mark)));
+        let neighbours = mingle.then(|| {
+            let node = Arc::clone(&node);
+            // Beside the work: what was revoked before is known without them, where the broker keeps it.
+            AbortOnDropHandle::new(tokio::spawn(async move { control::mingle(&node).await }))
+        });
+        let mut fetch = Fetch::new(Arc::clone(&node), &pool, done.clone(), asked);
         info!(node = %node.name, tasks = node.tasks.len(), concurrency = node.tuning.concurrency, "worker is ready");
         self.ready.cancel();
 
@@ -128,7 +143,7 @@ impl Worker {
             () = node.stop.now_asked() => warn!("stopped at once: what is left comes back when its lease lapses"),
         }
         drop(leases);
-        drop(control);
+        drop((control, neighbours, remembered));
         life.end(&node).await;
         drop(consumer); // what it took and never delivered goes back
         let report = Report::of(&node);

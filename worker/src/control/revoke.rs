@@ -1,124 +1,90 @@
-//! Listens for `revoke`, `terminate` and `ping` on the control exchange, in kombu's pidbox format.
+//! `revoke`, `terminate`, `revoke_by_stamped_headers`, `revoked`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use taskq_core::{
-    backend::{State, StoredError, TaskMeta, TaskOutput},
-    broker::{Broadcast, BrokerError, Outgoing},
-    codec::{Map, Value, json},
-    protocol::{DeliveryMode, Message, Properties, RawHeaders, TaskId},
+    backend::{BackendError, State, StoredError, TaskMeta, TaskOutput},
+    broker::Revocation,
+    codec::{Map, Value, repr},
+    control::ok,
+    protocol::TaskId,
 };
-use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
-use crate::{gate, held::Why, node::Node};
+use super::{
+    args::Args,
+    panel::{Done, Panel},
+};
+use crate::{
+    gate,
+    held::{Held, Why},
+    node::Node,
+};
 
-/// Pause before listening again after the broker refused.
-const AGAIN: Duration = Duration::from_secs(1);
-
-/// Listens until dropped.
-pub(super) async fn listen(node: Arc<Node>, broadcast: Arc<dyn Broadcast>, exchange: String) {
-    loop {
-        if let Err(error) = hear(&node, broadcast.as_ref(), &exchange).await {
-            warn!(%error, exchange, "could not listen for remote control; trying again");
-        }
-        sleep(AGAIN).await;
-    }
+pub(super) fn revoked(panel: &Panel) -> Done {
+    Ok(panel.node.revoked.all().iter().map(TaskId::as_str).collect())
 }
 
-async fn hear(node: &Node, broadcast: &dyn Broadcast, exchange: &str) -> Result<(), BrokerError> {
-    let mut subscription = broadcast.subscribe(exchange, "").await?;
-    loop {
-        let message = subscription.next().await?;
-        match json::from_slice::<Value>(&message.body) {
-            Ok(Value::Map(command)) => obey(node, &command).await,
-            _ => debug!(exchange, "a control message is no JSON object"),
-        }
+pub(super) async fn revoke(panel: &Panel, args: &Args<'_>) -> Done {
+    let ids = ids(args)?;
+    flag(&panel.node, &ids).await;
+    if args.truth("terminate") {
+        return Ok(ok(terminated(&panel.node, &ids)));
     }
+    let shown: Vec<String> = ids.iter().map(|id| repr::value(&Value::from(id.as_str()))).collect();
+    let shown = if shown.is_empty() { "set()".to_owned() } else { format!("{{{}}}", shown.join(", ")) };
+    Ok(ok(format!("tasks {shown} flagged as revoked")))
 }
 
-/// Does what a command says, if it is meant for this node and known.
-async fn obey(node: &Node, command: &Map) {
-    if let Some(Value::List(nodes)) = command.get("destination")
-        && !nodes.iter().any(|to| to.as_str() == Some(&node.name))
-    {
-        return;
-    }
-    let none = Map::default();
-    let arguments = match command.get("arguments") {
-        Some(Value::Map(arguments)) => arguments,
-        _ => &none,
-    };
-    let answer = match command.get("method").and_then(Value::as_str) {
-        Some("ping") => "pong".to_owned(),
-        Some("revoke") => {
-            let terminate = arguments.get("terminate").and_then(Value::as_bool).unwrap_or(false);
-            revoke(node, &ids(arguments), terminate).await
-        }
-        Some("revoke_workflow") => {
-            let terminate = arguments.get("terminate").and_then(Value::as_bool).unwrap_or(false);
-            mark(node, listed(arguments.get("root_id")).iter().map(gate::workflow).collect(), terminate)
-        }
-        Some("revoke_by_stamped_headers") => {
-            let terminate = arguments.get("terminate").and_then(Value::as_bool).unwrap_or(false);
-            let stamps = arguments.get("headers").and_then(Value::as_map).unwrap_or(&none);
-            mark(node, stamps.iter().flat_map(|(name, value)| gate::stamp(name, value)).collect(), terminate)
-        }
-        Some("terminate") => revoke(node, &ids(arguments), true).await,
-        _ => return,
-    };
-    if let Some(reply) = reply(node, command, &answer)
-        && let Err(error) = node.broker.publish(std::slice::from_ref(&reply)).await
-    {
-        warn!(%error, "could not answer a control command");
-    }
+pub(super) async fn terminate(panel: &Panel, args: &Args<'_>) -> Done {
+    args.required("signal")?;
+    let ids = ids(args)?;
+    flag(&panel.node, &ids).await;
+    Ok(ok(terminated(&panel.node, &ids)))
 }
 
-fn ids(arguments: &Map) -> Vec<TaskId> {
-    listed(arguments.get("task_id"))
+fn ids(args: &Args<'_>) -> Result<Vec<TaskId>, StoredError> {
+    Ok(args.texts("task_id")?.iter().map(|id| TaskId::from(id.as_str())).collect())
 }
 
-fn listed(ids: Option<&Value>) -> Vec<TaskId> {
-    match ids {
-        Some(Value::Str(id)) => vec![TaskId::from(id.as_str())],
-        Some(Value::List(ids)) => ids.iter().filter_map(Value::as_str).map(TaskId::from).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Revokes all tasks of workflows or with stamps. Each is stored as revoked when its turn comes: which ones there
-/// are, nobody knows.
-fn mark(node: &Node, marks: Vec<TaskId>, terminate: bool) -> String {
-    info!(?marks, terminate, "revoking tasks by workflow or stamp");
-    let running = node.held.which(|held| held.is_running() && held.marks.ids().any(|id| marks.contains(&id)));
-    let shown: Vec<String> = marks.iter().map(|mark| format!("`{mark}`")).collect();
-    node.marked.add(marks);
-    if terminate {
-        running.iter().for_each(|held| held.cancel(Why::Terminated));
-        return format!("terminate: {} running tasks of {}", running.len(), shown.join(", "));
-    }
-    format!("{} flagged as revoked, but not terminated", shown.join(", "))
-}
-
-async fn revoke(node: &Node, ids: &[TaskId], terminate: bool) -> String {
-    info!(?ids, terminate, "revoking tasks");
+/// Keeps them from running, here and, once it is written down, everywhere.
+async fn flag(node: &Node, ids: &[TaskId]) {
+    info!(?ids, "tasks flagged as revoked");
     node.revoked.add(ids.iter().cloned());
-    let shown: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
-    let shown = format!("{{{}}}", shown.join(", "));
-    let running: Vec<_> = node.held.with_ids(ids).into_iter().filter(|held| held.is_running()).collect();
-    if terminate && !running.is_empty() {
-        running.iter().for_each(|held| held.cancel(Why::Terminated));
-        return format!("terminate: {shown}");
-    }
+    remember(node, ids.iter().cloned().map(Revocation::Task).collect()).await;
     if let Err(error) = store_revoked(node, ids).await {
         warn!(%error, "could not store REVOKED; it is stored when the task arrives");
     }
-    format!("tasks {shown} flagged as revoked")
+}
+
+/// For workers that are down, or start: whoever revokes, Python too, need not do it.
+async fn remember(node: &Node, what: Vec<Revocation>) {
+    if let Some(revocations) = node.broker.revocations()
+        && let Err(error) = revocations.remember(&what).await
+    {
+        warn!(%error, "could not remember what was revoked: workers that are down will run it");
+    }
+}
+
+/// Ends those of them that are here: running ones are dropped, waiting ones end when their turn comes.
+fn terminated(node: &Node, ids: &[TaskId]) -> String {
+    let here = node.held.with_ids(ids);
+    if here.is_empty() {
+        return "terminate: tasks unknown".to_owned();
+    }
+    here.iter().for_each(|held| held.cancel(Why::Terminated));
+    let ids: Vec<&str> = here.iter().map(|held| held.id.as_str()).collect();
+    info!(?ids, "terminating tasks");
+    format!("terminate: {}", ids.join(", "))
 }
 
 /// Tells those who wait at once, as Celery does: the message may be far down its queue.
-async fn store_revoked(node: &Node, ids: &[TaskId]) -> Result<(), taskq_core::backend::BackendError> {
-    let running = node.held.with_ids(ids);
+async fn store_revoked(node: &Node, ids: &[TaskId]) -> Result<(), BackendError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let running: Vec<Arc<Held>> =
+        node.held.with_ids(ids).into_iter().filter(|held| held.is_running()).collect();
     let metas: Vec<TaskMeta> = ids
         .iter()
         .zip(node.backend.fetch(ids).await?)
@@ -126,7 +92,7 @@ async fn store_revoked(node: &Node, ids: &[TaskId]) -> Result<(), taskq_core::ba
             let waits = known.as_ref().is_none_or(|meta| {
                 matches!(meta.state, State::Pending | State::Received | State::Retry | State::Rejected)
             });
-            waits && !running.iter().any(|held| held.id == **id && held.is_running())
+            waits && !running.iter().any(|held| held.id == **id)
         })
         .map(|(id, _)| {
             let error = StoredError::celery("TaskRevokedError", "revoked");
@@ -139,25 +105,59 @@ async fn store_revoked(node: &Node, ids: &[TaskId]) -> Result<(), taskq_core::ba
     if metas.is_empty() { Ok(()) } else { node.backend.store(&metas).await }
 }
 
-fn reply(node: &Node, command: &Map, answer: &str) -> Option<Outgoing> {
-    let Some(Value::Map(to)) = command.get("reply_to") else { return None };
-    let ticket = command.get("ticket").cloned().unwrap_or_default();
-    let map = |entries: [(&str, Value); 1]| -> Map {
-        entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+/// By stamps: `{name: value or values}`, or a list of `name=value`.
+pub(super) async fn by_stamps(panel: &Panel, args: &Args<'_>) -> Done {
+    let headers = match args.required("headers")? {
+        Value::Map(headers) => headers.clone(),
+        Value::List(pairs) => {
+            let pair = |pair: &Value| {
+                let (name, value) = pair.as_str()?.split_once('=')?;
+                Some((name.to_owned(), Value::from(value)))
+            };
+            match pairs.iter().map(pair).collect::<Option<Map>>() {
+                Some(headers) => headers,
+                None => return Err(StoredError::builtin("IndexError", "list index out of range")),
+            }
+        }
+        other => return Err(args.wrong("headers", other, "a map or a list of `name=value`")),
     };
-    let body = map([(&node.name, Value::Map(map([("ok", Value::Str(answer.to_owned()))])))]);
-    let mut headers = map([("ticket", ticket)]);
-    headers.insert("clock".into(), Value::Int(i64::try_from(node.app.tick()).unwrap_or(i64::MAX)));
-    Some(Outgoing {
-        message: Message {
-            headers: RawHeaders(json::to_bytes(&headers).ok()?),
-            properties: Properties { delivery_mode: DeliveryMode::Transient, ..Properties::default() },
-            content_type: Some("application/json".into()),
-            content_encoding: Some("utf-8".into()),
-            body: json::to_bytes(&body).ok()?,
-        },
-        exchange: to.get("exchange")?.as_str()?.to_owned(),
-        routing_key: to.get("routing_key")?.as_str()?.to_owned(),
-        not_before: None,
-    })
+    let marks: Vec<TaskId> = headers.iter().flat_map(|(name, values)| gate::stamp(name, values)).collect();
+    mark(&panel.node, &marks).await;
+    let shown = repr::kwargs(&headers);
+    info!(headers = shown, "stamps flagged as revoked");
+    if !args.truth("terminate") {
+        return Ok(ok(format!("headers {shown} flagged as revoked, but not terminated")));
+    }
+    Ok(ok(if terminated_marks(&panel.node, &marks) == 0 {
+        format!("headers {shown} were not terminated")
+    } else {
+        format!("headers {shown} revoked")
+    }))
+}
+
+/// Our own command: all tasks of the workflows with these first tasks.
+pub(super) async fn workflow(panel: &Panel, args: &Args<'_>) -> Done {
+    let roots = args.texts("root_id")?;
+    let marks: Vec<TaskId> = roots.iter().map(|root| gate::workflow(&TaskId::from(root.as_str()))).collect();
+    mark(&panel.node, &marks).await;
+    info!(?roots, "workflows flagged as revoked");
+    if !args.truth("terminate") {
+        return Ok(ok(format!("workflows {} flagged as revoked, but not terminated", roots.join(", "))));
+    }
+    let ended = terminated_marks(&panel.node, &marks);
+    Ok(ok(format!("terminate: {ended} running tasks of workflows {}", roots.join(", "))))
+}
+
+/// Keeps what carries one of these from running. Each task is stored as revoked when its turn comes: which ones
+/// there are, nobody knows.
+async fn mark(node: &Node, marks: &[TaskId]) {
+    node.marked.add(marks.iter().cloned());
+    remember(node, marks.iter().cloned().map(Revocation::Mark).collect()).await;
+}
+
+/// Ends what runs with one of these; answers how many.
+fn terminated_marks(node: &Node, marks: &[TaskId]) -> usize {
+    let running = node.held.which(|held| held.is_running() && held.marks.ids().any(|id| marks.contains(&id)));
+    running.iter().for_each(|held| held.cancel(Why::Terminated));
+    running.len()
 }

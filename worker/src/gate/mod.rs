@@ -14,6 +14,7 @@ use std::sync::Arc;
 use taskq_core::{
     broker::{Delivery, Payload},
     protocol::{Request, TaskId},
+    task::RateLimit,
 };
 use tokio::time::Instant;
 
@@ -53,6 +54,11 @@ impl Gate {
     pub(crate) fn new(node: Arc<Node>) -> Self {
         let rates = Rates::new(&node.tasks);
         Self { node, rates }
+    }
+
+    /// Another rate limit for a task, or none.
+    pub(crate) fn set_rate(&mut self, task: Arc<str>, rate: Option<RateLimit>) {
+        self.rates.set(task, rate);
     }
 
     /// Reads a delivery and leads it through. It is held from here on, whatever the verdict. `may_hold`: there

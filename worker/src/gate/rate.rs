@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use taskq_core::Timestamp;
+use taskq_core::{Timestamp, task::RateLimit};
 use tokio::time::Instant;
 
 use crate::{
@@ -49,6 +49,18 @@ impl Rates {
             Some((Arc::clone(&known.name), Bucket { interval, next: now, asks: now }))
         };
         Self(tasks.iter().filter_map(bucket).collect())
+    }
+
+    /// Another limit for a task, or none. Turns that were given stay.
+    pub(super) fn set(&mut self, task: Arc<str>, rate: Option<RateLimit>) {
+        let Some(rate) = rate else {
+            self.0.remove(&task);
+            return;
+        };
+        let now = Instant::now();
+        let bucket = self.0.entry(task).or_insert(Bucket { interval: Duration::ZERO, next: now, asks: now });
+        bucket.interval = rate.interval();
+        bucket.asks = now;
     }
 
     pub(super) fn take(&mut self, node: &Node, known: &Known, may_hold: bool) -> Grant {

@@ -59,6 +59,13 @@ impl Revoked {
         self.any.store(!known.since.is_empty(), Ordering::Release);
     }
 
+    /// Every id, oldest first.
+    pub(crate) fn all(&self) -> Vec<TaskId> {
+        let known = self.lock();
+        let current = |(at, id): &&(Instant, TaskId)| known.since.get(id) == Some(at) && at.elapsed() <= KEPT;
+        known.order.iter().filter(current).map(|(_, id)| id.clone()).collect()
+    }
+
     /// Whether anything is revoked at all.
     pub(crate) fn any(&self) -> bool {
         self.any.load(Ordering::Acquire)

@@ -9,7 +9,7 @@ mod queue;
 mod task;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     thread,
 };
 
@@ -45,6 +45,11 @@ impl Pool {
         }))
     }
 
+    /// A look at it, for remote control.
+    pub(crate) fn view(&self) -> PoolView {
+        PoolView(Arc::downgrade(&self.0))
+    }
+
     /// Puts jobs in line, in order. After [`drain`](Self::drain) they are left in `jobs`.
     pub(crate) fn push(&self, jobs: &mut Vec<Job>) {
         if !jobs.is_empty() {
@@ -72,6 +77,30 @@ impl Pool {
             // They are past their last job: joining takes no time.
             let _ = thread.join();
         }
+    }
+}
+
+/// A look at a pool; does not keep it.
+#[derive(Clone, Debug)]
+pub(crate) struct PoolView(Weak<Inner>);
+
+impl PoolView {
+    /// How many tasks may run at once.
+    pub(crate) fn slots(&self) -> usize {
+        self.0.upgrade().map_or(0, |inner| inner.queue.slots())
+    }
+
+    /// Lets more, or fewer, tasks run at once. Those that run are not disturbed.
+    pub(crate) fn resize(&self, by: isize) {
+        if let Some(inner) = self.0.upgrade() {
+            let wake = inner.queue.resize(by);
+            Inner::act(&inner, wake);
+        }
+    }
+
+    /// Looks at the jobs in line.
+    pub(crate) fn jobs<T>(&self, look: impl FnMut(&Job) -> T) -> Vec<T> {
+        self.0.upgrade().map_or_else(Vec::new, |inner| inner.queue.look(look))
     }
 }
 

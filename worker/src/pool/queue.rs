@@ -28,8 +28,9 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct State {
     jobs: VecDeque<Job>,
-    slots: usize,
-    free: usize,
+    slots: isize,
+    /// Below zero while more run than the pool was shrunk to.
+    free: isize,
     closed: bool,
     runners: Crew,
     threads: Crew,
@@ -40,7 +41,7 @@ struct State {
 /// The executors of one kind.
 #[derive(Debug, Default)]
 struct Crew {
-    hired: usize,
+    hired: isize,
     idle: usize,
 }
 
@@ -65,6 +66,7 @@ pub(super) enum Next {
 
 impl Queue {
     pub(super) fn new(slots: usize) -> Self {
+        let slots = isize::try_from(slots).unwrap_or(isize::MAX);
         Self {
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
@@ -122,6 +124,27 @@ impl Queue {
         state.crew(kind).idle += 1;
         drop(state);
         Next::Idle(self.rouse(wake))
+    }
+
+    /// How many may run at once.
+    pub(super) fn slots(&self) -> usize {
+        self.lock().slots.unsigned_abs()
+    }
+
+    /// Adds slots, or takes some away, but never the last.
+    pub(super) fn resize(&self, by: isize) -> Wake {
+        let mut state = self.lock();
+        let by = by.max(1 - state.slots);
+        state.slots = state.slots.saturating_add(by);
+        state.free = state.free.saturating_add(by);
+        let wake = if state.closed { Wake::Nobody } else { state.wake_next() };
+        drop(state);
+        self.rouse(wake)
+    }
+
+    /// Looks at the jobs in line.
+    pub(super) fn look<T>(&self, look: impl FnMut(&Job) -> T) -> Vec<T> {
+        self.lock().jobs.iter().map(look).collect()
     }
 
     /// An executor that was to be hired could not be started.

@@ -5,11 +5,19 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use taskq_core::{args, backend::State, canvas::Signature, codec::Value, protocol::TaskId, result::Revoke};
+use taskq_core::{
+    args,
+    backend::State,
+    canvas::Signature,
+    codec::Value,
+    control::ok,
+    protocol::{Message, TaskId},
+    result::Revoke,
+};
 use taskq_worker::WorkerOptions;
 use tokio::sync::Semaphore;
 
-use crate::rig::{Builder, error_of, until};
+use crate::rig::{Builder, DEADLINE, error_of, until};
 
 #[tokio::test]
 async fn a_revoked_task_does_not_run_and_its_caller_is_told_at_once() {
@@ -165,5 +173,66 @@ async fn tasks_are_revoked_by_a_stamp() {
     gate.add_permits(1);
     let other = rig.send_signature(stamped("b")).await;
     assert_eq!(rig.value(&other).await, Value::Int(1));
+    worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_task_that_was_revoked_while_no_worker_was_there_does_not_run() {
+    let starts = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&starts);
+    let rig = Builder::new()
+        .task("t.count", move |_, _| {
+            count.fetch_add(1, Ordering::SeqCst);
+            async { Ok(Value::Null) }
+        })
+        .build();
+    let id = rig.send("t.count", args![]).await;
+    Revoke::new(&rig.app, vec![id.clone()]).await.expect("sent");
+    let worker = rig.worker(&WorkerOptions::new()).await;
+    assert_eq!(rig.meta(&id).await.state, State::Revoked);
+    rig.settled().await;
+    assert_eq!(starts.load(Ordering::SeqCst), 0);
+    worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn broken_control_messages_are_counted_and_the_next_command_is_answered() {
+    let (rig, worker) = Builder::new().start().await;
+    let broadcast = rig.broker.broadcast().expect("the memory broker has fan-out");
+    // Broadcasts are lossy: the listener may not be there yet.
+    until("they are counted", async || {
+        for body in ["", "[]", r#"{"method": 3}"#, r#"{"method": "ping", "destination": 7}"#, "\u{0}"] {
+            let message = Message { body: body.to_owned().into(), ..Message::default() };
+            broadcast.publish("celery.pidbox", "", &message).await.expect("sent");
+        }
+        worker.stats().bad_commands >= 5
+    })
+    .await;
+    let replies = rig.app.control().ask("ping").limit(1).timeout(DEADLINE).await.expect("asked");
+    assert_eq!(replies.get(worker.name()), Some(&ok("pong")));
+    assert_eq!(rig.broker.admin().expect("it has one").queues().await.unwrap(), ["celery"]);
+    worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pool_that_grew_runs_more_at_once() {
+    let running = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&running);
+    let rig = Builder::new()
+        .task("t.long", move |_, _| {
+            count.fetch_add(1, Ordering::SeqCst);
+            std::future::pending()
+        })
+        .build();
+    let worker = rig.worker(&WorkerOptions::new().concurrency(1)).await;
+    for _ in 0..3 {
+        rig.send("t.long", args![]).await;
+    }
+    until("one runs", async || running.load(Ordering::SeqCst) == 1).await;
+    let grown =
+        rig.app.control().ask("pool_grow").arg("n", 2).limit(1).timeout(DEADLINE).await.expect("asked");
+    assert_eq!(grown.get(worker.name()), Some(&ok("pool will grow")));
+    until("all run", async || running.load(Ordering::SeqCst) == 3).await;
+    worker.stopper().cold();
     worker.stop().await.unwrap();
 }

@@ -14,7 +14,7 @@ use taskq_core::{
     },
     broker::{
         Broadcast, Broker, BrokerAdmin, BrokerError, BrokerErrorKind, Capabilities, ConsumeSpec, Consumer,
-        Delivery, DeliveryTag, Outgoing, Queue, Settle, Settled, Settlement, Settler, Topology,
+        Delivery, DeliveryTag, Outgoing, Queue, Revocations, Settle, Settled, Settlement, Settler, Topology,
     },
     protocol::TaskId,
 };
@@ -213,6 +213,10 @@ impl Broker for TracedBroker {
 
     fn broadcast(&self) -> Option<Arc<dyn Broadcast>> {
         self.0.broadcast()
+    }
+
+    fn revocations(&self) -> Option<Arc<dyn Revocations>> {
+        self.0.revocations()
     }
 
     fn admin(&self) -> Option<Arc<dyn BrokerAdmin>> {

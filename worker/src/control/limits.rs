@@ -1,0 +1,77 @@
+//! Limits that change while the worker runs: `rate_limit`, `time_limit`.
+
+use std::{sync::Arc, time::Duration};
+
+use taskq_core::{
+    backend::StoredError,
+    codec::{Value, repr},
+    control::{nok, ok},
+    task::{RateLimit, TaskKind},
+};
+use tracing::info;
+
+use super::{
+    args::{Args, value_error},
+    panel::{Done, Panel},
+};
+use crate::consume::Ask;
+
+/// The longest limit that can be set, in seconds: 100 years.
+const LONGEST: f64 = 3_155_760_000.0;
+
+pub(super) async fn rate_limit(panel: &Panel, args: &Args<'_>) -> Done {
+    let name = args.text("task_name")?;
+    let rate = rate(args.required("rate_limit")?)?;
+    let Some(known) = panel.node.tasks.get(name) else { return Ok(nok("unknown task")) };
+    known.set_rate_limit(rate);
+    // It owns the buckets; when it is gone the worker stops anyway.
+    let _ = panel.asks.send(Ask::Rate(Arc::clone(&known.name), rate)).await;
+    info!(task = name, rate = rate.map(|rate| rate.to_string()), "new rate limit");
+    Ok(ok(match rate {
+        Some(_) => "new rate limit set successfully",
+        None => "rate limit disabled successfully",
+    }))
+}
+
+/// `"100/m"`, a number a second, or nothing for no limit; errors as Python's.
+fn rate(value: &Value) -> Result<Option<RateLimit>, StoredError> {
+    let a_second = |count: f64| {
+        (count > 0.0 && count.is_finite()).then(|| RateLimit::new(count, Duration::from_secs(1)))
+    };
+    let text = match value {
+        Value::Null | Value::Bool(false) => return Ok(None),
+        Value::Int(count) => return Ok(a_second(*count as f64)),
+        Value::Float(count) => return Ok(a_second(*count)),
+        Value::Str(text) => text,
+        other => return Err(value_error(format!("no rate: {}", repr::value(other)))),
+    };
+    let (count, unit) = text.split_once('/').unwrap_or((text, "s"));
+    if !matches!(unit, "s" | "m" | "h") {
+        return Err(StoredError::builtin("KeyError", unit));
+    }
+    match count.trim().parse::<f64>() {
+        Ok(count) if count <= 0.0 => Ok(None),
+        Ok(_) => text.parse().map(Some).map_err(|why: String| value_error(why)),
+        Err(_) if text.is_empty() => Ok(None),
+        Err(_) => Err(value_error(format!("could not convert string to float: '{count}'"))),
+    }
+}
+
+pub(super) fn time_limit(panel: &Panel, args: &Args<'_>) -> Done {
+    let name = args.text("task_name")?;
+    let limit = |name| {
+        let seconds = args.number(name)?;
+        let usable = |seconds: &f64| *seconds > 0.0 && *seconds < LONGEST;
+        Ok::<_, StoredError>(seconds.filter(usable).map(Duration::from_secs_f64))
+    };
+    let (soft, hard) = (limit("soft")?, limit("hard")?);
+    let Some(known) = panel.node.tasks.get(name) else { return Ok(nok("unknown task")) };
+    if hard.is_some() && known.def.kind == TaskKind::Blocking {
+        return Err(value_error(format!(
+            "a hard limit cannot be enforced: `{name}` blocks a thread, which cannot be stopped"
+        )));
+    }
+    known.set_time_limits(hard, soft);
+    info!(task = name, ?soft, ?hard, "new time limits");
+    Ok(ok("time limits set successfully"))
+}
