@@ -8,14 +8,17 @@ mod call;
 mod completions;
 mod dead;
 mod dev;
+mod events;
 mod failure;
 mod global;
+mod inspect;
 mod json_arg;
 mod list;
 mod meta;
 mod output;
 mod purge;
 mod queues;
+mod remote;
 mod report;
 mod result;
 mod schedule;
@@ -71,6 +74,10 @@ pub(crate) enum Command {
     Dead(dead::Dead),
     #[command(subcommand)]
     Schedule(schedule::Schedule),
+    Inspect(inspect::Inspect),
+    Control(inspect::Control),
+    Status(inspect::Status),
+    Events(events::Events),
     Report(report::Report),
     Completions(completions::Completions),
 }
@@ -108,6 +115,10 @@ impl Command {
             Self::Purge(purge) => Box::pin(purge.run(session)),
             Self::Dead(dead) => Box::pin(dead.run(session)),
             Self::Schedule(schedule) => Box::pin(schedule.run(session)),
+            Self::Inspect(inspect) => Box::pin(inspect.run(session)),
+            Self::Control(control) => Box::pin(control.run(session)),
+            Self::Status(status) => Box::pin(status.run(session)),
+            Self::Events(events) => Box::pin(events.run(session)),
             Self::Report(report) => Box::pin(report.run(session)),
             Self::Completions(completions) => {
                 Box::pin(async { completions.run(&session.program, session.out) })

@@ -95,16 +95,16 @@ pub(crate) struct Options {
     #[arg(long, hide = true)]
     without_gossip: bool,
 
-    /// Accepted for Celery's sake
-    #[arg(long, hide = true)]
+    /// Do not ask other workers at the start what was revoked
+    #[arg(long)]
     without_mingle: bool,
 
-    /// Accepted for Celery's sake
-    #[arg(long, hide = true)]
+    /// Do not tell monitors every two seconds that it is alive
+    #[arg(long)]
     without_heartbeat: bool,
 
-    /// Accepted for Celery's sake
-    #[arg(long, value_name = "SECONDS", hide = true)]
+    /// Tell monitors so often that it is alive [default: 2]
+    #[arg(long, value_name = "SECONDS")]
     heartbeat_interval: Option<f64>,
 
     /// Accepted for Celery's sake: tasks are compiled into this program

@@ -6,10 +6,17 @@ use taskq_core::config::{SETTINGS, Settings};
 const SECTIONS: [&str; 3] = ["control", "event", "security"];
 
 /// The exceptions among them.
-const IN_USE: [&str; 1] = ["control_exchange"];
+const IN_USE: [&str; 6] = [
+    "control_exchange",
+    "control_queue_exclusive",
+    "control_queue_expires",
+    "control_queue_ttl",
+    "event_exchange",
+    "event_serializer",
+];
 
 /// Single settings.
-const NAMES: [&str; 29] = [
+const NAMES: [&str; 27] = [
     "beat_max_loop_interval",
     "beat_schedule_filename",
     "beat_sync_every",
@@ -28,7 +35,6 @@ const NAMES: [&str; 29] = [
     "task_reject_on_worker_lost",
     "task_repr_maxlevels",
     "task_retry_on_worker_lost",
-    "task_send_sent_event",
     "worker_cancel_long_running_tasks_on_connection_loss",
     "worker_detect_quorum_queues",
     "worker_direct",
@@ -37,12 +43,11 @@ const NAMES: [&str; 29] = [
     "worker_lost_wait",
     "worker_max_memory_per_child",
     "worker_max_tasks_per_child",
-    "worker_pool_restarts",
     "worker_proc_alive_timeout",
 ];
 
-/// Those that an option of the command line sets, too.
-const BY_OPTION: [&str; 2] = ["worker_send_task_events", "worker_state_db"];
+/// One that an option of the command line sets, too.
+const BY_OPTION: [&str; 1] = ["worker_state_db"];
 
 /// Logs one line that names them.
 pub(super) fn tell(settings: &Settings) {

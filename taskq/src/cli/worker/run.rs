@@ -1,5 +1,7 @@
 //! Running the worker: what the options say, signals, and a sign while it drains.
 
+use std::time::Duration;
+
 use taskq_core::config::PoolKind;
 use taskq_worker::{SignalRule, Signals, Stop, WorkerOptions};
 
@@ -24,6 +26,15 @@ impl Options {
         let mut options = WorkerOptions::new().queues(&self.queues).exclude_queues(&self.exclude_queues);
         options.hostname.clone_from(&self.hostname);
         options.watched = self.http.is_some();
+        options.mingle = !self.without_mingle;
+        options.heartbeat = match (self.without_heartbeat, self.heartbeat_interval) {
+            (true, _) => Some(Duration::ZERO),
+            (false, Some(seconds)) => Some(
+                Duration::try_from_secs_f64(seconds)
+                    .map_err(|_| Failure::usage(format!("`--heartbeat-interval {seconds}` is no time")))?,
+            ),
+            (false, None) => None,
+        };
         match session.app.settings().worker_pool {
             PoolKind::Solo => options.concurrency = Some(1),
             PoolKind::Processes => {
