@@ -19,6 +19,7 @@ pub(crate) struct Start {
     concurrency: usize,
     hostname: String,
     conf: Map,
+    mingle: bool,
     /// What task names begin with.
     pub(crate) prefix: String,
 }
@@ -36,6 +37,7 @@ impl Start {
             concurrency: required("CONCURRENCY")?.parse().map_err(|_| wrong("CONCURRENCY", "no number"))?,
             hostname: required("HOSTNAME")?,
             conf,
+            mingle: optional("MINGLE").is_some_and(|mingle| mingle == "1"),
             prefix: optional("TASK_PREFIX").unwrap_or_else(|| "conf_tasks.".to_owned()),
         })
     }
@@ -62,6 +64,7 @@ impl Start {
             .queues(self.queues.iter().map(String::as_str))
             .concurrency(self.concurrency)
             .hostname(self.hostname.as_str())
+            .mingle(self.mingle)
             // A configuration of Celery's works as far as it can.
             .unenforced_limits(true)
     }
