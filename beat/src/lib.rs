@@ -4,8 +4,8 @@
 //! gone. A tick is claimed in the store before, or in the same step as, its message is published, under the
 //! leader's token: neither two beats nor a restart sends a tick twice, and none is forgotten.
 //!
-//! [`Beat`] runs it; [`plan`] says what is due next, [`misfire`] what of the past is still to be sent,
-//! [`overlap`] what to do while the run before goes on, [`sources`] which entries there are.
+//! [`Beat`] runs it. Inside, `plan` says what is due next, `misfire` what of the past is still to be sent,
+//! `overlap` what to do while the run before goes on, `sources` which entries there are.
 
 #![forbid(unsafe_code)]
 
