@@ -178,8 +178,8 @@ fn wrong_settings_are_refused_at_start_with_the_nearest_name() {
 #[test]
 fn unknown_schemes_and_celerys_other_options_are_refused() {
     let demo = demo();
-    let wrong = demo.run("-b amqp://me:secret@localhost// queues");
-    assert!(wrong.failed(2).contains("amqp") && !wrong.stderr.contains("secret"), "{}", wrong.stderr);
+    let wrong = demo.run("-b kafka://me:secret@localhost/ queues");
+    assert!(wrong.failed(2).contains("amqp://") && !wrong.stderr.contains("secret"), "{}", wrong.stderr);
     let wrong = demo.run("-b rediss3://me:secret@h queues");
     assert!(wrong.failed(2).contains("redis://") && !wrong.stderr.contains("secret"), "{}", wrong.stderr);
     let wrong = demo.run("worker --autoscale 10,1");

@@ -36,10 +36,5 @@ pub(crate) async fn big(n: usize) -> String {
     "x".repeat(n)
 }
 
-#[task(name = "conf_tasks.retry_once")]
-pub(crate) async fn retry_once() -> u32 {
-    1
-}
-
 #[task(name = "conf_tasks.raise_error")]
 pub(crate) async fn raise_error() {}

@@ -8,7 +8,7 @@
 mod chord;
 mod steps;
 
-use super::{Kind, Node, Signature};
+use super::{Kind, Node, Signature, deep};
 use crate::{
     Error,
     app::App,
@@ -94,7 +94,11 @@ impl Call<'_> {
 }
 
 impl Run<'_> {
-    fn send(&mut self, mut node: Node, call: Call<'_>) -> Result<Option<Child>, Error> {
+    fn send(&mut self, node: Node, call: Call<'_>) -> Result<Option<Child>, Error> {
+        deep(|| self.send_parts(node, call))
+    }
+
+    fn send_parts(&mut self, mut node: Node, call: Call<'_>) -> Result<Option<Child>, Error> {
         node.signature.options.check()?;
         node.settle_links();
         match node.kind {

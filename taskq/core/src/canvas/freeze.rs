@@ -5,7 +5,7 @@
 //! that waits for its turn do not carry its body: whoever starts the chord gives it to them.
 
 use super::{
-    Kind, Node, Signature,
+    Kind, Node, Signature, deep,
     unchain::{lone, unchain},
 };
 use crate::{backend::Child, codec::Value, protocol::TaskId, send::SendOptions};
@@ -36,6 +36,10 @@ impl Node {
     /// Gives ids to it and its parts. Answers how a result tree names it, with what comes before it as its
     /// parents; `None` for a chain without steps.
     pub(super) fn freeze(&mut self, place: Place<'_>) -> Option<Child> {
+        deep(|| self.freeze_parts(place))
+    }
+
+    fn freeze_parts(&mut self, place: Place<'_>) -> Option<Child> {
         self.settle_links();
         match &mut self.kind {
             Kind::Task => Some(Child::task(freeze_task(&mut self.signature.options, place))),

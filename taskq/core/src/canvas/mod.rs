@@ -5,6 +5,7 @@
 
 mod args;
 mod compose;
+mod deep;
 mod expand;
 mod freeze;
 mod links;
@@ -20,6 +21,7 @@ mod typed;
 mod unchain;
 
 pub use args::{Args, Kwargs};
+pub(crate) use deep::deep;
 pub use expand::{Expansion, Step, expand};
 pub(crate) use freeze::after;
 pub(crate) use map::routed;

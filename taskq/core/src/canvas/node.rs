@@ -3,7 +3,7 @@
 //! Kept true here: reading and writing loses nothing; a tree deeper than any message could hold is refused
 //! where it is read, so that everything that walks trees may recurse.
 
-use super::Signature;
+use super::{Signature, deep};
 use crate::{
     Error, ErrorKind,
     codec::{Map, Value},
@@ -59,6 +59,10 @@ impl Node {
 
     /// The parts written back into the signature.
     pub fn into_signature(self) -> Signature {
+        deep(|| self.write())
+    }
+
+    fn write(self) -> Signature {
         let problem = self.problem();
         let Self { mut signature, kind } = self;
         signature.options.problem = problem;
@@ -141,13 +145,13 @@ fn read(mut signature: Signature, depth: usize) -> Result<Node, Error> {
     if depth > MAX_NESTING {
         return Err(wrong(format!("a canvas is nested deeper than {MAX_NESTING} levels")));
     }
-    let kind = match signature.subtask_type.as_deref() {
-        Some("chain") => Kind::Chain(parts(&mut signature, "chain", "tasks", "step", depth)?),
-        Some("group") => Kind::Group(parts(&mut signature, "group", "tasks", "member", depth)?),
-        Some("chord") => Kind::Chord(Box::new(chord(&mut signature, depth)?)),
+    let kind = deep(|| match signature.subtask_type.as_deref() {
+        Some("chain") => parts(&mut signature, "chain", "tasks", "step", depth).map(Kind::Chain),
+        Some("group") => parts(&mut signature, "group", "tasks", "member", depth).map(Kind::Group),
+        Some("chord") => chord(&mut signature, depth).map(Box::new).map(Kind::Chord),
         // Celery knows no other kinds on the wire; one that a program registered for itself is a task to us.
-        _ => Kind::Task,
-    };
+        _ => Ok(Kind::Task),
+    })?;
     Ok(Node { signature, kind })
 }
 
@@ -202,4 +206,44 @@ fn chord(signature: &mut Signature, depth: usize) -> Result<Chord, Error> {
         Kind::Chain(header) => Chord { group: Signature::of_kind("group"), listed: true, header, body },
         _ => Chord { group: Signature::of_kind("group"), listed: true, header: vec![read], body },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::args;
+
+    /// Chords, each the body of the next.
+    fn nested(levels: usize) -> Value {
+        let task = || Signature::by_name("t", args![]).into_value();
+        (0..levels).fold(task(), |body, _| {
+            let mut chord = Signature::of_kind("chord");
+            chord.kwargs.insert("header".into(), Value::List(vec![task()]));
+            chord.kwargs.insert("body".into(), body);
+            chord.into_value()
+        })
+    }
+
+    /// Symptom: a signature of 60 chords in one another ended the process, client or worker.
+    #[test]
+    fn deep_signatures_are_refused_and_do_not_overflow_the_stack() {
+        println!("signature: {} bytes", size_of::<Signature>());
+        // Half of what a thread of the runtime has.
+        let small = thread::Builder::new().stack_size(1024 * 1024);
+        let read = || {
+            let read = |levels| Node::read(Signature::from_value(nested(levels))?);
+            assert!(read(MAX_NESTING).is_ok());
+            for levels in [MAX_NESTING + 1, 60, 100] {
+                let error = read(levels).unwrap_err();
+                assert!(
+                    error.to_string().contains("chord") || error.to_string().contains("nested"),
+                    "{error}"
+                );
+            }
+            Ok::<(), Error>(())
+        };
+        small.spawn(read).unwrap().join().unwrap().unwrap();
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Kept true here: what Python wrote comes out as it came in, keys we do not know included.
 
-use super::{Args, Kwargs};
+use super::{Args, Kwargs, deep};
 use crate::{
     Error, ErrorKind,
     codec::{Map, Value},
@@ -98,6 +98,11 @@ impl Signature {
     /// # Errors
     /// When it is no signature, or an option has the wrong type.
     pub fn from_value(value: Value) -> Result<Self, Error> {
+        // Links hold signatures, which have links.
+        deep(|| Self::read(value))
+    }
+
+    fn read(value: Value) -> Result<Self, Error> {
         let wrong = |what: String| Error::new(ErrorKind::Decode, format!("not a signature: {what}"));
         let Value::Map(map) = value else { return Err(wrong("a map is expected".to_owned())) };
         let mut signature = Self::default();

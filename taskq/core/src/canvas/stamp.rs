@@ -3,7 +3,7 @@
 //! Kept true here: stamps come together as in Celery. What the surroundings say wins over what the visitor says
 //! of a part, and that over what the part had; two lists become one; with `append`, two values become a list.
 
-use super::{Kind, Node, Signature};
+use super::{Kind, Node, Signature, deep};
 use crate::{
     Error,
     codec::{Map, Value},
@@ -93,7 +93,11 @@ type Visitor<'v> = Option<&'v mut dyn StampingVisitor>;
 impl Node {
     /// Stamps the tasks of a canvas; `append` makes lists of stamps that are there already. Celery:
     /// `sig.stamp(visitor, append_stamps, **stamps)`.
-    pub fn stamp(&mut self, mut visitor: Visitor<'_>, append: bool, stamps: &Map) {
+    pub fn stamp(&mut self, visitor: Visitor<'_>, append: bool, stamps: &Map) {
+        deep(|| self.stamp_parts(visitor, append, stamps));
+    }
+
+    fn stamp_parts(&mut self, mut visitor: Visitor<'_>, append: bool, stamps: &Map) {
         let own = &mut self.signature;
         match &mut self.kind {
             Kind::Task => {
