@@ -78,7 +78,7 @@ impl Sending {
         }
         self.publish.append(&mut publish);
         self.starts.append(&mut starts);
-        self.children.extend(expansion.child);
+        self.children.extend(expansion.child.map(|child| child.first_sent()));
         Ok(())
     }
 

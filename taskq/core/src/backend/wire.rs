@@ -158,6 +158,17 @@ impl Child {
         Self { id: id.into(), parent: None, members: None }
     }
 
+    /// The part of this result tree that was sent at once: the first step of a chain, the header of a chord. It is
+    /// what the sender records as its child; the others become children of what comes before them.
+    #[must_use]
+    pub fn first_sent(&self) -> Self {
+        let mut first = self;
+        while let Some(before) = first.parent.as_deref() {
+            first = before;
+        }
+        Self { id: first.id.clone(), parent: None, members: first.members.clone() }
+    }
+
     /// `[[id, parent], members]`
     pub fn to_value(&self) -> Value {
         let members = self.members.as_ref().map(|members| members.iter().map(Self::to_value).collect());

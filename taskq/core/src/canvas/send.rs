@@ -4,7 +4,7 @@ use super::{Expansion, Kind, Node, Signature, Step, expand::expand_node};
 use crate::{
     Error, ErrorKind,
     app::App,
-    backend::{Child, ChordStart},
+    backend::ChordStart,
     result::ResultTree,
     send::{Draft, known},
     task::TaskContext,
@@ -38,7 +38,7 @@ impl App {
             && let Some(parent) = parent
             && known(self, &parent.request().headers.task).is_none_or(|own| own.trail)
         {
-            parent.add_child(recorded(&child));
+            parent.add_child(child.first_sent());
         }
         Ok(ResultTree::of(self, child))
     }
@@ -135,19 +135,4 @@ fn has_chord(node: &Node) -> bool {
                 || steps.iter().take(followed).any(|step| matches!(step.kind, Kind::Group(_)))
         }
     }
-}
-
-/// What a task records of what it sent. The form is nested, and readers stop at 128 levels of JSON.
-fn recorded(child: &Child) -> Child {
-    const PARENTS: usize = 40;
-    let mut line = Vec::new();
-    let mut next = Some(child);
-    while let Some(one) = next
-        && line.len() < PARENTS
-    {
-        line.push(Child { id: one.id.clone(), parent: None, members: one.members.clone() });
-        next = one.parent.as_deref();
-    }
-    let nested = |parent: Option<Child>, one: Child| Some(Child { parent: parent.map(Box::new), ..one });
-    line.into_iter().rev().fold(None, nested).unwrap_or_else(|| Child::task(child.id.as_str()))
 }
