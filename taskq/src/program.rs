@@ -6,7 +6,7 @@ use taskq_core::app::{App, AppBuilder};
 
 use crate::entry;
 
-/// Runs this program's command line: `worker`, `beat`, `dev`, `call`, `result`, `list`, `queues`, `purge`, `dead`,
+/// Runs this program's command line: `worker`, `beat`, `dev`, `flower`, `call`, `result`, `list`, `queues`, `purge`, `dead`,
 /// `schedule`, `report`, `completions`. Every `#[task]` in the program is registered.
 ///
 /// ```no_run

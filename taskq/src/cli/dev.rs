@@ -8,6 +8,7 @@ use taskq_core::{
 
 use super::{
     Failure, Session,
+    flower::Beside,
     setting_flag::SettingFlag,
     worker::{LogArgs, Options},
 };
@@ -15,7 +16,7 @@ use super::{
 /// What `dev` runs on unless `-b` says otherwise.
 pub(crate) const DEV_URL: &str = "sqlite:./taskq.db";
 
-/// Run a worker and a beat on `sqlite:./taskq.db`, with no server: for development
+/// Run a worker, a beat and a board on `sqlite:./taskq.db`, with no server: for development
 #[derive(Args, Debug)]
 pub(crate) struct Dev {
     #[command(flatten)]
@@ -48,6 +49,9 @@ impl Dev {
                 .out
                 .note(&format!("send a task: {} {option}call {}{args} --wait", session.program, task.name));
         }
-        self.options.run_with_beat(session).await
+        let board = Beside::start(&session.app);
+        let run = self.options.run_with_beat(session).await;
+        board.end().await;
+        run
     }
 }

@@ -10,6 +10,7 @@ mod dead;
 mod dev;
 mod events;
 mod failure;
+mod flower;
 mod global;
 mod inspect;
 mod json_arg;
@@ -65,6 +66,7 @@ pub(crate) enum Command {
     Worker(Box<worker::Worker>),
     Beat(beat::Beat),
     Dev(dev::Dev),
+    Flower(flower::Flower),
     Call(call::Call),
     Result(result::ResultOf),
     List(list::List),
@@ -98,6 +100,7 @@ impl Command {
             Self::Worker(worker) => Some(&worker.logs),
             Self::Beat(beat) => Some(&beat.logs),
             Self::Dev(dev) => Some(&dev.logs),
+            Self::Flower(flower) => Some(&flower.logs),
             _ => None,
         }
     }
@@ -108,6 +111,7 @@ impl Command {
             Self::Worker(worker) => Box::pin(worker.run(session)),
             Self::Beat(beat) => Box::pin(beat.run(session)),
             Self::Dev(dev) => Box::pin(dev.run(session)),
+            Self::Flower(flower) => Box::pin(flower.run(session)),
             Self::Call(call) => Box::pin(call.run(session)),
             Self::Result(result) => Box::pin(result.run(session)),
             Self::List(list) => Box::pin(async { list.run(session) }),

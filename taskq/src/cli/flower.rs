@@ -1,0 +1,65 @@
+//! `flower`: the board, in a browser.
+
+use clap::Args;
+use taskq_core::app::App;
+use taskq_flower::{Board, Options};
+use taskq_worker::{SignalRule, Signals, Stop};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Exit, Failure, LogArgs, Session};
+
+/// Show tasks, workers and queues in a browser, with Flower's HTTP API
+#[derive(Args, Debug)]
+pub(crate) struct Flower {
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
+}
+
+impl Flower {
+    pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
+        let board = Board::new(&session.app, Options::default())?;
+        let stop = Stop::new();
+        let _signals = Signals::install(&stop, SignalRule::Escalate)
+            .map_err(|error| Failure::new(Exit::Failed, format!("could not listen for signals: {error}")))?;
+        let ended = CancellationToken::new();
+        let cancel = ended.clone();
+        let listening = tokio::spawn(async move {
+            stop.warm_asked().await;
+            cancel.cancel();
+        });
+        let run = board.run(ended).await;
+        listening.abort();
+        Ok(run?)
+    }
+}
+
+/// A board beside a worker.
+pub(super) struct Beside {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Beside {
+    /// Starts it. A board that cannot run is told of, and is no reason not to work.
+    pub(super) fn start(app: &App) -> Self {
+        let (stop, app) = (CancellationToken::new(), app.clone());
+        let ended = stop.clone();
+        let task = tokio::spawn(async move {
+            let run = match Board::new(&app, Options::default()) {
+                Ok(board) => board.run(ended).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = run {
+                tracing::warn!(%error, "there is no board");
+            }
+        });
+        Self { stop, task }
+    }
+
+    /// Stops it, and waits until it has given its last answers.
+    pub(super) async fn end(self) {
+        self.stop.cancel();
+        let _ = self.task.await; // a panic was logged
+    }
+}
