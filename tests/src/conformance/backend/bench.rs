@@ -40,9 +40,18 @@ impl Bench {
 
     /// Stores many, for the other client if results travel as messages.
     pub async fn store_all(&self, metas: &[TaskMeta]) {
-        let addressed = |meta: &TaskMeta| TaskMeta { reply_to: self.other.reply_to(), ..meta.clone() };
-        let metas: Vec<_> = metas.iter().map(addressed).collect();
+        let metas: Vec<_> = metas.iter().map(|meta| self.addressed(meta)).collect();
         self.backend.store(&metas).await.expect("store");
+    }
+
+    /// Stores one as the other client, as another worker that ran the same task does.
+    pub async fn store_by_other(&self, meta: &TaskMeta) {
+        self.other.store(&[self.addressed(meta)]).await.expect("store");
+    }
+
+    /// Every run of a task answers to whom the task's message names.
+    fn addressed(&self, meta: &TaskMeta) -> TaskMeta {
+        TaskMeta { reply_to: self.other.reply_to(), ..meta.clone() }
     }
 
     /// What the other client reads of one task.

@@ -57,7 +57,7 @@ pub async fn success_is_never_overwritten(bench: &Bench) {
     ];
     for meta in &late {
         bench.store(meta).await;
-        bench.other.store(std::slice::from_ref(meta)).await.expect("store");
+        bench.store_by_other(meta).await;
     }
     let read = bench.read(&first.id).await.expect("stored");
     assert_eq!((&read.state, value(&read).as_i64()), (&State::Success, Some(1)));
