@@ -3,8 +3,13 @@
 //! Kept true here: the board only watches unless somebody who may asks for something; it needs nothing but the
 //! broker; whatever is sent to it, it goes on answering.
 
+pub mod feed;
+pub mod live;
 mod options;
+pub mod query;
+pub mod record;
 mod server;
+pub mod store;
 
 use taskq_core::{Error, app::App};
 use tokio_util::sync::CancellationToken;
