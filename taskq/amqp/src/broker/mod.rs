@@ -101,7 +101,11 @@ impl Broker for AmqpBroker {
     }
 
     fn declare<'a>(&'a self, topology: &'a Topology) -> BoxFuture<'a, Result<(), BrokerError>> {
-        Box::pin(topology::declare(&self.0, self.0.publisher.link(), &topology.queues))
+        Box::pin(async move {
+            // An exclusive queue belongs to the connection that consumes it, which declares it.
+            let shared = topology.queues.iter().filter(|queue| !queue.exclusive).cloned().collect::<Vec<_>>();
+            topology::declare(&self.0, self.0.publisher.link(), &shared).await
+        })
     }
 
     fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Result<(), BrokerError>> {

@@ -35,6 +35,10 @@ pub(crate) struct Declared(Mutex<BTreeMap<String, Queue>>);
 
 impl Declared {
     fn know(&self, queue: &Queue) {
+        // One that goes with its connection is nobody else's.
+        if queue.exclusive {
+            return;
+        }
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(queue.name.clone(), queue.clone());
     }
 
