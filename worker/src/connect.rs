@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use taskq_core::{
-    Error,
+    Error, ErrorKind,
     backend::ResultBackend,
     broker::{Broker, Consumer, Topology},
 };
@@ -55,6 +55,19 @@ async fn attempt(plan: &Plan) -> Result<Connected, Error> {
     let broker = plan.app.read_broker().await?;
     broker.declare(&Topology { queues: plan.queues.clone() }).await?;
     let backend = plan.app.backend().await?;
+    if let Some(known) = plan.tasks.shares_rate()
+        && plan.tuning.rate_limits
+        && broker.rate_limits().or_else(|| backend.rate_limits()).is_none()
+    {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "task `{}` has a rate limit for all workers together, but neither the broker nor the result backend \
+                 can keep it: use Redis or SQLite as `result_backend`, or `rate_limit_scope = \"worker\"`",
+                known.name
+            ),
+        ));
+    }
     let consumer = broker.consume(plan.consume_spec()).await?;
     Ok(Connected { broker, backend, consumer })
 }

@@ -145,20 +145,34 @@ impl<'a> Fetch<'a> {
         node.counters.received.add(batch.len());
         let (mut held, mut jobs, mut ends) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
         jobs.reserve(batch.len());
+        let mut asking = Vec::new();
+        // Half of what may be held, so that tasks without a limit always find room.
+        let most_aside = node.tuning.prefetch / 2;
         for delivery in batch.drain(..) {
-            // Half of what may be held, so that tasks without a limit always find room.
-            let may_hold = self.aside.0.len() < node.tuning.prefetch / 2;
+            let may_hold = self.aside.0.len() < most_aside;
             let (of, verdict) = self.pass(delivery, may_hold).await;
             held.push(of);
             match verdict {
                 Verdict::Run(job) => jobs.push(job),
                 Verdict::Hold(job, until) => self.aside.put(job, until),
+                Verdict::Ask(one) => asking.push(one),
                 Verdict::End(completion) => ends.push(completion),
             }
         }
-        node.busy.add(jobs.len() + ends.len());
-        // Before anybody may end them.
+        // Before anybody may end them, or waits for an answer: from here on their leases are renewed.
         node.held.insert(held);
+        if !asking.is_empty() {
+            let may_hold = most_aside.saturating_sub(self.aside.0.len());
+            for verdict in self.gate.ask(asking, may_hold).await {
+                match verdict {
+                    Verdict::Run(job) => jobs.push(job),
+                    Verdict::Hold(job, until) => self.aside.put(job, until),
+                    Verdict::End(completion) => ends.push(completion),
+                    Verdict::Ask(_) => {} // they have asked
+                }
+            }
+        }
+        node.busy.add(jobs.len() + ends.len());
         self.pool.push(&mut jobs);
         for completion in ends {
             node.busy.done();

@@ -14,7 +14,7 @@ use taskq_core::{
     Timestamp,
     app::App,
     backend::ResultBackend,
-    broker::{Broker, Capabilities, Queue, Topology},
+    broker::{Broker, Capabilities, Queue, RateLimits, Revocations, Topology},
     codec::Accept,
     event::EventBus,
 };
@@ -39,6 +39,10 @@ pub(crate) struct Node {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) can: Capabilities,
     pub(crate) backend: Arc<dyn ResultBackend>,
+    /// Limits that all workers share, where the broker or the result backend keeps them.
+    pub(crate) rate_limits: Option<Arc<dyn RateLimits>>,
+    /// What was revoked, where the broker or the result backend keeps it.
+    pub(crate) revocations: Option<Arc<dyn Revocations>>,
     pub(crate) tasks: Tasks,
     pub(crate) decoding: Decoding,
     pub(crate) tuning: Tuning,
@@ -73,6 +77,8 @@ impl Node {
         let events = app.event_bus(Arc::clone(&name), app.settings().worker_send_task_events);
         let totals = Totals::new(&tasks);
         Self {
+            rate_limits: broker.rate_limits().or_else(|| backend.rate_limits()),
+            revocations: broker.revocations().or_else(|| backend.revocations()),
             can: broker.capabilities(),
             name,
             app,

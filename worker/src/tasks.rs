@@ -9,7 +9,7 @@ use std::{
 use taskq_core::{
     Error, ErrorKind,
     protocol::Request,
-    task::{RateLimit, Registry, TaskDef, TaskKind, TaskOptions},
+    task::{RateLimit, RateScope, Registry, TaskDef, TaskKind, TaskOptions},
 };
 use tracing::warn;
 
@@ -104,6 +104,12 @@ impl Known {
         }
     }
 
+    /// Whether its rate limit counts the starts of all workers.
+    pub(crate) fn shares_rate(&self) -> bool {
+        let options = &self.def.options;
+        options.rate_limit_scope == RateScope::Cluster || options.rate_limit_key.is_some()
+    }
+
     /// What holds now.
     pub(crate) fn live(&self) -> Live {
         *self.live.lock().unwrap_or_else(PoisonError::into_inner)
@@ -189,6 +195,17 @@ impl Tasks {
                     ),
                 ));
             }
+            if let Some(key) = def.options.rate_limit_key
+                && !def.params.iter().any(|param| param.name == key)
+            {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!(
+                        "task `{}` has `rate_limit_key = \"{key}\"`, but no parameter of that name",
+                        def.name
+                    ),
+                ));
+            }
             let known = Arc::new(Known::new(def, defaults));
             tasks.insert(Arc::clone(&known.name), known);
         }
@@ -205,6 +222,11 @@ impl Tasks {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Known>> {
         self.0.values()
+    }
+
+    /// A task whose rate limit needs a store that all workers share, if there is one.
+    pub(crate) fn shares_rate(&self) -> Option<&Arc<Known>> {
+        self.iter().find(|known| known.shares_rate() && known.policy.rate_limit.is_some())
     }
 
     /// How many of them are the program's.

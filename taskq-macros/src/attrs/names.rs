@@ -22,7 +22,7 @@ pub(super) enum Kind {
 }
 
 /// The fields of `TaskOptions`.
-const SETTINGS: [(&str, Read); 31] = [
+const SETTINGS: [(&str, Read); 33] = [
     ("queue", value::some_text),
     ("exchange", value::some_text),
     ("routing_key", value::some_text),
@@ -37,6 +37,8 @@ const SETTINGS: [(&str, Read); 31] = [
     ("retry_backoff_max", value::duration),
     ("retry_jitter", value::flag),
     ("rate_limit", value::rate_limit),
+    ("rate_limit_scope", value::rate_scope),
+    ("rate_limit_key", value::some_text),
     ("time_limit", value::some_duration),
     ("soft_time_limit", value::some_duration),
     ("ignore_result", value::some_flag),

@@ -12,7 +12,7 @@ use super::Value;
 mod choice;
 mod time;
 
-pub(super) use choice::{compression, delivery_mode, serializer};
+pub(super) use choice::{compression, delivery_mode, rate_scope, serializer};
 pub(super) use time::{backoff, duration, rate_limit, some_duration};
 
 /// A value that is right, as the expression of its field.

@@ -42,6 +42,11 @@ impl Keys {
         }
     }
 
+    /// The keys of another database, under its own prefix.
+    pub(crate) fn with_prefix(options: &RedisOptions, prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned(), ..Self::new(options) }
+    }
+
     pub(crate) fn sep(&self) -> &str {
         &self.sep
     }
@@ -106,6 +111,11 @@ impl Keys {
     /// What was revoked, by time.
     pub(crate) fn revoked(&self) -> String {
         format!("{}taskq:revoked", self.prefix)
+    }
+
+    /// The turns of a rate limit.
+    pub(crate) fn rate(&self, key: &str) -> String {
+        format!("{}taskq:rate:{key}", self.prefix)
     }
 
     /// Owner → deadline in milliseconds.

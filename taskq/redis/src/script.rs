@@ -46,6 +46,7 @@ scripts! {
     TICK = "scripts/tick.lua";
     CONFIRM = "scripts/confirm.lua";
     DECLARE = "scripts/declare.lua";
+    RATE = "scripts/rate.lua";
     CHORD_COUNT = "scripts/chord_count.lua";
     CHORD_RENEW = "scripts/chord_renew.lua";
     CHORD_FINISH = "scripts/chord_finish.lua";

@@ -12,6 +12,7 @@ mod backend;
 mod broker;
 mod options;
 mod schedule;
+mod shared;
 mod store;
 
 pub use backend::SqliteBackend;

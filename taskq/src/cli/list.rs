@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use taskq_core::{
     protocol::{Param, ParamKind},
-    task::{TaskDef, TaskKind, TaskOptions},
+    task::{RateScope, TaskDef, TaskKind, TaskOptions},
 };
 
 use super::{
@@ -132,6 +132,10 @@ fn changed(options: &TaskOptions) -> Vec<(&'static str, String)> {
         add("retry_jitter", Some("false".into()));
     }
     add("rate_limit", options.rate_limit.map(|rate| rate.to_string()));
+    if options.rate_limit_scope == RateScope::Cluster {
+        add("rate_limit_scope", Some("cluster".into()));
+    }
+    add("rate_limit_key", options.rate_limit_key.map(str::to_owned));
     add("time_limit", options.time_limit.map(time_arg::show));
     add("soft_time_limit", options.soft_time_limit.map(time_arg::show));
     for (name, flag) in [

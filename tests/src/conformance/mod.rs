@@ -6,3 +6,4 @@ pub mod backend;
 pub mod broker;
 pub mod chord;
 pub mod schedule;
+pub mod shared;

@@ -23,9 +23,17 @@ pub(super) async fn rate_limit(panel: &Panel, args: &Args<'_>) -> Done {
     let name = args.text("task_name")?;
     let rate = rate(args.required("rate_limit")?)?;
     let Some(known) = panel.node.tasks.get(name) else { return Ok(nok("unknown task")) };
+    if rate.is_some() && known.shares_rate() && panel.node.rate_limits.is_none() {
+        return Err(value_error(format!(
+            "the rate limit of `{name}` is for all workers together, and neither the broker nor the result backend \
+             keeps it: use Redis or SQLite as `result_backend`"
+        )));
+    }
     known.set_rate_limit(rate);
-    // It owns the buckets; when it is gone the worker stops anyway.
-    let _ = panel.asks.send(Ask::Rate(Arc::clone(&known.name), rate)).await;
+    if !known.shares_rate() {
+        // It owns the buckets; when it is gone the worker stops anyway.
+        let _ = panel.asks.send(Ask::Rate(Arc::clone(&known.name), rate)).await;
+    }
     info!(task = name, rate = rate.map(|rate| rate.to_string()), "new rate limit");
     Ok(ok(match rate {
         Some(_) => "new rate limit set successfully",

@@ -14,7 +14,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// Reads what is remembered; answers where to go on.
 pub(crate) async fn read(node: &Node) -> u64 {
-    let Some(revocations) = node.broker.revocations() else { return 0 };
+    let Some(revocations) = &node.revocations else { return 0 };
     match take(node, revocations.as_ref(), 0).await {
         Ok(mark) => mark,
         Err(error) => {
@@ -26,7 +26,7 @@ pub(crate) async fn read(node: &Node) -> u64 {
 
 /// Goes on reading for as long as the worker runs.
 pub(crate) async fn keep_reading(node: Arc<Node>, mut mark: u64) {
-    let Some(revocations) = node.broker.revocations() else { return };
+    let Some(revocations) = node.revocations.clone() else { return };
     let mut tick = interval(AGAIN);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tick.reset();

@@ -16,7 +16,6 @@ use super::{
     panel::{Done, Panel},
 };
 use crate::{
-    gate,
     held::{Held, Why},
     node::Node,
 };
@@ -59,7 +58,7 @@ async fn flag(node: &Node, ids: &[TaskId]) {
 
 /// For workers that are down, or start: whoever revokes, Python too, need not do it.
 async fn remember(node: &Node, what: Vec<Revocation>) {
-    if let Some(revocations) = node.broker.revocations()
+    if let Some(revocations) = &node.revocations
         && let Err(error) = revocations.remember(&what).await
     {
         warn!(%error, "could not remember what was revoked: workers that are down will run it");
@@ -121,7 +120,8 @@ pub(super) async fn by_stamps(panel: &Panel, args: &Args<'_>) -> Done {
         }
         other => return Err(args.wrong("headers", other, "a map or a list of `name=value`")),
     };
-    let marks: Vec<TaskId> = headers.iter().flat_map(|(name, values)| gate::stamp(name, values)).collect();
+    let marks: Vec<TaskId> =
+        headers.iter().flat_map(|(name, values)| Revocation::stamp(name, values)).collect();
     mark(&panel.node, &marks).await;
     let shown = repr::kwargs(&headers);
     info!(headers = shown, "stamps flagged as revoked");
@@ -138,7 +138,8 @@ pub(super) async fn by_stamps(panel: &Panel, args: &Args<'_>) -> Done {
 /// Our own command: all tasks of the workflows with these first tasks.
 pub(super) async fn workflow(panel: &Panel, args: &Args<'_>) -> Done {
     let roots = args.texts("root_id")?;
-    let marks: Vec<TaskId> = roots.iter().map(|root| gate::workflow(&TaskId::from(root.as_str()))).collect();
+    let marks: Vec<TaskId> =
+        roots.iter().map(|root| Revocation::workflow(&TaskId::from(root.as_str()))).collect();
     mark(&panel.node, &marks).await;
     info!(?roots, "workflows flagged as revoked");
     if !args.truth("terminate") {

@@ -8,21 +8,20 @@ mod eta;
 mod expired;
 mod rate;
 mod revoked;
+mod shared_rate;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use taskq_core::{
-    broker::{Delivery, Payload},
+    Timestamp,
+    broker::{Delivery, Payload, RateTurn},
     protocol::{Request, TaskId},
     task::RateLimit,
 };
 use tokio::time::Instant;
 
-pub(crate) use self::revoked::{Marks, Revoked, stamp, workflow};
-use self::{
-    eta::Eta,
-    rate::{Grant, Rates},
-};
+pub(crate) use self::revoked::{Marks, Revoked};
+use self::{eta::Eta, rate::Rates};
 use crate::{
     effects::{self, Completion},
     emit,
@@ -39,8 +38,18 @@ pub(crate) enum Verdict {
     Run(Job),
     /// It may run at that time, soon.
     Hold(Job, Instant),
+    /// It waits for a turn under a limit that all workers share.
+    Ask(Asking),
     /// It ends here.
     End(Box<Completion>),
+}
+
+/// A delivery that needs a turn under a limit that all workers share.
+#[derive(Debug)]
+pub(crate) struct Asking {
+    job: Job,
+    key: String,
+    interval: Duration,
 }
 
 /// The gates of a worker.
@@ -101,20 +110,44 @@ impl Gate {
                 return end(held, Completion::postpone(tag, known, &request, until, "eta"));
             }
         };
-        let grant = match hold_until {
-            Some(_) => Grant::Now,
-            None => self.rates.take(&node, known, may_hold),
-        };
-        if let Grant::Later(until) = grant {
-            return end(held, Completion::postpone(tag, known, &request, until, "rate limit"));
-        }
-        emit::received(&node, known, &request);
         let job = Job { known: Arc::clone(known), request: Box::new(request), held: Arc::clone(&held) };
-        let verdict = match (hold_until, grant) {
-            (Some(until), _) | (None, Grant::At(until)) => Verdict::Hold(job, until),
-            _ => Verdict::Run(job),
-        };
-        (held, verdict)
+        if let Some(until) = hold_until {
+            emit::received(&node, &job.known, &job.request);
+            return (held, Verdict::Hold(job, until));
+        }
+        if let Some((key, interval)) = shared_rate::of(&node, &job.known, &job.request) {
+            return (held, Verdict::Ask(Asking { job, key, interval }));
+        }
+        let turn = self.rates.take(&node, &job.known, may_hold);
+        (held, self.in_turn(job, turn))
+    }
+
+    /// Asks for turns for all of these at once; `may_hold` of them may wait for theirs in this process.
+    pub(crate) async fn ask(&self, asking: Vec<Asking>, may_hold: usize) -> Vec<Verdict> {
+        let Some(limits) = &self.node.rate_limits else { return Vec::new() };
+        let (jobs, wanted): (Vec<_>, Vec<_>) =
+            asking.into_iter().map(|Asking { job, key, interval }| (job, (key, interval))).unzip();
+        let turns = shared_rate::ask(limits.as_ref(), &wanted, may_hold).await;
+        jobs.into_iter().zip(turns).map(|(job, turn)| self.in_turn(job, turn)).collect()
+    }
+
+    fn in_turn(&self, job: Job, turn: RateTurn) -> Verdict {
+        match turn {
+            RateTurn::AskIn(wait) => {
+                let wait = jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
+                let until = self.node.now().checked_add(wait).unwrap_or(Timestamp::MAX);
+                let Job { known, request, held } = job;
+                let back = Completion::postpone(held.tag, &known, &request, until, "rate limit");
+                Verdict::End(Box::new(back))
+            }
+            RateTurn::In(wait) => {
+                emit::received(&self.node, &job.known, &job.request);
+                match wait.is_zero() {
+                    true => Verdict::Run(job),
+                    false => Verdict::Hold(job, Instant::now() + wait),
+                }
+            }
+        }
     }
 }
 

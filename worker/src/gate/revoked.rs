@@ -12,7 +12,8 @@ use std::{
 };
 
 use taskq_core::{
-    codec::{Map, Value, repr},
+    broker::Revocation,
+    codec::Map,
     protocol::{Request, TaskId},
 };
 use tokio::time::Instant;
@@ -92,22 +93,8 @@ impl Marks {
 
     /// Each as the id under which it is revoked.
     pub(crate) fn ids(&self) -> impl Iterator<Item = TaskId> {
-        let stamps = self.stamps.iter().flat_map(|(name, value)| stamp(name, value));
-        self.root.iter().map(workflow).chain(stamps)
-    }
-}
-
-/// The id under which a workflow is revoked.
-pub(crate) fn workflow(root: &TaskId) -> TaskId {
-    TaskId::from(format!("workflow {root}"))
-}
-
-/// The ids under which the values of a stamp are revoked.
-pub(crate) fn stamp(name: &str, value: &Value) -> Vec<TaskId> {
-    let one = |value: &Value| TaskId::from(format!("stamp {name}={}", repr::value(value)));
-    match value {
-        Value::List(values) => values.iter().map(one).collect(),
-        value => vec![one(value)],
+        let stamps = self.stamps.iter().flat_map(|(name, value)| Revocation::stamp(name, value));
+        self.root.iter().map(Revocation::workflow).chain(stamps)
     }
 }
 

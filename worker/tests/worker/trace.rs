@@ -14,7 +14,8 @@ use taskq_core::{
     },
     broker::{
         Broadcast, Broker, BrokerAdmin, BrokerError, BrokerErrorKind, Capabilities, ConsumeSpec, Consumer,
-        Delivery, DeliveryTag, Outgoing, Queue, Revocations, Settle, Settled, Settlement, Settler, Topology,
+        Delivery, DeliveryTag, Outgoing, Queue, RateLimits, Revocations, Settle, Settled, Settlement,
+        Settler, Topology,
     },
     protocol::TaskId,
 };
@@ -213,6 +214,10 @@ impl Broker for TracedBroker {
 
     fn broadcast(&self) -> Option<Arc<dyn Broadcast>> {
         self.0.broadcast()
+    }
+
+    fn rate_limits(&self) -> Option<Arc<dyn RateLimits>> {
+        self.0.rate_limits()
     }
 
     fn revocations(&self) -> Option<Arc<dyn Revocations>> {

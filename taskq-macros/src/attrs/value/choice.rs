@@ -29,6 +29,16 @@ pub(in crate::attrs) fn delivery_mode(value: &Value, key: &Ident) -> syn::Result
     Ok(Checked::new(quote!(__taskq::taskq_core::protocol::DeliveryMode::#variant)).some())
 }
 
+/// `RateScope`
+pub(in crate::attrs) fn rate_scope(value: &Value, key: &Ident) -> syn::Result<Checked> {
+    let variant = match choice(value, key, "cluster")?.as_str() {
+        "worker" => quote!(Worker),
+        "cluster" => quote!(Cluster),
+        _ => return wrong(value.expr(key, "")?, "`rate_limit_scope` is `worker` or `cluster`"),
+    };
+    Ok(Checked::new(quote!(__taskq::taskq_core::task::RateScope::#variant)))
+}
+
 /// `Option<&'static str>`, one of the compressions.
 pub(in crate::attrs) fn compression(value: &Value, key: &Ident) -> syn::Result<Checked> {
     match choice(value, key, "zstd")?.as_str() {

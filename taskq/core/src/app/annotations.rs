@@ -6,7 +6,7 @@ use crate::{
     Error, ErrorKind,
     codec::{Map, Value},
     config::Settings,
-    task::{RateLimit, Registry, TaskDef, TaskOptions},
+    task::{RateLimit, RateScope, Registry, TaskDef, TaskOptions},
 };
 
 /// The registry with the annotations applied: those of `*` first, then those of the name.
@@ -61,6 +61,13 @@ fn set(options: &mut TaskOptions, key: &str, value: &Value) -> Result<(), &'stat
                 },
             };
         }
+        "rate_limit_scope" => {
+            options.rate_limit_scope = match value.as_str() {
+                Some("worker") => RateScope::Worker,
+                Some("cluster") => RateScope::Cluster,
+                _ => return Err("`worker` or `cluster`"),
+            };
+        }
         "time_limit" => options.time_limit = limit(value)?,
         "soft_time_limit" => options.soft_time_limit = limit(value)?,
         "default_retry_delay" => options.default_retry_delay = seconds(value)?,
@@ -83,10 +90,12 @@ fn set(options: &mut TaskOptions, key: &str, value: &Value) -> Result<(), &'stat
         "send_events" => options.send_events = truth(value)?.unwrap_or(true),
         "trail" => options.trail = truth(value)?.unwrap_or(true),
         _ => {
-            return Err("one of `rate_limit`, `time_limit`, `soft_time_limit`, `default_retry_delay`, \
+            return Err(
+                "one of `rate_limit`, `rate_limit_scope`, `time_limit`, `soft_time_limit`, `default_retry_delay`, \
                         `max_retries`, `priority`, `acks_late`, `ignore_result`, \
                         `store_errors_even_if_ignored`, `track_started`, `reject_on_worker_lost`, \
-                        `send_events`, `trail`");
+                        `send_events`, `trail`",
+            );
         }
     }
     Ok(())

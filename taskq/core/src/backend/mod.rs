@@ -24,7 +24,11 @@ pub use memory::MemoryBackend;
 pub use meta::{Child, Extended, StoredError, TaskMeta, TaskOutput};
 pub use state::State;
 
-use crate::{BoxFuture, protocol::TaskId};
+use crate::{
+    BoxFuture,
+    broker::{RateLimits, Revocations},
+    protocol::TaskId,
+};
 
 /// Stores results.
 pub trait ResultBackend: Send + Sync + fmt::Debug + 'static {
@@ -98,6 +102,16 @@ pub trait ResultBackend: Send + Sync + fmt::Debug + 'static {
     /// As [`save_group`](Self::save_group).
     fn forget_group<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), BackendError>> {
         Box::pin(async move { Err(no_groups(id)) })
+    }
+
+    /// Memory of what was revoked, for brokers that keep none. `None` where this store keeps none either.
+    fn revocations(&self) -> Option<Arc<dyn Revocations>> {
+        None
+    }
+
+    /// Rate limits that all workers share, for brokers that keep none. `None` where this store keeps none either.
+    fn rate_limits(&self) -> Option<Arc<dyn RateLimits>> {
+        None
     }
 
     /// Closes connections.

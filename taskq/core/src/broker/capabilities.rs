@@ -30,6 +30,9 @@ pub struct Capabilities {
     pub in_place: bool,
     /// Deliveries have leases that lapse; false where the broker watches the connection instead.
     pub lease: bool,
+    /// Keeps what all workers share: [rate limits](super::Broker::rate_limits) and
+    /// [revocations](super::Broker::revocations).
+    pub shared: bool,
     /// Messages survive a restart of the broker's process.
     pub durable: bool,
 }
@@ -46,6 +49,7 @@ impl Capabilities {
         broadcast: false,
         in_place: false,
         lease: false,
+        shared: false,
         durable: false,
     };
 }

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Broadcast, BrokerAdmin, BrokerError, Capabilities, Delivery, DeliveryTag, Outgoing, Queue, Revocations,
-    Settled, Settlement, Topology,
+    Broadcast, BrokerAdmin, BrokerError, Capabilities, Delivery, DeliveryTag, Outgoing, Queue, RateLimits,
+    Revocations, Settled, Settlement, Topology,
 };
 use crate::BoxFuture;
 
@@ -39,6 +39,11 @@ pub trait Broker: Send + Sync + fmt::Debug + 'static {
 
     /// Memory of what was revoked. `None` where the broker keeps none.
     fn revocations(&self) -> Option<Arc<dyn Revocations>> {
+        None
+    }
+
+    /// Rate limits that all workers share. `None` where the broker keeps none.
+    fn rate_limits(&self) -> Option<Arc<dyn RateLimits>> {
         None
     }
 

@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     Broadcast, Broker, BrokerAdmin, BrokerError, Capabilities, ConsumeSpec, Consumer, Delivery, DeliveryTag,
-    Outgoing, Payload, PriorityOrder, Queue, Settled, Settlement, Settler, Topology,
+    Outgoing, Payload, PriorityOrder, Queue, RateLimits, Revocations, Settled, Settlement, Settler, Topology,
 };
 use crate::{BoxFuture, config::RedisPriority};
 
@@ -78,6 +78,14 @@ impl Broker for HigherFirst {
 
     fn broadcast(&self) -> Option<Arc<dyn Broadcast>> {
         self.0.broadcast()
+    }
+
+    fn revocations(&self) -> Option<Arc<dyn Revocations>> {
+        self.0.revocations()
+    }
+
+    fn rate_limits(&self) -> Option<Arc<dyn RateLimits>> {
+        self.0.rate_limits()
     }
 
     fn admin(&self) -> Option<Arc<dyn BrokerAdmin>> {

@@ -6,7 +6,11 @@
 use std::{fmt, time::Duration};
 
 use super::BrokerError;
-use crate::{BoxFuture, protocol::TaskId};
+use crate::{
+    BoxFuture,
+    codec::{Value, repr},
+    protocol::TaskId,
+};
 
 /// How long a revocation is remembered. As Celery's workers do in their memory.
 pub const REMEMBERED: Duration = Duration::from_secs(3 * 3600);
@@ -21,6 +25,20 @@ pub enum Revocation {
 }
 
 impl Revocation {
+    /// The mark under which a workflow is revoked, by the id of its first task.
+    pub fn workflow(root: &TaskId) -> TaskId {
+        TaskId::from(format!("workflow {root}"))
+    }
+
+    /// The marks under which the values of a stamp are revoked: one, or one for each of a list.
+    pub fn stamp(name: &str, value: &Value) -> Vec<TaskId> {
+        let one = |value: &Value| TaskId::from(format!("stamp {name}={}", repr::value(value)));
+        match value {
+            Value::List(values) => values.iter().map(one).collect(),
+            value => vec![one(value)],
+        }
+    }
+
     /// As a text, to be stored.
     pub fn to_text(&self) -> String {
         match self {

@@ -92,6 +92,20 @@ impl Arguments {
         bind::bind(self, task, params)
     }
 
+    /// The value of one parameter, wherever it was given; `None` when it was not. Nothing else is checked.
+    ///
+    /// # Errors
+    /// When the arguments cannot be read.
+    pub fn value_of(&self, params: &[Param], name: &str) -> Result<Option<Value>, CodecError> {
+        let (mut args, mut kwargs) = self.to_values()?;
+        let by_position = |param: &Param| matches!(param.kind, ParamKind::Required | ParamKind::Optional);
+        let place = params.iter().take_while(|param| by_position(param)).position(|param| param.name == name);
+        Ok(match place {
+            Some(place) if place < args.len() => Some(args.swap_remove(place)),
+            _ => kwargs.swap_remove(name),
+        })
+    }
+
     /// The arguments as values.
     ///
     /// # Errors

@@ -30,6 +30,19 @@ enum What {
     Stamped(Map),
 }
 
+impl What {
+    fn revocations(&self) -> Vec<Revocation> {
+        match self {
+            Self::Tasks(ids) => ids.iter().cloned().map(Revocation::Task).collect(),
+            Self::Workflows(roots) => roots.iter().map(Revocation::workflow).map(Revocation::Mark).collect(),
+            Self::Stamped(stamps) => {
+                let marks = stamps.iter().flat_map(|(name, value)| Revocation::stamp(name, value));
+                marks.map(Revocation::Mark).collect()
+            }
+        }
+    }
+}
+
 impl Revoke {
     /// Revokes these tasks.
     pub fn new(app: &App, ids: Vec<TaskId>) -> Self {
@@ -49,11 +62,12 @@ impl Revoke {
 
     async fn send(self) -> Result<(), Error> {
         // Before it is told: a worker that starts in between reads it.
-        if let What::Tasks(ids) = &self.what
-            && let Some(revocations) = self.app.read_broker().await?.revocations()
-        {
-            let what: Vec<_> = ids.iter().cloned().map(Revocation::Task).collect();
-            revocations.remember(&what).await?;
+        let kept = match self.app.read_broker().await?.revocations() {
+            None => self.app.backend().await?.revocations(),
+            kept => kept,
+        };
+        if let Some(revocations) = kept {
+            revocations.remember(&self.what.revocations()).await?;
         }
         let ids = |ids: &[TaskId]| match ids {
             [one] => Value::from(one.as_str()),

@@ -26,7 +26,7 @@ pub use def::{TaskDef, TaskKind};
 pub use duration::IntoDuration;
 pub use error::TaskError;
 pub use failure::{Failure, FailureKind};
-pub use options::{RateLimit, TaskOptions};
+pub use options::{RateLimit, RateScope, TaskOptions};
 pub use outcome::Outcome;
 pub use registry::Registry;
 pub use retry::{decide, retry_delay};

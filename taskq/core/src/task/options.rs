@@ -40,8 +40,12 @@ pub struct TaskOptions {
     pub retry_on: Option<fn(&Failure) -> bool>,
     /// Which failures are expected: stored, but logged without alarm.
     pub throws: Option<fn(&Failure) -> bool>,
-    /// At most so many starts per time and worker.
+    /// At most so many starts per time, by each worker or by all.
     pub rate_limit: Option<RateLimit>,
+    /// Whose starts the rate limit counts. Default: each worker's own, as Celery.
+    pub rate_limit_scope: RateScope,
+    /// The parameter whose value is limited: each value has a rate of its own. Goes with [`RateScope::Cluster`].
+    pub rate_limit_key: Option<&'static str>,
     /// Hard limit: the run is ended.
     pub time_limit: Option<Duration>,
     /// Soft limit: the run is told.
@@ -97,6 +101,8 @@ impl TaskOptions {
         retry_on: None,
         throws: None,
         rate_limit: None,
+        rate_limit_scope: RateScope::Worker,
+        rate_limit_key: None,
         time_limit: None,
         soft_time_limit: None,
         ignore_result: None,
@@ -121,6 +127,16 @@ impl Default for TaskOptions {
     fn default() -> Self {
         Self::DEFAULT
     }
+}
+
+/// Whose starts a rate limit counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RateScope {
+    /// Those of each worker by itself.
+    #[default]
+    Worker,
+    /// Those of all workers together.
+    Cluster,
 }
 
 /// So many starts per time: `"10/s"`, `"100/m"`, `"2/h"`, or a plain number per second.

@@ -17,6 +17,7 @@ use taskq_core::{
         BackendError, ChordStore, GroupMeta, ResultBackend, State, StoredError, TaskMeta, TaskOutput,
         WaitError,
     },
+    broker::{RateLimits, Revocations},
     codec::{CodecError, Serializer, Value, compress},
     config::Urls,
     protocol::TaskId,
@@ -24,8 +25,10 @@ use taskq_core::{
 
 use self::{chord::Chords, wait::Waiters};
 use crate::{
+    broker::{Kept, RedisRates, RedisRevocations},
     conn::{Addresses, Link},
     error,
+    keys::Keys,
     options::RedisOptions,
     script,
 };
@@ -84,6 +87,18 @@ struct Inner {
     link: Link,
     options: BackendOptions,
     prefix: String,
+    /// For what is not a result.
+    keys: Keys,
+}
+
+impl Kept for Inner {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.keys
+    }
 }
 
 impl fmt::Debug for RedisBackend {
@@ -111,7 +126,8 @@ impl RedisBackend {
             None | Some(':' | '_' | '-' | '.') => options.key_prefix.clone(),
             Some(_) => format!("{}_", options.key_prefix),
         };
-        let inner = Arc::new(Inner { link, options, prefix });
+        let keys = Keys::with_prefix(&options.connection, &prefix);
+        let inner = Arc::new(Inner { link, options, prefix, keys });
         Ok(Self { waiters: Waiters::start(Arc::clone(&inner)), inner })
     }
 }
@@ -263,6 +279,14 @@ impl ResultBackend for RedisBackend {
             }
             self.inner.link.run("forget results", &command).await.map_err(error::backend)
         })
+    }
+
+    fn revocations(&self) -> Option<Arc<dyn Revocations>> {
+        Some(Arc::new(RedisRevocations(Arc::clone(&self.inner))))
+    }
+
+    fn rate_limits(&self) -> Option<Arc<dyn RateLimits>> {
+        Some(Arc::new(RedisRates(Arc::clone(&self.inner))))
     }
 
     fn chords(&self) -> Option<Arc<dyn ChordStore>> {

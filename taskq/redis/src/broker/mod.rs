@@ -6,6 +6,7 @@ mod consumer;
 mod dead;
 mod held;
 pub(crate) mod publish;
+mod rates;
 mod reclaim;
 mod revocations;
 mod settle;
@@ -21,12 +22,13 @@ use taskq_core::{
     BoxFuture,
     broker::{
         Broadcast, Broker, BrokerAdmin, BrokerError, Capabilities, ConsumeSpec, Consumer, Outgoing,
-        PriorityOrder, Revocations, Topology,
+        PriorityOrder, RateLimits, Revocations, Topology,
     },
     config::Urls,
 };
 
 use self::topology::Bindings;
+pub(crate) use self::{rates::RedisRates, revocations::RedisRevocations};
 use crate::{
     conn::{Addresses, Link},
     keys::Keys,
@@ -43,6 +45,23 @@ pub(crate) struct Shared {
     /// Commands that answer at once.
     pub(crate) link: Link,
     pub(crate) bindings: Bindings,
+}
+
+/// Where limits and revocations are kept: in the database of the broker, or, where that is no Redis, of the
+/// result backend.
+pub(crate) trait Kept: Send + Sync + 'static {
+    fn link(&self) -> &Link;
+    fn keys(&self) -> &Keys;
+}
+
+impl Kept for Shared {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.keys
+    }
 }
 
 impl RedisBroker {
@@ -81,6 +100,7 @@ impl Broker for RedisBroker {
         capabilities.broadcast = true;
         capabilities.in_place = true;
         capabilities.lease = true;
+        capabilities.shared = true;
         capabilities.durable = true;
         capabilities
     }
@@ -105,7 +125,11 @@ impl Broker for RedisBroker {
     }
 
     fn revocations(&self) -> Option<Arc<dyn Revocations>> {
-        Some(Arc::new(revocations::RedisRevocations(Arc::clone(&self.0))))
+        Some(Arc::new(RedisRevocations(Arc::clone(&self.0))))
+    }
+
+    fn rate_limits(&self) -> Option<Arc<dyn RateLimits>> {
+        Some(Arc::new(RedisRates(Arc::clone(&self.0))))
     }
 
     fn admin(&self) -> Option<Arc<dyn BrokerAdmin>> {

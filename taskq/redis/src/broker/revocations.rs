@@ -8,26 +8,26 @@ use taskq_core::{
     broker::{BrokerError, REMEMBERED, Revocation, Revocations},
 };
 
-use super::Shared;
+use super::Kept;
 
 /// Looks back so far, in milliseconds: clocks of those who remember differ.
 const OVERLAP: u64 = 60_000;
 
-pub(super) struct RedisRevocations(pub(super) Arc<Shared>);
+pub(crate) struct RedisRevocations<K>(pub(crate) Arc<K>);
 
-impl fmt::Debug for RedisRevocations {
+impl<K: Kept> fmt::Debug for RedisRevocations<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RedisRevocations({:?})", self.0)
+        write!(f, "RedisRevocations(`{}`)", self.0.link().shown())
     }
 }
 
-impl Revocations for RedisRevocations {
+impl<K: Kept> Revocations for RedisRevocations<K> {
     fn remember<'a>(&'a self, what: &'a [Revocation]) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(async move {
             if what.is_empty() {
                 return Ok(());
             }
-            let key = self.0.keys.revoked();
+            let key = self.0.keys().revoked();
             let now = Timestamp::now().as_millisecond();
             let kept = i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX);
             let mut pipeline = Pipeline::new();
@@ -38,7 +38,7 @@ impl Revocations for RedisRevocations {
             add.ignore();
             pipeline.cmd("ZREMRANGEBYSCORE").arg(&key).arg("-inf").arg(now - kept).ignore();
             pipeline.cmd("PEXPIRE").arg(&key).arg(kept).ignore();
-            self.0.link.pipe("remember revocations", &pipeline).await
+            self.0.link().pipe("remember revocations", &pipeline).await
         })
     }
 
@@ -46,11 +46,11 @@ impl Revocations for RedisRevocations {
         Box::pin(async move {
             let mut command = redis::cmd("ZRANGEBYSCORE");
             command
-                .arg(self.0.keys.revoked())
+                .arg(self.0.keys().revoked())
                 .arg(mark.saturating_sub(OVERLAP))
                 .arg("+inf")
                 .arg("WITHSCORES");
-            let found: Vec<(String, f64)> = self.0.link.run("read revocations", &command).await?;
+            let found: Vec<(String, f64)> = self.0.link().run("read revocations", &command).await?;
             let last = found.last().map_or(mark, |(_, at)| mark.max(*at as u64));
             Ok((found.iter().filter_map(|(text, _)| Revocation::from_text(text)).collect(), last))
         })

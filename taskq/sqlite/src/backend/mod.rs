@@ -16,12 +16,14 @@ use rusqlite::Connection;
 use taskq_core::{
     BoxFuture,
     backend::{BackendError, ChordStore, GroupMeta, ResultBackend, TaskMeta, WaitError},
+    broker::{RateLimits, Revocations},
     protocol::TaskId,
 };
 
 use self::{chord::Chords, row::Row};
 use crate::{
     SqliteOptions,
+    shared::Shared,
     store::{Failure, Result, Store, Tx, micros, micros_now},
 };
 
@@ -170,6 +172,14 @@ impl ResultBackend for SqliteBackend {
 
     fn chords(&self) -> Option<Arc<dyn ChordStore>> {
         Some(Arc::new(Chords { store: self.store(), expires: self.expires }))
+    }
+
+    fn revocations(&self) -> Option<Arc<dyn Revocations>> {
+        Some(Arc::new(Shared(self.store().ok()?)))
+    }
+
+    fn rate_limits(&self) -> Option<Arc<dyn RateLimits>> {
+        Some(Arc::new(Shared(self.store().ok()?)))
     }
 
     fn save_group<'a>(

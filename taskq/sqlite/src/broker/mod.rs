@@ -16,7 +16,7 @@ use taskq_core::{
     BoxFuture,
     broker::{
         Broadcast, Broker, BrokerAdmin, BrokerError, Capabilities, ConsumeSpec, Consumer, Outgoing,
-        PriorityOrder, Topology,
+        PriorityOrder, RateLimits, Revocations, Topology,
     },
 };
 
@@ -24,6 +24,7 @@ use self::{admin::SqliteAdmin, broadcast::SqliteBroadcast, consumer::SqliteConsu
 pub(crate) use self::{broadcast::remove_old as remove_old_broadcasts, insert::Row, settle::give_back};
 use crate::{
     SqliteOptions,
+    shared::Shared,
     store::{Failure, Store, Tx},
 };
 
@@ -73,6 +74,7 @@ impl Broker for SqliteBroker {
         has.priorities = Some(PriorityOrder::HigherFirst);
         has.atomic_follow_up = true;
         has.broadcast = true;
+        has.shared = true;
         has.in_place = true;
         has.lease = true;
         has.durable = true;
@@ -114,6 +116,14 @@ impl Broker for SqliteBroker {
 
     fn broadcast(&self) -> Option<Arc<dyn Broadcast>> {
         Some(Arc::new(SqliteBroadcast::new(self.store("broadcast").ok()?)))
+    }
+
+    fn revocations(&self) -> Option<Arc<dyn Revocations>> {
+        Some(Arc::new(Shared(self.store("remember revocations").ok()?)))
+    }
+
+    fn rate_limits(&self) -> Option<Arc<dyn RateLimits>> {
+        Some(Arc::new(Shared(self.store("limit rates").ok()?)))
     }
 
     fn admin(&self) -> Option<Arc<dyn BrokerAdmin>> {

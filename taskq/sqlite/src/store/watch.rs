@@ -23,7 +23,7 @@ use super::{
     waits::Waits,
     writer::{Call, Inbox, Job},
 };
-use crate::{backend::remove_expired, broker::remove_old_broadcasts};
+use crate::{backend::remove_expired, broker::remove_old_broadcasts, shared};
 
 /// How often dead processes are looked for.
 const CHORES: Duration = Duration::from_secs(1);
@@ -138,6 +138,7 @@ impl Watch {
     fn clean(&self) {
         let work = |tx: &Tx<'_>| {
             remove_old_broadcasts(tx)?;
+            shared::remove_old(tx)?;
             remove_expired(tx).map(drop)
         };
         self.inbox.offer(Call { work, value: None, reply: None });

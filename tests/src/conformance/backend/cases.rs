@@ -12,6 +12,7 @@ macro_rules! backend_conformance {
             content::children_group_and_parent_come_back
             content::extended_results_keep_name_and_arguments
             content::a_value_of_five_megabytes_comes_back
+            shared::limits_and_revocations_are_kept_for_brokers_that_keep_none
             stored::nothing_is_stored_of_an_unknown_task
             stored::a_batch_is_read_in_the_order_asked
             stored::states_follow_each_other

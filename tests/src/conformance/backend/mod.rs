@@ -11,6 +11,7 @@ mod cases;
 
 pub mod bench;
 pub mod content;
+pub mod shared;
 pub mod stored;
 pub mod waiting;
 

@@ -55,6 +55,10 @@ macro_rules! broker_conformance {
             routing::exchanges_route_by_their_kind
             routing::what_no_queue_takes_is_an_error
             routing::declaring_twice_is_nothing_new
+            shared::turns_are_an_interval_apart_whoever_asks
+            shared::every_key_has_turns_of_its_own
+            shared::a_crowd_gets_no_more_turns_than_the_rate_allows
+            shared::what_one_revokes_another_reads
         }
     };
     (@table () $($topic:ident :: $case:ident)*) => {

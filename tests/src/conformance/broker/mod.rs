@@ -21,6 +21,7 @@ pub mod order;
 pub mod prefetch;
 pub mod queues;
 pub mod routing;
+pub mod shared;
 
 use std::{fmt, sync::Arc};
 

@@ -7,6 +7,7 @@ mod admin;
 mod broadcast;
 mod consumer;
 mod queue;
+mod rates;
 mod revocations;
 mod state;
 #[cfg(test)]
@@ -25,7 +26,7 @@ use tokio::sync::Notify;
 use self::{broadcast::MemoryBroadcast, consumer::MemoryConsumer, state::State};
 use super::{
     Broadcast, Broker, BrokerAdmin, BrokerError, BrokerErrorKind, Capabilities, ConsumeSpec, Consumer,
-    Outgoing, PriorityOrder, Revocations, Topology,
+    Outgoing, PriorityOrder, RateLimits, Revocations, Topology,
 };
 use crate::{
     BoxFuture,
@@ -123,6 +124,7 @@ impl Broker for MemoryBroker {
             broadcast: true,
             in_place: true,
             lease: true,
+            shared: true,
             ..Capabilities::NONE
         }
     }
@@ -157,6 +159,10 @@ impl Broker for MemoryBroker {
     }
 
     fn revocations(&self) -> Option<Arc<dyn Revocations>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn rate_limits(&self) -> Option<Arc<dyn RateLimits>> {
         Some(Arc::new(self.clone()))
     }
 

@@ -12,8 +12,8 @@ use super::queue::{Content, Dead, QueueState, Stored};
 use crate::{
     Timestamp,
     broker::{
-        BrokerError, DeadKind, DeadReason, DeliveryTag, Outgoing, Queue, Revocation, Settle, Settlement,
-        Topology, bindings::Bindings, envelope::Envelope,
+        BrokerError, DeadKind, DeadReason, DeliveryTag, Outgoing, Queue, RateBucket, Revocation, Settle,
+        Settlement, Topology, bindings::Bindings, envelope::Envelope,
     },
 };
 
@@ -27,6 +27,7 @@ pub(super) struct State {
     next_id: u64,
     next_place: u64,
     pub(super) revoked: Vec<(Timestamp, Revocation)>,
+    pub(super) rates: HashMap<String, RateBucket>,
 }
 
 #[derive(Debug)]

@@ -1,0 +1,115 @@
+//! What was revoked stays revoked, also for workers that were down when it was.
+
+use std::{collections::HashSet, sync::Mutex, time::Duration};
+
+use taskq::{core::config::Sources, prelude::*};
+use taskq_tests::redis_server::RedisServer;
+use taskq_worker::{Worker, WorkerHandle, WorkerOptions};
+
+const SOON: Duration = Duration::from_secs(30);
+
+static RAN: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+
+fn ran(what: &str) -> bool {
+    RAN.lock().unwrap().as_ref().is_some_and(|ran| ran.contains(what))
+}
+
+#[task(name = "revoked.note")]
+async fn note(what: String) {
+    RAN.lock().unwrap().get_or_insert_default().insert(what);
+}
+
+/// A queue of its own for each test: they may share a RabbitMQ.
+fn app(broker: &str, backend: &str) -> (App, String) {
+    let queue = format!("revoked-{}", uuid::Uuid::now_v7().simple());
+    (app_on(broker, backend, &queue), queue)
+}
+
+fn app_on(broker: &str, backend: &str, queue: &str) -> App {
+    let sources = Sources::none().set("broker_url", broker).set("result_backend", backend);
+    // Nobody else's broadcasts.
+    let sources = sources.set("task_default_queue", queue).set("control_exchange", queue);
+    App::builder().sources(sources).build().expect("an app")
+}
+
+async fn worker(app: &App, name: &str) -> WorkerHandle {
+    let options = WorkerOptions::new().concurrency(2).hostname(name).mingle(true);
+    let mut worker = Worker::new(app, &options).expect("a worker").start();
+    tokio::time::timeout(SOON, worker.ready()).await.expect("in time").expect("a worker that starts");
+    worker
+}
+
+fn amqp() -> String {
+    std::env::var("TASKQ_TEST_AMQP_URL").expect("TASKQ_TEST_AMQP_URL: run the tests with `cargo xtask test`")
+}
+
+/// Revoked while no worker runs: by id, by workflow and by stamp; what is not revoked runs.
+async fn nobody_was_there_when_it_was_revoked(broker: &str, backend: &str) {
+    let (client, _) = app(broker, backend);
+    let send = async |what: &str| {
+        let what = format!("{what} on {broker}");
+        note.with().app(&client).stamp("batch", what.as_str()).delay(what.clone()).await.expect("sent")
+    };
+    let (by_id, by_root, by_stamp) = (send("id").await, send("root").await, send("stamp").await);
+    by_id.revoke().await.expect("told");
+    client.revoke_workflow(by_root.id().clone()).await.expect("told");
+    client.revoke_by_stamp("batch", format!("stamp on {broker}")).await.expect("told");
+    let free = send("free").await;
+    let worker = worker(&client, "late@test").await;
+    free.get().timeout(SOON).await.expect("what is not revoked runs");
+    for revoked in [by_id, by_root, by_stamp] {
+        let error = revoked.get().timeout(SOON).await.expect_err("revoked");
+        assert!(error.to_string().contains("revoked"), "{error}");
+    }
+    worker.stop().await.expect("an orderly end");
+    for what in ["id", "root", "stamp"] {
+        assert!(!ran(&format!("{what} on {broker}")), "{what}");
+    }
+    assert!(ran(&format!("free on {broker}")));
+}
+
+/// Symptom: in programs, where 9 is the highest priority on Redis too, nothing that was revoked was written down.
+#[tokio::test]
+async fn a_worker_that_was_down_runs_nothing_that_was_revoked_on_redis() {
+    let redis = RedisServer::start();
+    nobody_was_there_when_it_was_revoked(&redis.url(0), &redis.url(1)).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_was_down_runs_nothing_that_was_revoked_on_sqlite() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("sqlite:{}/taskq.db", folder.path().display());
+    nobody_was_there_when_it_was_revoked(&url, &url).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_was_down_runs_nothing_that_was_revoked_on_rabbitmq_with_results_elsewhere() {
+    let redis = RedisServer::start();
+    nobody_was_there_when_it_was_revoked(&amqp(), &redis.url(0)).await;
+}
+
+/// RabbitMQ alone, as Celery: the worker that heard it tells the one that starts.
+#[tokio::test]
+async fn on_rabbitmq_alone_a_worker_that_starts_learns_it_from_its_neighbours() {
+    let (broker, (client, queue)) = (amqp(), app(&amqp(), "rpc://"));
+    // Hears it, and consumes something else.
+    let elsewhere = app_on(&broker, "rpc://", &queue);
+    let options =
+        WorkerOptions::new().concurrency(1).hostname("first@test").queues([format!("{queue}-other")]);
+    let mut first = Worker::new(&elsewhere, &options).expect("a worker").start();
+    tokio::time::timeout(SOON, first.ready()).await.expect("in time").expect("a worker that starts");
+    let sent = note.with().app(&client).countdown(5.seconds()).delay(queue.clone()).await.expect("sent");
+    sent.revoke().await.expect("told");
+    let control = client.control();
+    let heard = async || {
+        let replies = control.ask("revoked").limit(1).await.expect("replies");
+        format!("{replies:?}").contains(sent.id().as_str())
+    };
+    tokio::time::timeout(SOON, async { while !heard().await {} }).await.expect("the first one hears it");
+    let second = worker(&client, "second@test").await;
+    let error = sent.get().timeout(SOON).await.expect_err("revoked");
+    assert!(error.to_string().contains("revoked"), "{error}");
+    first.stop().await.expect("an orderly end");
+    second.stop().await.expect("an orderly end");
+    assert!(!ran(&queue));
+}
