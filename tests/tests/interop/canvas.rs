@@ -9,23 +9,75 @@ use taskq_tests::node::Node;
 use taskq_tests::python;
 use taskq_tests::redis_server::RedisServer;
 
+use crate::WORKER;
+
 /// All cases, on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(220);
 
-/// Runs the driver and returns the line that counts.
-fn drive(node: &Node, arguments: &[&str]) -> String {
+/// A Redis, and a worker of each language that is not started yet.
+struct Place {
+    logs: tempfile::TempDir,
+    redis: RedisServer,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { logs: tempfile::tempdir().expect("a folder for logs"), redis: RedisServer::start() }
+    }
+
+    fn node(&self, name: &str) -> Node {
+        let redis = &self.redis;
+        Node::new(name, &redis.url(0), &redis.url(1), &redis.url(2), self.logs.path())
+    }
+}
+
+/// Runs the driver and prints the line that counts.
+fn drive(node: &Node, arguments: &[&str]) {
     let mut driver = python::script("canvas_cases.py");
     let log = node.logs.join("canvas_cases.log");
     let output = python::run(node.configure(driver.args(arguments)), &log, PATIENCE);
-    output.lines().find(|line| line.contains(" cases, ")).expect("a line that counts").to_owned()
+    println!("{}", output.lines().find(|line| line.contains(" cases, ")).expect("a line that counts"));
 }
 
 #[test]
 fn canvases_on_a_python_worker_give_what_the_cases_expect() {
-    let redis = RedisServer::start();
-    let logs = tempfile::tempdir().expect("a folder for logs");
-    let node = Node::new("py@canvas", &redis.url(0), &redis.url(1), &redis.url(2), logs.path());
+    let place = Place::new();
+    let node = place.node("py@canvas");
     let _worker = node.start_python();
     // Celery leaves some results pending for ever, where our workers end them.
-    println!("{}", drive(&node, &["--without", "sound"]));
+    drive(&node, &["--without", "sound"]);
+}
+
+#[test]
+fn canvases_on_a_rust_worker_give_what_celery_gives() {
+    let place = Place::new();
+    let node = place.node("rust@canvas");
+    let _worker = node.start_rust(WORKER);
+    drive(&node, &[]);
+}
+
+#[test]
+fn canvases_that_cannot_be_right_end_on_a_rust_worker() {
+    let place = Place::new();
+    let node = place.node("rust@bad");
+    let _worker = node.start_rust(WORKER);
+    drive(&node, &["--bad"]);
+}
+
+#[test]
+fn canvases_alternate_between_a_python_and_a_rust_worker() {
+    let place = Place::new();
+    let node = place.node("rust@mixed").queues("rust,celery");
+    let _rust = node.start_rust(WORKER);
+    let _python = place.node("py@mixed").queues("python,celery").start_python();
+    drive(&node, &["--mixed"]);
+}
+
+#[test]
+fn canvases_run_on_whichever_worker_is_free() {
+    let place = Place::new();
+    let node = place.node("rust@both");
+    let _rust = node.start_rust(WORKER);
+    let _python = place.node("py@both").start_python();
+    drive(&node, &["--without", "sound"]);
 }
