@@ -124,11 +124,15 @@ fn ends(account: &RedisServer) -> Vec<String> {
 
 /// Nothing waits, nothing is held, nothing was put aside.
 async fn assert_empty(app: &App) -> Result<(), Error> {
+    assert_eq!(left(app).await?, (0, 0, 0, 0), "ready, delayed, in flight, dead");
+    Ok(())
+}
+
+/// What is in the queue `celery`: ready, delayed, in flight, dead.
+pub(crate) async fn left(app: &App) -> Result<(u64, u64, u64, u64), Error> {
     let broker: std::sync::Arc<dyn Broker> = app.broker().await?;
     let admin = broker.admin().expect("a broker that can be looked into");
     let stats = admin.stats(&["celery".to_owned()]).await?;
     let [queue] = stats.as_slice() else { panic!("one queue was asked for: {stats:?}") };
-    let counts = (queue.ready, queue.delayed, queue.in_flight, queue.dead);
-    assert_eq!(counts, (0, 0, 0, 0), "ready, delayed, in flight, dead");
-    Ok(())
+    Ok((queue.ready, queue.delayed, queue.in_flight, queue.dead))
 }

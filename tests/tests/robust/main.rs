@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod canvas_input;
+mod chord_crash;
 mod crash;
 mod ledger;
 mod poison;
