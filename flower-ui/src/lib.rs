@@ -3,9 +3,12 @@
 //! Kept true here: the board only watches unless somebody who may asks for something; it needs nothing but the
 //! broker; whatever is sent to it, it goes on answering.
 
+mod auth;
 pub mod feed;
+mod flower;
+mod inspect;
 pub mod live;
-mod options;
+pub mod options;
 pub mod query;
 pub mod record;
 mod server;
@@ -29,6 +32,7 @@ impl Board {
     /// # Errors
     /// When the options contradict each other or are not safe.
     pub fn new(app: &App, options: Options) -> Result<Self, Error> {
+        options.check()?;
         Ok(Self { app: app.clone(), options })
     }
 

@@ -1,27 +1,86 @@
 //! The HTTP side of the board.
 //!
-//! Kept true here: a stop lets running answers end, and takes no new ones.
+//! Kept true here: a stop lets running answers end, for a bounded time, and takes no new ones.
 
-use axum::{Router, response::Html, routing::get};
+mod answer;
+mod etag;
+mod front;
+mod guard;
+mod listen;
+mod params;
+mod routes;
+mod tls;
+
+use std::{sync::Arc, time::Duration};
+
 use taskq_core::{Error, ErrorKind, app::App};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::Options;
+use self::listen::Listening;
+pub(crate) use self::{
+    answer::{Answer, Refusal, json, message},
+    params::Params,
+};
+use crate::{
+    Options,
+    auth::Auth,
+    feed,
+    inspect::{self, Cache},
+    live::Live,
+    store::Store,
+};
+
+/// How long answers that run when the board is stopped may take.
+const LAST: Duration = Duration::from_secs(5);
+
+/// What every answer works with.
+#[derive(Debug)]
+pub(crate) struct Board {
+    pub(crate) app: App,
+    pub(crate) options: Options,
+    pub(crate) auth: Auth,
+    /// What workers say about themselves.
+    pub(crate) workers: Cache,
+    /// History.
+    pub(crate) store: Arc<Store>,
+    /// The state of now.
+    pub(crate) live: Arc<Live>,
+    /// Cancelled when the board stops: long answers end then.
+    pub(crate) stop: CancellationToken,
+}
+
+/// Shared by all answers.
+pub(crate) type Shared = Arc<Board>;
 
 /// Serves until `stop`.
 pub(crate) async fn serve(app: App, options: Options, stop: CancellationToken) -> Result<(), Error> {
-    let address = format!("{}:{}", options.address, options.port);
-    let failed =
-        |error| Error::with_source(ErrorKind::Connection, format!("could not listen on `{address}`"), error);
-    let listener = TcpListener::bind(&address).await.map_err(failed)?;
-    let shown = listener.local_addr().map_err(failed)?;
-    tracing::info!(broker = %app.settings().read_url(), "board on http://{shown}/");
-    let served = axum::serve(listener, router()).with_graceful_shutdown(stop.cancelled_owned());
-    served.await.map_err(|error| Error::with_source(ErrorKind::Other, "the board has ended", error))
-}
-
-/// The routes.
-fn router() -> Router {
-    Router::new().route("/healthcheck", get(|| async { Html("OK") }))
+    let auth = Auth::new(&options)?;
+    let listening = Listening::open(&options).await?;
+    let hearing = CancellationToken::new();
+    let watch = feed::start(&app, options.watch(), hearing.clone()).await?;
+    let shared = Arc::new(Board {
+        workers: Cache::new(options.max_workers),
+        store: Arc::clone(&watch.store),
+        live: Arc::clone(&watch.live),
+        app,
+        options,
+        auth,
+        stop: stop.clone(),
+    });
+    tracing::info!(broker = %shared.app.settings().read_url(), "board on {}", listening.shown(&shared.options));
+    let ended = stop.clone();
+    let late = async {
+        ended.cancelled().await;
+        tokio::time::sleep(LAST).await;
+    };
+    let served = listening.serve(front::front(&shared), stop);
+    let asking = tokio::spawn(inspect::keep_asking(Arc::clone(&shared)));
+    let served = tokio::select! {
+        served = served => served.map_err(|error| Error::with_source(ErrorKind::Other, "the board has ended", error)),
+        () = late => Ok(()),
+    };
+    asking.abort();
+    hearing.cancel();
+    watch.finished().await;
+    served
 }

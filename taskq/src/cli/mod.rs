@@ -66,7 +66,7 @@ pub(crate) enum Command {
     Worker(Box<worker::Worker>),
     Beat(beat::Beat),
     Dev(dev::Dev),
-    Flower(flower::Flower),
+    Flower(Box<flower::Flower>),
     Call(call::Call),
     Result(result::ResultOf),
     List(list::List),

@@ -1,5 +1,7 @@
 //! `flower`: the board, in a browser.
 
+mod args;
+
 use clap::Args;
 use taskq_core::app::App;
 use taskq_flower::{Board, Options};
@@ -7,18 +9,21 @@ use taskq_worker::{SignalRule, Signals, Stop};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::args::BoardArgs;
 use super::{Exit, Failure, LogArgs, Session};
 
 /// Show tasks, workers and queues in a browser, with Flower's HTTP API
 #[derive(Args, Debug)]
 pub(crate) struct Flower {
     #[command(flatten)]
+    board: BoardArgs,
+    #[command(flatten)]
     pub(crate) logs: LogArgs,
 }
 
 impl Flower {
     pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
-        let board = Board::new(&session.app, Options::default())?;
+        let board = Board::new(&session.app, self.board.load()?)?;
         let stop = Stop::new();
         let _signals = Signals::install(&stop, SignalRule::Escalate)
             .map_err(|error| Failure::new(Exit::Failed, format!("could not listen for signals: {error}")))?;

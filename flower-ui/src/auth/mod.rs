@@ -1,0 +1,179 @@
+//! Who may do what.
+//!
+//! Kept true here: nobody acts who was not asked who he is, unless the options say so; no other site acts in
+//! the name of somebody who is logged in; passwords and tokens are compared in constant time.
+
+mod area;
+mod basic;
+mod host;
+mod origin;
+mod token;
+
+use axum::{
+    extract::Request,
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode,
+        header::AUTHORIZATION,
+        header::{SET_COOKIE, WWW_AUTHENTICATE},
+    },
+    response::{IntoResponse, Response},
+};
+use taskq_core::Error;
+
+pub(crate) use self::area::Area;
+use self::{basic::Passwords, token::Keys};
+use crate::{
+    Options,
+    options::{Anonymous, Exposure},
+    server::{Refusal, Shared},
+};
+
+/// Who calls.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    /// The name; `None`: nobody was asked.
+    pub(crate) name: Option<String>,
+}
+
+/// How callers are told apart.
+#[derive(Debug)]
+pub(crate) struct Auth {
+    passwords: Passwords,
+    keys: Keys,
+}
+
+/// What is answered instead.
+type Refused = Box<Response>;
+
+impl Auth {
+    /// # Errors
+    /// When there is no randomness.
+    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
+        Ok(Self { passwords: Passwords::new(&options.basic_auth)?, keys: Keys::new(options)? })
+    }
+
+    /// Lets a request pass, and tells who calls.
+    pub(crate) fn admit(&self, shared: &Shared, request: &Request) -> Result<Caller, Refused> {
+        let options = &shared.options;
+        let area = Area::of(request.uri().path());
+        if area == Area::Open {
+            return Ok(Caller::default());
+        }
+        let unsafe_method = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let caller = if options.authenticates() {
+            if unsafe_method {
+                origin::same_site(request.headers())?;
+                self.token_of_session(request, options)?;
+            }
+            self.asked(shared, area, request)?
+        } else {
+            self.not_asked(shared, area, unsafe_method, request)?
+        };
+        if unsafe_method && area == Area::Api && options.read_only {
+            return Err(refused(read_only()));
+        }
+        Ok(caller)
+    }
+
+    /// Gives a page that has none the token by which it shows that it is ours.
+    pub(crate) fn give_token(&self, asked: &HeaderMap, options: &Options, response: &mut Response) {
+        let has = token::cookie(asked, token::COOKIE).is_some_and(|token| self.keys.is_ours(token));
+        if has || !response.status().is_success() {
+            return;
+        }
+        let secure = if options.certfile.is_some() { "; Secure" } else { "" };
+        let cookie = format!(
+            "{}={}; Path={}/; SameSite=Strict{secure}",
+            token::COOKIE,
+            self.keys.page_token(),
+            options.url_prefix
+        );
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+    }
+
+    /// While everybody is asked.
+    fn asked(&self, shared: &Shared, area: Area, request: &Request) -> Result<Caller, Refused> {
+        if let Some(given) = request.headers().get(AUTHORIZATION)
+            && let Some(user) = self.passwords.user(given)
+        {
+            return Ok(Caller { name: Some(user) });
+        }
+        if area == Area::Login {
+            return Ok(Caller::default());
+        }
+        let text = if shared.options.strict() && area == Area::Api { "" } else { "Access denied" };
+        let mut response = Refusal::html(StatusCode::UNAUTHORIZED, "unauthenticated", text).into_response();
+        if area == Area::Page {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"flower\""));
+        }
+        Err(Box::new(response))
+    }
+
+    /// While nobody is: the board's own pages may, others only if that was said.
+    fn not_asked(
+        &self,
+        shared: &Shared,
+        area: Area,
+        unsafe_method: bool,
+        request: &Request,
+    ) -> Result<Caller, Refused> {
+        let options = &shared.options;
+        if !options.strict() {
+            host::known(request, options)?;
+            if unsafe_method {
+                origin::same_site(request.headers())?;
+            }
+        }
+        if area != Area::Api {
+            return Ok(Caller::default());
+        }
+        let open = match options.exposure() {
+            Exposure::Open(Anonymous::ReadOnly) if unsafe_method => return Err(refused(read_only())),
+            Exposure::Open(_) => true,
+            _ => options.unauthenticated_api,
+        };
+        if open || (!options.strict() && self.is_own_page(request.headers(), unsafe_method)) {
+            return Ok(Caller::default());
+        }
+        Err(refused(Refusal::text(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated_api",
+            "FLOWER_UNAUTHENTICATED_API environment variable is required to enable API without authentication",
+        )))
+    }
+
+    /// Whether one of the board's pages asks: it has the cookie, and for a change says so in a header, too.
+    fn is_own_page(&self, headers: &HeaderMap, unsafe_method: bool) -> bool {
+        let Some(cookie) = token::cookie(headers, token::COOKIE) else { return false };
+        self.keys.is_ours(cookie) && (!unsafe_method || token::header(headers) == Some(cookie))
+    }
+
+    /// A change in the name of a session needs the page's token; one with credentials of its own does not.
+    fn token_of_session(&self, request: &Request, options: &Options) -> Result<(), Refused> {
+        let headers = request.headers();
+        if headers.contains_key(AUTHORIZATION) {
+            return Ok(());
+        }
+        let forbidden =
+            |text: &str| Err(refused(Refusal::text(StatusCode::FORBIDDEN, "xsrf", text.to_owned())));
+        match (token::header(headers), token::cookie(headers, token::COOKIE)) {
+            // Not logged in: said as such.
+            (None, _) if !options.strict() && token::cookie(headers, token::SESSION).is_none() => Ok(()),
+            (None, _) => forbidden("'_xsrf' argument missing from POST"),
+            (Some(given), Some(cookie)) if given == cookie && self.keys.is_ours(cookie) => Ok(()),
+            _ => forbidden("XSRF cookie does not match POST argument"),
+        }
+    }
+}
+
+fn read_only() -> Refusal {
+    Refusal::text(StatusCode::FORBIDDEN, "read_only", "Read only mode is enabled")
+}
+
+fn refused(refusal: Refusal) -> Refused {
+    Box::new(refusal.into_response())
+}

@@ -1,0 +1,148 @@
+//! `POST /api/worker/…`: one command to one worker, and its answer.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+use taskq_core::{codec::Value, control::Ask};
+
+use crate::server::{Answer, Params, Refusal, Shared, message};
+
+/// How long a worker's answer is waited for. As Celery.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Asks a worker. The inner error is what the worker said, or that it said nothing.
+pub(super) async fn ask(worker: &str, ask: Ask) -> Result<Result<Value, String>, Refusal> {
+    let mut replies = ask.destination([worker]).timeout(TIMEOUT).await.map_err(|error| {
+        tracing::warn!(%error, worker, "could not ask a worker");
+        Refusal::unavailable()
+    })?;
+    let Some(Value::Map(mut reply)) = replies.remove(worker) else { return Ok(Err(nothing())) };
+    if let Some(ok) = reply.shift_remove("ok") {
+        return Ok(Ok(ok));
+    }
+    Ok(Err(reply.get("error").and_then(Value::as_str).map_or_else(nothing, str::to_owned)))
+}
+
+fn nothing() -> String {
+    "Unknown reason".to_owned()
+}
+
+/// A text of a worker.
+pub(super) fn words(value: Value) -> String {
+    match value {
+        Value::Str(text) => text,
+        other => taskq_core::codec::repr::value(&other),
+    }
+}
+
+fn known(shared: &Shared, worker: &str) -> Result<(), Refusal> {
+    if shared.workers.knows(worker) { Ok(()) } else { Err(Refusal::unknown_worker(worker)) }
+}
+
+pub(super) async fn shut_down(State(shared): State<Shared>, Path(worker): Path<String>) -> Answer {
+    known(&shared, &worker)?;
+    tell(shared.app.control().ask("shutdown").destination([worker])).await?;
+    Ok(message("Shutting down!"))
+}
+
+/// Longest time for a command that wants no answer.
+const TOLD: Duration = Duration::from_secs(6);
+
+/// Tells workers something, for a bounded time.
+pub(super) async fn tell(ask: Ask) -> Result<(), Refusal> {
+    match tokio::time::timeout(TOLD, ask.tell()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "could not tell the workers");
+            Err(Refusal::unavailable())
+        }
+        Err(_) => Err(Refusal::unavailable()),
+    }
+}
+
+pub(super) async fn restart(State(shared): State<Shared>, Path(worker): Path<String>) -> Answer {
+    known(&shared, &worker)?;
+    match ask(&worker, shared.app.control().ask("pool_restart").arg("reload", false)).await? {
+        Ok(_) => Ok(message(format!("Restarting '{worker}' worker's pool"))),
+        Err(why) => Err(Refusal::refused(format!("Failed to restart the '{worker}' pool: {why}"))),
+    }
+}
+
+pub(super) async fn grow(shared: State<Shared>, worker: Path<String>, params: Params) -> Answer {
+    resize(shared, worker, &params, "pool_grow", ["Growing", "grow"]).await
+}
+
+pub(super) async fn shrink(shared: State<Shared>, worker: Path<String>, params: Params) -> Answer {
+    resize(shared, worker, &params, "pool_shrink", ["Shrinking", "shrink"]).await
+}
+
+async fn resize(
+    State(shared): State<Shared>,
+    Path(worker): Path<String>,
+    params: &Params,
+    method: &str,
+    [doing, verb]: [&str; 2],
+) -> Answer {
+    known(&shared, &worker)?;
+    let n = params.int("n")?.unwrap_or(1);
+    if n < 1 && !shared.options.strict() {
+        return Err(Refusal::argument(format!("`n` has to be 1 or more, not {n}")));
+    }
+    match ask(&worker, shared.app.control().ask(method).arg("n", n)).await? {
+        Ok(_) => Ok(message(format!("{doing} '{worker}' worker's pool by {n}"))),
+        Err(why) => Err(Refusal::refused(format!("Failed to {verb} '{worker}' worker's pool: {why}"))),
+    }
+}
+
+pub(super) async fn autoscale(
+    State(shared): State<Shared>,
+    Path(worker): Path<String>,
+    params: Params,
+) -> Answer {
+    known(&shared, &worker)?;
+    let (min, max) = (params.required_int("min")?, params.required_int("max")?);
+    if (min < 0 || max < 1 || min > max) && !shared.options.strict() {
+        return Err(Refusal::text(
+            StatusCode::BAD_REQUEST,
+            "bad_argument",
+            format!("`min` and `max` have to be 0 <= min <= max, not {min} and {max}"),
+        ));
+    }
+    match ask(&worker, shared.app.control().ask("autoscale").arg("min", min).arg("max", max)).await? {
+        Ok(_) => Ok(message(format!("Autoscaling '{worker}' worker (min={min}, max={max})"))),
+        Err(why) => Err(Refusal::refused(format!("Failed to autoscale '{worker}' worker: {why}"))),
+    }
+}
+
+pub(super) async fn add_consumer(
+    State(shared): State<Shared>,
+    Path(worker): Path<String>,
+    params: Params,
+) -> Answer {
+    known(&shared, &worker)?;
+    let queue = params.required("queue")?;
+    match ask(&worker, shared.app.control().ask("add_consumer").arg("queue", queue.as_str())).await? {
+        Ok(said) => Ok(message(words(said))),
+        Err(why) => {
+            Err(Refusal::refused(format!("Failed to add '{queue}' consumer to '{worker}' worker: {why}")))
+        }
+    }
+}
+
+pub(super) async fn cancel_consumer(
+    State(shared): State<Shared>,
+    Path(worker): Path<String>,
+    params: Params,
+) -> Answer {
+    known(&shared, &worker)?;
+    let queue = params.required("queue")?;
+    match ask(&worker, shared.app.control().ask("cancel_consumer").arg("queue", queue.as_str())).await? {
+        Ok(said) => Ok(message(words(said))),
+        Err(why) => Err(Refusal::refused(format!(
+            "Failed to cancel '{queue}' consumer from '{worker}' worker: {why}"
+        ))),
+    }
+}

@@ -1,0 +1,29 @@
+//! `GET /api/workers`: what workers said about themselves.
+
+use axum::extract::State;
+use taskq_core::codec::{Map, Value};
+
+use super::fleet;
+use crate::server::{Answer, Params, Refusal, Shared, json};
+
+pub(super) async fn list(State(shared): State<Shared>, params: Params) -> Answer {
+    let (refresh, status) = (params.bool("refresh")?, params.bool("status")?);
+    let worker = params.text("workername").filter(|name| !name.is_empty());
+    if refresh {
+        let timeout = shared.options.inspect_timeout;
+        if let Err(error) = shared.workers.refresh(&shared.app, timeout, worker.as_deref()).await {
+            tracing::warn!(%error, "could not ask the workers");
+            return Err(Refusal::unavailable());
+        }
+    }
+    if status {
+        return Ok(json(fleet::statuses(&shared)));
+    }
+    match worker {
+        None => Ok(json(shared.workers.all())),
+        Some(worker) => match shared.workers.get(&worker) {
+            Some(said) => Ok(json(Map::from_iter([(worker, Value::Map(said))]))),
+            None => Err(Refusal::unknown_worker(&worker)),
+        },
+    }
+}

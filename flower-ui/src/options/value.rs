@@ -1,0 +1,139 @@
+//! From the text of an option to its value.
+
+use std::{fs, path::PathBuf, str::FromStr, time::Duration};
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::{Anonymous, Compat, EmailPattern, WorkerLabel};
+
+/// Reads Flower's booleans.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "y" | "yes" | "t" | "true" | "on" | "1" => Some(true),
+        "n" | "no" | "f" | "false" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+pub(super) fn yes(text: &str) -> Result<bool, String> {
+    boolean(text).ok_or_else(|| format!("`{text}` is neither yes nor no"))
+}
+
+pub(super) fn maybe(text: &str) -> Result<Option<bool>, String> {
+    yes(text).map(Some)
+}
+
+pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|_| format!("`{text}` is no number that fits"))
+}
+
+#[allow(clippy::unnecessary_wraps)] // one shape for all
+pub(super) fn text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}
+
+#[allow(clippy::unnecessary_wraps)]
+pub(super) fn some(text: &str) -> Result<Option<String>, String> {
+    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+#[allow(clippy::unnecessary_wraps)]
+pub(super) fn path(text: &str) -> Result<Option<PathBuf>, String> {
+    Ok(Some(text).filter(|text| !text.is_empty()).map(PathBuf::from))
+}
+
+/// The words between commas.
+pub(super) fn words(text: &str) -> Vec<String> {
+    text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+}
+
+#[allow(clippy::unnecessary_wraps)]
+pub(super) fn list(text: &str) -> Result<Vec<String>, String> {
+    Ok(words(text))
+}
+
+pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
+    seconds_of(text, 1e-3)
+}
+
+pub(super) fn some_seconds(text: &str) -> Result<Option<Duration>, String> {
+    seconds_of(text, 1.0).map(|time| Some(time).filter(|time| !time.is_zero()))
+}
+
+fn seconds_of(text: &str, unit: f64) -> Result<Duration, String> {
+    let number: f64 = number(text)?;
+    Duration::try_from_secs_f64(number * unit).map_err(|_| format!("`{text}` is no time"))
+}
+
+/// A secret, or the file that holds it: `@/run/secrets/board`.
+pub(super) fn secret(text: &str) -> Result<Option<SecretString>, String> {
+    Ok(Some(told(text)?).filter(|text| !text.is_empty()).map(SecretString::from))
+}
+
+/// `user:password` with commas or in lines.
+pub(super) fn pairs(text: &str) -> Result<Vec<(String, SecretString)>, String> {
+    let told = told(text)?;
+    let pairs = told.split(['\n', ',']).map(str::trim).filter(|pair| !pair.is_empty()).map(|pair| {
+        let (user, password) =
+            pair.split_once(':').ok_or("every entry has to be `user:password`".to_owned())?;
+        Ok((user.to_owned(), SecretString::from(password)))
+    });
+    pairs.collect()
+}
+
+fn told(text: &str) -> Result<String, String> {
+    let Some(file) = text.strip_prefix('@') else { return Ok(text.to_owned()) };
+    let read = fs::read_to_string(file).map_err(|error| format!("could not read `{file}`: {error}"))?;
+    Ok(read.trim_end().to_owned())
+}
+
+/// An address of the web.
+pub(super) fn web(text: &str) -> Result<Option<String>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Some(text.to_owned())),
+        _ => Err("it has to begin with `http://` or `https://`".to_owned()),
+    }
+}
+
+/// With one slash before it and none after.
+#[allow(clippy::unnecessary_wraps)]
+pub(super) fn prefix(text: &str) -> Result<String, String> {
+    let bare = text.trim_matches('/');
+    if !bare.chars().all(|c| c.is_ascii_alphanumeric() || "-._~/".contains(c)) {
+        return Err(format!("`{text}` holds what a path cannot"));
+    }
+    Ok(if bare.is_empty() { String::new() } else { format!("/{bare}") })
+}
+
+pub(super) fn emails(text: &str) -> Result<String, String> {
+    EmailPattern::read(text).map(|_| text.to_owned())
+}
+
+pub(super) fn compat(text: &str) -> Result<Compat, String> {
+    match text {
+        "strict" => Ok(Compat::Strict),
+        "fixed" => Ok(Compat::Fixed),
+        _ => Err(format!("`{text}` is neither `strict` nor `fixed`")),
+    }
+}
+
+pub(super) fn anonymous(text: &str) -> Result<Option<Anonymous>, String> {
+    match text {
+        "read-only" | "read_only" => Ok(Some(Anonymous::ReadOnly)),
+        "full" => Ok(Some(Anonymous::Full)),
+        _ => Err(format!("`{text}` is neither `read-only` nor `full`")),
+    }
+}
+
+pub(super) fn label(text: &str) -> Result<WorkerLabel, String> {
+    match text {
+        "off" => Ok(WorkerLabel::Off),
+        "host" => Ok(WorkerLabel::Host),
+        "full" => Ok(WorkerLabel::Full),
+        _ => Err(format!("`{text}` is none of `off`, `host`, `full`")),
+    }
+}

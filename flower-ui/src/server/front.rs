@@ -1,0 +1,127 @@
+//! What every request passes before its handler, and every answer after it.
+//!
+//! Kept true here: no answer leaves without the headers that keep a browser from doing more than it was meant
+//! to; nobody passes whom [`Auth`](crate::auth::Auth) does not let pass.
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{Method, StatusCode, Uri, header::ACCEPT, uri::PathAndQuery},
+    middleware::{self, Next},
+    response::{IntoResponse, Redirect, Response},
+};
+
+use super::{Refusal, Shared, answer, etag, guard, routes};
+use crate::auth::Area;
+
+/// Bodies of requests, in bytes.
+const BODY: usize = 8 << 20;
+
+/// The whole of the board.
+pub(super) fn front(shared: &Shared) -> Router {
+    let inner = routes::routes().layer(DefaultBodyLimit::max(BODY)).with_state(shared.clone());
+    // Around the router, so that it sees the path without the prefix.
+    Router::new().fallback_service(inner).layer(middleware::from_fn_with_state(shared.clone(), pass))
+}
+
+async fn pass(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
+    let asked = request.headers().clone();
+    let method = request.method().clone();
+    let mut response = match without_prefix(&shared, request.uri()) {
+        Ok(uri) => {
+            *request.uri_mut() = uri;
+            let path = request.uri().path().to_owned();
+            let response = admitted(&shared, request, next).await;
+            let mut response = finished(&shared, &path, response);
+            if method == Method::GET && Area::of(&path) == Area::Page {
+                shared.auth.give_token(&asked, &shared.options, &mut response);
+            }
+            response
+        }
+        Err(elsewhere) => *elsewhere,
+    };
+    if !shared.options.strict()
+        && asked
+            .get_all(ACCEPT)
+            .iter()
+            .any(|kinds| kinds.to_str().is_ok_and(|kinds| kinds.contains("application/json")))
+        && let Some(refusal) = response.extensions_mut().remove::<Refusal>()
+    {
+        response = refusal.into_json();
+    }
+    if method == Method::GET {
+        response = etag::tagged(&asked, response).await;
+    }
+    guard::headers(&shared, response)
+}
+
+/// The path without `url_prefix`; what is not below it is not there.
+fn without_prefix(shared: &Shared, uri: &Uri) -> Result<Uri, Box<Response>> {
+    let prefix = &shared.options.url_prefix;
+    if prefix.is_empty() {
+        return Ok(uri.clone());
+    }
+    let below = uri.path().strip_prefix(prefix.as_str());
+    match below {
+        Some(path) if path.starts_with('/') => {
+            let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+            PathAndQuery::try_from(format!("{path}{query}")).map(Uri::from).map_err(|_| Box::new(not_found()))
+        }
+        Some("") | None if !shared.options.strict() && matches!(below, Some("")) | (uri.path() == "/") => {
+            Err(Box::new(Redirect::permanent(&format!("{prefix}/")).into_response()))
+        }
+        _ => Err(Box::new(not_found())),
+    }
+}
+
+async fn admitted(shared: &Shared, mut request: Request, next: Next) -> Response {
+    match *request.method() {
+        Method::OPTIONS => return StatusCode::NO_CONTENT.into_response(),
+        Method::HEAD => return not_allowed(),
+        _ => {}
+    }
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    match shared.auth.admit(shared, &request) {
+        Ok(caller) if method == Method::GET => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Ok(caller) => {
+            let name = caller.name.clone();
+            request.extensions_mut().insert(caller);
+            let response = next.run(request).await;
+            let who = name.as_deref().unwrap_or("nobody in particular");
+            tracing::info!(who, %method, path, status = response.status().as_u16(), "asked the board");
+            response
+        }
+        Err(refused) => *refused,
+    }
+}
+
+/// What the router says by itself, in Flower's form.
+fn finished(shared: &Shared, path: &str, mut response: Response) -> Response {
+    match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => response = not_allowed(),
+        StatusCode::NOT_FOUND if response.extensions().get::<routes::Unknown>().is_some() => {
+            response = if !shared.options.strict() && path.starts_with("/api/") {
+                let text = format!("there is no `{path}`");
+                Refusal::text(StatusCode::NOT_FOUND, "not_found", text).into_json()
+            } else {
+                not_found()
+            };
+        }
+        _ => {}
+    }
+    response
+}
+
+fn not_allowed() -> Response {
+    Refusal::html(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "").into_response()
+}
+
+fn not_found() -> Response {
+    let page = "<!doctype html><html lang=en><title>Not found</title><h1>There is no such page</h1></html>\n";
+    let mut response = answer::html(page);
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

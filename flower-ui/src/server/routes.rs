@@ -1,0 +1,45 @@
+//! Every route of the board.
+
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+
+use super::{Answer, Params, Shared, answer};
+use crate::flower;
+
+/// Marks the answer to a path that is not there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unknown;
+
+/// The routes, without the prefix.
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .merge(flower::routes())
+        .route("/healthcheck", get(healthcheck))
+        .route("/workers", get(workers))
+        .fallback(unknown)
+}
+
+/// The process works. Whether the broker does is another question.
+async fn healthcheck() -> Response {
+    answer::html("OK")
+}
+
+/// The rows for programs.
+async fn workers(shared: State<Shared>, params: Params) -> Answer {
+    if params.bool("json").unwrap_or_default() {
+        flower::fleet::rows(shared, params).await
+    } else {
+        Ok(unknown().await)
+    }
+}
+
+async fn unknown() -> Response {
+    let mut response = StatusCode::NOT_FOUND.into_response();
+    response.extensions_mut().insert(Unknown);
+    response
+}
