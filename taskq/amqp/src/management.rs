@@ -42,6 +42,53 @@ pub(crate) struct ListedQueue {
     pub(crate) in_flight: u64,
 }
 
+/// A queue, with what it is set to.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct DetailedQueue {
+    pub(crate) name: String,
+    #[serde(rename = "type", default)]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) durable: bool,
+    #[serde(default, deserialize_with = "fields")]
+    arguments: Fields,
+    /// What all policies that match it come to.
+    #[serde(default, deserialize_with = "fields")]
+    effective_policy_definition: Fields,
+}
+
+type Fields = serde_json::Map<String, serde_json::Value>;
+
+/// An object; the API writes an empty one as a list.
+fn fields<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Fields, D::Error> {
+    Ok(match serde_json::Value::deserialize(from)? {
+        serde_json::Value::Object(fields) => fields,
+        _ => Fields::new(),
+    })
+}
+
+impl DetailedQueue {
+    /// What it is set to, by a policy or by its arguments.
+    pub(crate) fn setting(&self, key: &str) -> Option<&serde_json::Value> {
+        self.effective_policy_definition.get(key).or_else(|| self.arguments.get(&format!("x-{key}")))
+    }
+
+    /// A setting that is a time.
+    pub(crate) fn milliseconds(&self, key: &str) -> Option<Duration> {
+        self.setting(key)?.as_u64().map(Duration::from_millis)
+    }
+}
+
+/// A node of the cluster.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) mem_alarm: bool,
+    #[serde(default)]
+    pub(crate) disk_free_alarm: bool,
+}
+
 #[derive(Deserialize)]
 struct Page<T> {
     items: Vec<T>,
@@ -68,6 +115,16 @@ impl Management {
             }
         }
         Ok(queues)
+    }
+
+    /// The same queues with what they are set to.
+    pub(crate) async fn details(&self) -> Result<Vec<DetailedQueue>, BrokerError> {
+        self.get(format!("queues/{}", encode(&self.vhost))).await
+    }
+
+    /// The nodes of the cluster.
+    pub(crate) async fn nodes(&self) -> Result<Vec<Node>, BrokerError> {
+        self.get("nodes".to_owned()).await
     }
 
     async fn get<T: for<'de> Deserialize<'de> + Send + 'static>(

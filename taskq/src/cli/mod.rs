@@ -8,6 +8,7 @@ mod call;
 mod completions;
 mod dead;
 mod dev;
+mod doctor;
 mod events;
 mod failure;
 mod flower;
@@ -80,6 +81,7 @@ pub(crate) enum Command {
     Control(inspect::Control),
     Status(inspect::Status),
     Events(events::Events),
+    Doctor(doctor::Doctor),
     Report(report::Report),
     Completions(completions::Completions),
 }
@@ -123,6 +125,7 @@ impl Command {
             Self::Control(control) => Box::pin(control.run(session)),
             Self::Status(status) => Box::pin(status.run(session)),
             Self::Events(events) => Box::pin(events.run(session)),
+            Self::Doctor(doctor) => Box::pin(doctor.run(session)),
             Self::Report(report) => Box::pin(report.run(session)),
             Self::Completions(completions) => {
                 Box::pin(async { completions.run(&session.program, session.out) })

@@ -1,6 +1,6 @@
 //! `worker`: runs tasks until it is told to stop.
 
-mod idle;
+pub(super) mod idle;
 mod later;
 mod run;
 

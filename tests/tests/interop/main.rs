@@ -7,6 +7,7 @@ mod canvas_client;
 mod client;
 mod control;
 mod crontab;
+mod doctor;
 mod emitted;
 mod events;
 mod python_worker;

@@ -13,10 +13,10 @@ use std::{
 use bytes::Bytes;
 use taskq_core::{
     BoxFuture,
-    broker::{BrokerAdmin, BrokerError, DeadLetter, Payload, PeekedMessage, QueueStats},
+    broker::{BrokerAdmin, BrokerError, DeadLetter, Finding, Payload, PeekedMessage, QueueStats},
 };
 
-use super::{Shared, dead, look::Look, publish::Publication};
+use super::{Shared, checkup, dead, look::Look, publish::Publication};
 use crate::wire;
 
 /// Messages taken in one round trip.
@@ -88,6 +88,14 @@ impl AmqpAdmin {
 }
 
 impl BrokerAdmin for AmqpAdmin {
+    fn checkup<'a>(
+        &'a self,
+        queues: &'a [String],
+        max_deliveries: u32,
+    ) -> BoxFuture<'a, Result<Vec<Finding>, BrokerError>> {
+        Box::pin(checkup::look(&self.0, queues, max_deliveries))
+    }
+
     /// Those that the management API lists, else those that this process declared.
     fn queues(&self) -> BoxFuture<'_, Result<Vec<String>, BrokerError>> {
         Box::pin(async move {

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-use super::{BrokerError, DeadReason, Queue};
+use super::{BrokerError, DeadReason, Finding, Queue};
 use crate::{BoxFuture, Timestamp, protocol::Message};
 
 /// Looks into queues and changes them. Every operation names its queue.
@@ -47,6 +47,17 @@ pub trait BrokerAdmin: Send + Sync + fmt::Debug {
         queue: &'a str,
         ids: &'a [String],
     ) -> BoxFuture<'a, Result<u64, BrokerError>>;
+
+    /// Looks at how the server, and these queues on it, are set up for tasks that are put aside after so many
+    /// deliveries. Default: nothing is looked at.
+    fn checkup<'a>(
+        &'a self,
+        queues: &'a [String],
+        max_deliveries: u32,
+    ) -> BoxFuture<'a, Result<Vec<Finding>, BrokerError>> {
+        let _ = (queues, max_deliveries);
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// Removes a queue with its binding and everything in it: reply queues that have served. Default: nothing,
     /// for brokers that remove auto-delete queues by themselves.

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use redis::Pipeline;
 use taskq_core::{
     BoxFuture, Timestamp,
-    broker::{BrokerAdmin, BrokerError, DeadLetter, Payload, PeekedMessage, Queue, QueueStats},
+    broker::{BrokerAdmin, BrokerError, DeadLetter, Finding, Payload, PeekedMessage, Queue, QueueStats},
 };
 
-use super::{Shared, dead, topology};
+use super::{Shared, checkup, dead, topology};
 use crate::{script, wire};
 
 /// Messages removed in one step of a purge.
@@ -84,6 +84,10 @@ impl RedisAdmin {
 }
 
 impl BrokerAdmin for RedisAdmin {
+    fn checkup<'a>(&'a self, _: &'a [String], _: u32) -> BoxFuture<'a, Result<Vec<Finding>, BrokerError>> {
+        Box::pin(checkup::look(&self.0))
+    }
+
     fn remove_queue<'a>(&'a self, queue: &'a Queue) -> BoxFuture<'a, Result<(), BrokerError>> {
         Box::pin(topology::remove(&self.0, queue))
     }

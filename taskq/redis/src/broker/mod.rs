@@ -2,6 +2,7 @@
 
 mod admin;
 mod broadcast;
+mod checkup;
 mod consumer;
 mod dead;
 mod held;

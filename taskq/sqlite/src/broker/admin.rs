@@ -6,10 +6,12 @@ use bytes::Bytes;
 use rusqlite::{Connection, Row};
 use taskq_core::{
     BoxFuture,
-    broker::{BrokerAdmin, BrokerError, DeadLetter, DeadReason, Envelope, PeekedMessage, Queue, QueueStats},
+    broker::{
+        BrokerAdmin, BrokerError, DeadLetter, DeadReason, Envelope, Finding, PeekedMessage, Queue, QueueStats,
+    },
 };
 
-use super::dead;
+use super::{checkup, dead};
 use crate::store::{Failure, Result, Store, Tx, find_queue, micros_now, timestamp};
 
 /// Messages removed in one transaction.
@@ -98,6 +100,16 @@ fn letter(row: &Row<'_>, queue: &str) -> rusqlite::Result<DeadLetter> {
 }
 
 impl BrokerAdmin for SqliteAdmin {
+    fn checkup<'a>(
+        &'a self,
+        _: &'a [String],
+        _: u32,
+    ) -> BoxFuture<'a, std::result::Result<Vec<Finding>, BrokerError>> {
+        Box::pin(
+            async move { checkup::look(&self.0).await.map_err(|failure| failure.broker("look at the file")) },
+        )
+    }
+
     /// Numbers of queues stay right for ever, so the row stays; it is not listed.
     fn remove_queue<'a>(&'a self, queue: &'a Queue) -> BoxFuture<'a, std::result::Result<(), BrokerError>> {
         let queue = queue.clone();

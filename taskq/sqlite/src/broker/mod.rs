@@ -2,6 +2,7 @@
 
 mod admin;
 mod broadcast;
+mod checkup;
 mod claim;
 mod consumer;
 mod dead;

@@ -57,7 +57,7 @@ pub(super) fn tell(settings: &Settings) {
     }
 }
 
-fn idle(settings: &Settings) -> Vec<&'static str> {
+pub(in crate::cli) fn idle(settings: &Settings) -> Vec<&'static str> {
     let waits = |name: &str, section: &str| {
         NAMES.contains(&name)
             || BY_OPTION.contains(&name)
