@@ -123,7 +123,7 @@ fn ends(account: &RedisServer) -> Vec<String> {
 }
 
 /// Nothing waits, nothing is held, nothing was put aside.
-async fn assert_empty(app: &App) -> Result<(), Error> {
+pub(crate) async fn assert_empty(app: &App) -> Result<(), Error> {
     assert_eq!(left(app).await?, (0, 0, 0, 0), "ready, delayed, in flight, dead");
     Ok(())
 }

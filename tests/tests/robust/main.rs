@@ -1,10 +1,11 @@
-//! What a worker has to live through: broken messages, and its own death.
+//! What a worker has to live through: broken messages, a broker that goes away, and its own death.
 
 mod bad_input;
 mod canvas_input;
 mod chord_crash;
 mod crash;
 mod ledger;
+mod outage;
 mod poison;
 mod thrown;
 
