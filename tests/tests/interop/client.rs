@@ -38,3 +38,20 @@ pub(crate) async fn big(n: usize) -> String {
 
 #[task(name = "conf_tasks.raise_error")]
 pub(crate) async fn raise_error() {}
+
+#[task(name = "conf_tasks.whoami")]
+pub(crate) async fn whoami() -> String {
+    String::new()
+}
+
+#[task(name = "conf_tasks.record")]
+pub(crate) async fn record(id: String, key: String) -> String {
+    drop(key);
+    id
+}
+
+#[task(name = "conf_tasks.record_worker")]
+pub(crate) async fn record_worker(id: String, key: String) -> String {
+    drop(key);
+    id
+}

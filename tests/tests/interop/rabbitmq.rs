@@ -1,22 +1,24 @@
-//! Celery and taskq on one RabbitMQ: results by `rpc://`, and delayed messages.
+//! Celery and taskq on one RabbitMQ.
 //!
 //! Each test has a virtual host of its own, so that queues do not meet.
 
+mod delays;
+mod priorities;
+mod results;
+mod routing;
+mod sharing;
+
 use std::env;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde_json::json;
 use taskq::App;
-use taskq::core::backend::State;
+use taskq::core::codec::{Map, json as codec};
 use taskq::core::config::Sources;
 use taskq_tests::node::Node;
 use taskq_tests::python;
 use taskq_tests::redis_server::RedisServer;
 use tempfile::TempDir;
-
-use crate::WORKER;
-use crate::client::{add, raise_error};
 
 /// One result, on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -34,26 +36,37 @@ fn new_vhost() -> String {
 }
 
 struct Rig {
-    url: String,
-    _redis: RedisServer,
+    redis: RedisServer,
     logs: TempDir,
     node: Node,
 }
 
 impl Rig {
+    /// A virtual host, a node for it with results by `rpc://`, and settings that all sides share.
     fn new(name: &str, conf: serde_json::Value) -> Self {
-        let (url, redis) = (new_vhost(), RedisServer::start());
+        let redis = RedisServer::start();
         let logs = tempfile::tempdir().expect("a folder for logs");
-        let node = Node::new(name, &url, "rpc://", &redis.url(2), logs.path()).conf(conf);
-        Self { url, _redis: redis, logs, node }
+        let node = Node::new(name, &new_vhost(), "rpc://", &redis.url(2), logs.path()).conf(conf);
+        Self { redis, logs, node }
     }
 
+    /// Results in Redis.
+    fn results_in_redis(mut self) -> Self {
+        self.node.backend = self.redis.url(1);
+        self
+    }
+
+    /// A Rust client.
     fn app(&self) -> App {
-        let sources = Sources::none().set("broker_url", self.url.as_str()).set("result_backend", "rpc://");
+        let conf: Map = codec::from_slice(self.node.conf.to_string().as_bytes()).expect("settings");
+        let sources = Sources::none().lenient().set_all(conf);
+        let sources = sources
+            .set("broker_url", self.node.broker.as_str())
+            .set("result_backend", self.node.backend.as_str());
         App::builder().sources(sources).build().expect("an app")
     }
 
-    /// Runs Python that has `app` and `add`, and answers what it printed.
+    /// Runs Python that has `app`, `conf_tasks` and `add`, and answers what it printed.
     fn python(&self, code: &str) -> String {
         let code = format!(
             "import python_app, time\napp = python_app.make()\nimport conf_tasks\nadd = conf_tasks.add\n{code}"
@@ -65,75 +78,10 @@ impl Rig {
             PATIENCE,
         )
     }
-}
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn results_of_a_python_worker_come_by_rpc() {
-    let rig = Rig::new("py@rpc", json!({}));
-    let _worker = rig.node.start_python();
-    let app = rig.app();
-    let sent: Vec<_> = {
-        let mut sent = Vec::new();
-        for number in 0..50 {
-            sent.push(add.delay(number, 1).app(&app).await.expect("sent"));
-        }
-        sent
-    };
-    // Not in the order in which they were sent: those for others are kept.
-    for (number, result) in sent.iter().enumerate().rev() {
-        let sum = result.get().timeout(PATIENCE).await.expect("a result");
-        assert_eq!(sum, i64::try_from(number).expect("a small number") + 1);
+    /// What the tasks have written to a list, in order.
+    fn recorded(&self, list: &str) -> Vec<String> {
+        let mut read = redis::cmd("LRANGE");
+        read.arg(list).arg(0).arg(-1).query(&mut self.redis.connect(2)).expect("an answer from redis")
     }
-    let failed = raise_error.delay().app(&app).await.expect("sent");
-    assert!(failed.get().timeout(PATIENCE).await.is_err(), "the failure came as a success");
-    assert_eq!(failed.state().await.expect("a state"), State::Failure);
-    app.close().await.expect("close");
-}
-
-#[test]
-fn results_of_a_rust_worker_come_by_rpc() {
-    let rig = Rig::new("rs@rpc", json!({"task_track_started": true}));
-    let _worker = rig.node.start_rust(WORKER);
-    let output = rig.python(
-        "results = [add.delay(n, 1) for n in range(50)]\n\
-         print(sum(r.get(timeout=60) for r in reversed(results)))",
-    );
-    assert!(output.contains("1275"), "{output}");
-}
-
-/// A classic queue on a direct exchange: the message waits in the broker, and a Python worker that knows nothing
-/// of it gets it in time.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rust_countdown_waits_in_the_broker_for_a_python_worker() {
-    let rig = Rig::new("py@delay", json!({}));
-    let worker = rig.node.start_python();
-    let app = rig.app();
-    let began = Instant::now();
-    let wait = Duration::from_secs(3);
-    let result = add.with().app(&app).countdown(wait).delay(2, 3).await.expect("sent");
-    let sum = result.get().timeout(PATIENCE).await.expect("a result");
-    assert_eq!(sum, 5);
-    assert!(began.elapsed() >= wait, "{:?} early", began.elapsed());
-    // Celery logs what it takes before its time with its ETA.
-    assert!(!worker.output().contains("ETA:"), "{}", worker.output());
-    app.close().await.expect("close");
-    worker.terminate();
-}
-
-/// A quorum queue on a topic exchange: Celery delays by itself, through queues that the Rust worker declared.
-#[test]
-fn a_python_countdown_on_a_quorum_queue_reaches_a_rust_worker() {
-    let conf = json!({
-        "task_default_queue_type": "quorum",
-        "task_default_exchange_type": "topic",
-        "worker_detect_quorum_queues": true,
-    });
-    let rig = Rig::new("rs@quorum", conf);
-    let _worker = rig.node.start_rust(WORKER);
-    let output = rig.python(
-        "began = time.time()\n\
-         result = add.apply_async((2, 3), countdown=3)\n\
-         print('sum', result.get(timeout=60), 'late enough', time.time() - began >= 3)",
-    );
-    assert!(output.contains("sum 5 late enough True"), "{output}");
 }

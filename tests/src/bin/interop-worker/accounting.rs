@@ -33,6 +33,17 @@ pub(crate) async fn record_result(
     Ok((id, value))
 }
 
+#[task(bind)]
+pub(crate) async fn record_worker(
+    cx: &TaskContext,
+    #[state] interop: &Interop,
+    id: String,
+    #[default = "rec"] key: String,
+) -> Result<String, TaskError> {
+    interop.push(&key, &format!("{} {id}", cx.hostname())).await?;
+    Ok(id)
+}
+
 #[task]
 pub(crate) async fn record_time(
     #[state] interop: &Interop,
