@@ -5,6 +5,7 @@
 
 mod area;
 mod basic;
+mod caller;
 mod host;
 mod origin;
 mod token;
@@ -20,20 +21,16 @@ use axum::{
 };
 use taskq_core::Error;
 
-pub(crate) use self::area::Area;
-use self::{basic::Passwords, token::Keys};
+pub(crate) use self::{
+    area::Area,
+    caller::{Caller, Permission, Role},
+};
+use self::{basic::Passwords, caller::read_only, token::Keys};
 use crate::{
     Options,
     options::{Anonymous, Exposure},
     server::{Refusal, Shared},
 };
-
-/// Who calls.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Caller {
-    /// The name; `None`: nobody was asked.
-    pub(crate) name: Option<String>,
-}
 
 /// How callers are told apart.
 #[derive(Debug)]
@@ -41,6 +38,9 @@ pub(crate) struct Auth {
     passwords: Passwords,
     keys: Keys,
 }
+
+/// Where the board's own API is.
+const OWN_API: &str = "/api/v1/";
 
 /// What is answered instead.
 type Refused = Box<Response>;
@@ -55,12 +55,13 @@ impl Auth {
     /// Lets a request pass, and tells who calls.
     pub(crate) fn admit(&self, shared: &Shared, request: &Request) -> Result<Caller, Refused> {
         let options = &shared.options;
-        let area = Area::of(request.uri().path());
+        let path = request.uri().path();
+        let area = Area::of(path);
         if area == Area::Open {
             return Ok(Caller::default());
         }
         let unsafe_method = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        let caller = if options.authenticates() {
+        let mut caller = if options.authenticates() {
             if unsafe_method {
                 origin::same_site(request.headers())?;
                 self.token_of_session(request, options)?;
@@ -69,7 +70,10 @@ impl Auth {
         } else {
             self.not_asked(shared, area, unsafe_method, request)?
         };
-        if unsafe_method && area == Area::Api && options.read_only {
+        caller.read_only |= options.read_only;
+        caller.role = if caller.read_only { Role::Viewer } else { Role::Admin };
+        // The board's own API asks for permissions; some of its POSTs only look.
+        if unsafe_method && caller.read_only && area == Area::Api && !path.starts_with(OWN_API) {
             return Err(refused(read_only()));
         }
         Ok(caller)
@@ -98,7 +102,7 @@ impl Auth {
         if let Some(given) = request.headers().get(AUTHORIZATION)
             && let Some(user) = self.passwords.user(given)
         {
-            return Ok(Caller { name: Some(user) });
+            return Ok(Caller { name: Some(user), ..Caller::default() });
         }
         if area == Area::Login {
             return Ok(Caller::default());
@@ -128,16 +132,13 @@ impl Auth {
                 origin::same_site(request.headers())?;
             }
         }
+        let read_only = options.exposure() == Exposure::Open(Anonymous::ReadOnly);
         if area != Area::Api {
-            return Ok(Caller::default());
+            return Ok(Caller { read_only, ..Caller::default() });
         }
-        let open = match options.exposure() {
-            Exposure::Open(Anonymous::ReadOnly) if unsafe_method => return Err(refused(read_only())),
-            Exposure::Open(_) => true,
-            _ => options.unauthenticated_api,
-        };
+        let open = matches!(options.exposure(), Exposure::Open(_)) || options.unauthenticated_api;
         if open || (!options.strict() && self.is_own_page(request.headers(), unsafe_method)) {
-            return Ok(Caller::default());
+            return Ok(Caller { read_only, ..Caller::default() });
         }
         Err(refused(Refusal::text(
             StatusCode::UNAUTHORIZED,
@@ -168,10 +169,6 @@ impl Auth {
             _ => forbidden("XSRF cookie does not match POST argument"),
         }
     }
-}
-
-fn read_only() -> Refusal {
-    Refusal::text(StatusCode::FORBIDDEN, "read_only", "Read only mode is enabled")
 }
 
 fn refused(refusal: Refusal) -> Refused {

@@ -14,14 +14,24 @@ use taskq_core::{
 };
 
 use super::{knows_task, pool, result::backend};
+use crate::auth::{Caller, Permission};
 use crate::server::{Answer, Params, Refusal, Shared, message};
 
 /// Longest time for a revocation.
 const REVOKE: Duration = Duration::from_secs(6);
 
 /// Told to everybody; nobody answers.
-pub(super) async fn revoke(State(shared): State<Shared>, Path(id): Path<String>, params: Params) -> Answer {
+pub(super) async fn revoke(
+    caller: Caller,
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Answer {
+    caller.require(Permission::TaskRevoke)?;
     let terminate = params.bool("terminate")?;
+    if terminate {
+        caller.require(Permission::TaskTerminate)?;
+    }
     let signal = params.text("signal").unwrap_or_else(|| "SIGTERM".to_owned());
     let revoke = AsyncResult::<Value>::new(&shared.app, id.as_str()).revoke();
     let revoke = if terminate { revoke.terminate(signal) } else { revoke };
@@ -37,7 +47,8 @@ pub(super) async fn revoke(State(shared): State<Shared>, Path(id): Path<String>,
 }
 
 /// For tasks that look whether they were aborted (Celery: `AbortableTask`).
-pub(super) async fn abort(State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
+pub(super) async fn abort(caller: Caller, State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
+    caller.require(Permission::TaskRevoke)?;
     let backend = backend(&shared).await?;
     let state = TaskState::Custom("ABORTED".into());
     let mut meta = TaskMeta::new(id.as_str().into(), state, TaskOutput::NULL);
@@ -50,10 +61,12 @@ pub(super) async fn abort(State(shared): State<Shared>, Path(id): Path<String>) 
 }
 
 pub(super) async fn timeout(
+    caller: Caller,
     State(shared): State<Shared>,
     Path(name): Path<String>,
     params: Params,
 ) -> Answer {
+    caller.require(Permission::WorkerLimits)?;
     let worker = params.required("workername")?;
     let (hard, soft) = (params.float("hard")?, params.float("soft")?);
     let ask = shared.app.control().ask("time_limit").arg("hard", hard).arg("soft", soft);
@@ -61,10 +74,12 @@ pub(super) async fn timeout(
 }
 
 pub(super) async fn rate_limit(
+    caller: Caller,
     State(shared): State<Shared>,
     Path(name): Path<String>,
     params: Params,
 ) -> Answer {
+    caller.require(Permission::WorkerLimits)?;
     let worker = params.required("workername")?;
     let rate = params.required("ratelimit")?;
     let ask = shared.app.control().ask("rate_limit").arg("rate_limit", rate);

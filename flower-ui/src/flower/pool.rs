@@ -8,6 +8,7 @@ use axum::{
 };
 use taskq_core::{codec::Value, control::Ask};
 
+use crate::auth::{Caller, Permission};
 use crate::server::{Answer, Params, Refusal, Shared, message};
 
 /// How long a worker's answer is waited for. As Celery.
@@ -42,7 +43,12 @@ fn known(shared: &Shared, worker: &str) -> Result<(), Refusal> {
     if shared.workers.knows(worker) { Ok(()) } else { Err(Refusal::unknown_worker(worker)) }
 }
 
-pub(super) async fn shut_down(State(shared): State<Shared>, Path(worker): Path<String>) -> Answer {
+pub(super) async fn shut_down(
+    caller: Caller,
+    State(shared): State<Shared>,
+    Path(worker): Path<String>,
+) -> Answer {
+    caller.require(Permission::WorkerShutdown)?;
     known(&shared, &worker)?;
     tell(shared.app.control().ask("shutdown").destination([worker])).await?;
     Ok(message("Shutting down!"))
@@ -63,7 +69,12 @@ pub(super) async fn tell(ask: Ask) -> Result<(), Refusal> {
     }
 }
 
-pub(super) async fn restart(State(shared): State<Shared>, Path(worker): Path<String>) -> Answer {
+pub(super) async fn restart(
+    caller: Caller,
+    State(shared): State<Shared>,
+    Path(worker): Path<String>,
+) -> Answer {
+    caller.require(Permission::WorkerPool)?;
     known(&shared, &worker)?;
     match ask(&worker, shared.app.control().ask("pool_restart").arg("reload", false)).await? {
         Ok(_) => Ok(message(format!("Restarting '{worker}' worker's pool"))),
@@ -71,11 +82,23 @@ pub(super) async fn restart(State(shared): State<Shared>, Path(worker): Path<Str
     }
 }
 
-pub(super) async fn grow(shared: State<Shared>, worker: Path<String>, params: Params) -> Answer {
+pub(super) async fn grow(
+    caller: Caller,
+    shared: State<Shared>,
+    worker: Path<String>,
+    params: Params,
+) -> Answer {
+    caller.require(Permission::WorkerPool)?;
     resize(shared, worker, &params, "pool_grow", ["Growing", "grow"]).await
 }
 
-pub(super) async fn shrink(shared: State<Shared>, worker: Path<String>, params: Params) -> Answer {
+pub(super) async fn shrink(
+    caller: Caller,
+    shared: State<Shared>,
+    worker: Path<String>,
+    params: Params,
+) -> Answer {
+    caller.require(Permission::WorkerPool)?;
     resize(shared, worker, &params, "pool_shrink", ["Shrinking", "shrink"]).await
 }
 
@@ -98,10 +121,12 @@ async fn resize(
 }
 
 pub(super) async fn autoscale(
+    caller: Caller,
     State(shared): State<Shared>,
     Path(worker): Path<String>,
     params: Params,
 ) -> Answer {
+    caller.require(Permission::WorkerPool)?;
     known(&shared, &worker)?;
     let (min, max) = (params.required_int("min")?, params.required_int("max")?);
     if (min < 0 || max < 1 || min > max) && !shared.options.strict() {
@@ -118,10 +143,12 @@ pub(super) async fn autoscale(
 }
 
 pub(super) async fn add_consumer(
+    caller: Caller,
     State(shared): State<Shared>,
     Path(worker): Path<String>,
     params: Params,
 ) -> Answer {
+    caller.require(Permission::WorkerConsumers)?;
     known(&shared, &worker)?;
     let queue = params.required("queue")?;
     match ask(&worker, shared.app.control().ask("add_consumer").arg("queue", queue.as_str())).await? {
@@ -133,10 +160,12 @@ pub(super) async fn add_consumer(
 }
 
 pub(super) async fn cancel_consumer(
+    caller: Caller,
     State(shared): State<Shared>,
     Path(worker): Path<String>,
     params: Params,
 ) -> Answer {
+    caller.require(Permission::WorkerConsumers)?;
     known(&shared, &worker)?;
     let queue = params.required("queue")?;
     match ask(&worker, shared.app.control().ask("cancel_consumer").arg("queue", queue.as_str())).await? {

@@ -16,10 +16,17 @@ use super::{
     knows_task,
     result::{Order, backend, duration, has_backend, outcome, shown},
 };
+use crate::auth::{Caller, Permission};
 use crate::server::{Answer, Refusal, Shared, json};
 
 /// Sends, and waits for the result.
-pub(super) async fn apply(State(shared): State<Shared>, Path(name): Path<String>, body: Bytes) -> Answer {
+pub(super) async fn apply(
+    caller: Caller,
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Answer {
+    caller.require(Permission::TaskCall)?;
     let mut call = Call::read(&body)?;
     let timeout = call.timeout()?;
     let id = own(&shared, call, &name).await?;
@@ -37,16 +44,24 @@ pub(super) async fn apply(State(shared): State<Shared>, Path(name): Path<String>
 
 /// Sends.
 pub(super) async fn async_apply(
+    caller: Caller,
     State(shared): State<Shared>,
     Path(name): Path<String>,
     body: Bytes,
 ) -> Answer {
+    caller.require(Permission::TaskCall)?;
     let id = own(&shared, Call::read(&body)?, &name).await?;
     sent(&shared, &id).await
 }
 
 /// Sends a task of anybody.
-pub(super) async fn send_task(State(shared): State<Shared>, Path(name): Path<String>, body: Bytes) -> Answer {
+pub(super) async fn send_task(
+    caller: Caller,
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Answer {
+    caller.require(Permission::TaskCall)?;
     let mut call = Call::read(&body)?;
     if !shared.options.strict() {
         call.convert(&zone(&shared), false)?;

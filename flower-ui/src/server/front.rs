@@ -87,11 +87,9 @@ async fn admitted(shared: &Shared, mut request: Request, next: Next) -> Response
             next.run(request).await
         }
         Ok(caller) => {
-            let name = caller.name.clone();
-            request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(caller.clone());
             let response = next.run(request).await;
-            let who = name.as_deref().unwrap_or("nobody in particular");
-            tracing::info!(who, %method, path, status = response.status().as_u16(), "asked the board");
+            tracing::info!(who = caller.shown(), %method, path, status = response.status().as_u16(), "asked the board");
             response
         }
         Err(refused) => *refused,

@@ -1,4 +1,9 @@
-//! Every route of the board.
+//! Every route of the board: the one place where routers are put together.
+//!
+//! A part gives a `routes() -> Router<Shared>` and is merged here, with paths as they are without `url_prefix`.
+//! Before a handler runs, [`front`](super::front) has checked that the caller may be here at all (session or
+//! password, origin, token, host) and has put a [`Caller`](crate::auth::Caller) beside the request; handlers that
+//! change something require a [`Permission`](crate::auth::Permission) of it.
 
 use axum::{
     Router,
