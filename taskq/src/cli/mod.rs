@@ -29,6 +29,7 @@ mod setting_flag;
 mod style;
 mod table;
 mod time_arg;
+mod why;
 mod worker;
 
 use clap::{Parser, Subcommand};
@@ -82,6 +83,7 @@ pub(crate) enum Command {
     Status(inspect::Status),
     Events(events::Events),
     Doctor(doctor::Doctor),
+    Why(why::Why),
     Report(report::Report),
     Completions(completions::Completions),
 }
@@ -126,6 +128,7 @@ impl Command {
             Self::Status(status) => Box::pin(status.run(session)),
             Self::Events(events) => Box::pin(events.run(session)),
             Self::Doctor(doctor) => Box::pin(doctor.run(session)),
+            Self::Why(why) => Box::pin(why.run(session)),
             Self::Report(report) => Box::pin(report.run(session)),
             Self::Completions(completions) => {
                 Box::pin(async { completions.run(&session.program, session.out) })

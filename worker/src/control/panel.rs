@@ -72,6 +72,7 @@ impl Panel {
             "reserved" | "dump_reserved" => tasks::reserved(self),
             "scheduled" | "dump_schedule" => tasks::scheduled(self).await,
             "query_task" => tasks::query(self, args).await,
+            "leading_to" => tasks::leading_to(self, args).await,
             "registered" | "dump_tasks" => tasks::registered(self, args),
             "revoked" | "dump_revoked" => revoke::revoked(self),
             "revoke" => revoke::revoke(self, args).await,

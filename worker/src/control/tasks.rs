@@ -2,7 +2,7 @@
 
 use taskq_core::{
     codec::{Map, Value, repr},
-    protocol::Request,
+    protocol::{Leads, Request},
 };
 use tokio::sync::oneshot;
 
@@ -65,6 +65,41 @@ pub(super) async fn query(panel: &Panel, args: &Args<'_>) -> Done {
         put("active", id, info);
     }
     Ok(Value::Map(found))
+}
+
+/// Our own command: which tasks here lead to those asked for, as the body of a chord, a step of a chain or a
+/// callback.
+pub(super) async fn leading_to(panel: &Panel, args: &Args<'_>) -> Done {
+    let ids = args.texts("ids")?;
+    let mut found: Vec<Value> = Vec::new();
+    let mut look = |request: &Request, state: &str| {
+        for id in &ids {
+            let how = match request.embed.leads_to(id) {
+                Some(Leads::Callback) => "callback",
+                Some(Leads::Chain) => "chain",
+                Some(Leads::Chord) => "chord",
+                None => continue,
+            };
+            let task = [
+                ("id", Value::from(request.id().as_str())),
+                ("name", Value::from(request.display_name())),
+                ("state", Value::from(state)),
+                ("leads_to", Value::from(id.as_str())),
+                ("how", Value::from(how)),
+            ];
+            found.push(task.into_iter().collect());
+        }
+    };
+    for task in aside(panel).await {
+        look(&task.request, "scheduled");
+    }
+    panel.pool.jobs(|job| look(&job.request, "reserved"));
+    for held in panel.node.held.all() {
+        if let Some(run) = held.run() {
+            look(run.cx.request(), "active");
+        }
+    }
+    Ok(Value::List(found))
 }
 
 pub(super) fn registered(panel: &Panel, args: &Args<'_>) -> Done {

@@ -30,6 +30,45 @@ pub struct Embed {
     pub chord: Option<Value>,
 }
 
+/// How a task leads to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leads {
+    /// As a callback or errback.
+    Callback,
+    /// As a later step of its chain.
+    Chain,
+    /// As the body of its chord, or what follows it.
+    Chord,
+}
+
+impl Embed {
+    /// Whether the task of that id is sent once this one has ended, at once or later.
+    pub fn leads_to(&self, id: &str) -> Option<Leads> {
+        let all = |signatures: &Option<Vec<Value>>| {
+            signatures.iter().flatten().any(|signature| names(signature, id))
+        };
+        if self.chord.as_ref().is_some_and(|body| names(body, id)) {
+            Some(Leads::Chord)
+        } else if all(&self.chain) {
+            Some(Leads::Chain)
+        } else {
+            (all(&self.callbacks) || all(&self.errbacks)).then_some(Leads::Callback)
+        }
+    }
+}
+
+/// Whether a signature, or one inside it, has that id.
+fn names(value: &Value, id: &str) -> bool {
+    match value {
+        Value::Map(map) => {
+            map.get("task_id").and_then(Value::as_str) == Some(id)
+                || map.values().any(|value| names(value, id))
+        }
+        Value::List(values) => values.iter().any(|value| names(value, id)),
+        _ => false,
+    }
+}
+
 /// The arguments of a call.
 #[derive(Clone, Debug)]
 pub enum Arguments {

@@ -12,7 +12,7 @@ mod properties;
 mod request;
 mod time;
 
-pub use body::{Arguments, Body, Embed, Param, ParamKind};
+pub use body::{Arguments, Body, Embed, Leads, Param, ParamKind};
 pub use headers::{Headers, RawHeaders};
 pub use id::TaskId;
 pub use message::{Message, Protocol, TaskMessage};
