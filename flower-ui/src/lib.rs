@@ -13,6 +13,7 @@ pub mod query;
 pub mod record;
 mod server;
 pub mod store;
+mod web;
 
 use taskq_core::{Error, app::App};
 use tokio_util::sync::CancellationToken;

@@ -7,7 +7,9 @@ mod area;
 mod basic;
 mod caller;
 mod host;
+pub(crate) mod login;
 mod origin;
+mod session;
 mod token;
 
 use axum::{
@@ -19,17 +21,18 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use taskq_core::Error;
+use taskq_core::{Error, ErrorKind};
 
 pub(crate) use self::{
     area::Area,
     caller::{Caller, Permission, Role},
 };
-use self::{basic::Passwords, caller::read_only, token::Keys};
+use self::{basic::Passwords, caller::read_only, session::Sessions, token::Keys};
 use crate::{
     Options,
-    options::{Anonymous, Exposure},
+    options::{Anonymous, EmailPattern, Exposure},
     server::{Refusal, Shared},
+    web::Web,
 };
 
 /// How callers are told apart.
@@ -37,6 +40,10 @@ use crate::{
 pub(crate) struct Auth {
     passwords: Passwords,
     keys: Keys,
+    sessions: Sessions,
+    /// Who may log in by a provider.
+    emails: EmailPattern,
+    web: Web,
 }
 
 /// Where the board's own API is.
@@ -49,7 +56,14 @@ impl Auth {
     /// # Errors
     /// When there is no randomness.
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
-        Ok(Self { passwords: Passwords::new(&options.basic_auth)?, keys: Keys::new(options)? })
+        let emails = EmailPattern::read(&options.auth).map_err(|why| Error::new(ErrorKind::Config, why))?;
+        Ok(Self {
+            passwords: Passwords::new(&options.basic_auth)?,
+            keys: Keys::new(options)?,
+            sessions: Sessions::default(),
+            emails,
+            web: Web::new(),
+        })
     }
 
     /// Lets a request pass, and tells who calls.
@@ -85,20 +99,27 @@ impl Auth {
         if has || !response.status().is_success() {
             return;
         }
-        let secure = if options.certfile.is_some() { "; Secure" } else { "" };
         let cookie = format!(
-            "{}={}; Path={}/; SameSite=Strict{secure}",
+            "{}={}; Path={}/; SameSite=Strict{}",
             token::COOKIE,
             self.keys.page_token(),
-            options.url_prefix
+            options.url_prefix,
+            secure(options)
         );
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
     }
 
+    /// A cookie that no script reads, for so many seconds.
+    fn cookie(options: &Options, name: &str, value: &str, seconds: i64) -> String {
+        let path = &options.url_prefix;
+        format!("{name}={value}; Max-Age={seconds}; Path={path}/; HttpOnly; SameSite=Lax{}", secure(options))
+    }
+
     /// While everybody is asked.
     fn asked(&self, shared: &Shared, area: Area, request: &Request) -> Result<Caller, Refused> {
+        let options = &shared.options;
         if let Some(given) = request.headers().get(AUTHORIZATION)
             && let Some(user) = self.passwords.user(given)
         {
@@ -107,9 +128,20 @@ impl Auth {
         if area == Area::Login {
             return Ok(Caller::default());
         }
-        let text = if shared.options.strict() && area == Area::Api { "" } else { "Access denied" };
+        if options.auth_provider.is_some() {
+            let now = shared.app.clock().now().as_second();
+            let user = self.sessions.user(&self.keys, request.headers(), now);
+            if let Some(user) = user.filter(|user| self.emails.allows(user)) {
+                return Ok(Caller { name: Some(user), ..Caller::default() });
+            }
+            let is_get = request.method() == Method::GET;
+            if is_get && (area == Area::Page || options.strict()) {
+                return Err(Box::new(login::go(request, options)));
+            }
+        }
+        let text = if options.strict() && area == Area::Api { "" } else { "Access denied" };
         let mut response = Refusal::html(StatusCode::UNAUTHORIZED, "unauthenticated", text).into_response();
-        if area == Area::Page {
+        if area == Area::Page && !options.basic_auth.is_empty() {
             response
                 .headers_mut()
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"flower\""));
@@ -169,6 +201,12 @@ impl Auth {
             _ => forbidden("XSRF cookie does not match POST argument"),
         }
     }
+}
+
+/// Browsers keep a cookie from being sent without TLS.
+fn secure(options: &Options) -> &'static str {
+    let by_tls = options.oauth2_redirect_uri.as_ref().is_some_and(|uri| uri.starts_with("https://"));
+    if by_tls || options.certfile.is_some() { "; Secure" } else { "" }
 }
 
 fn refused(refusal: Refusal) -> Refused {

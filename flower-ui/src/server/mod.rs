@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::listen::Listening;
 pub(crate) use self::{
-    answer::{Answer, Refusal, json, message},
-    params::Params,
+    answer::{Answer, Refusal, html, json, message},
+    params::{Params, escaped},
 };
 use crate::{
     Options,

@@ -14,7 +14,7 @@ use axum::{
 };
 
 use super::{Answer, Params, Shared, answer};
-use crate::flower;
+use crate::{auth::login, flower};
 
 /// Marks the answer to a path that is not there.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,7 @@ pub(super) struct Unknown;
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .merge(flower::routes())
+        .merge(login::routes())
         .route("/healthcheck", get(healthcheck))
         .route("/workers", get(workers))
         .fallback(unknown)
