@@ -142,7 +142,7 @@ impl Seen {
             if own {
                 self.dead.push(Dead {
                     queue: queue.to_owned(),
-                    task: request.map(|request| request.headers.task.clone()),
+                    task: request.map(|request| request.headers.task),
                     at: letter.at,
                     reason: letter.reason.to_string(),
                     letter: letter.id,
