@@ -17,6 +17,7 @@ mod inspect;
 mod json_arg;
 mod list;
 mod meta;
+mod migrate;
 mod output;
 mod purge;
 mod queues;
@@ -84,6 +85,7 @@ pub(crate) enum Command {
     Events(events::Events),
     Doctor(doctor::Doctor),
     Why(why::Why),
+    Migrate(migrate::Migrate),
     Report(report::Report),
     Completions(completions::Completions),
 }
@@ -129,6 +131,7 @@ impl Command {
             Self::Events(events) => Box::pin(events.run(session)),
             Self::Doctor(doctor) => Box::pin(doctor.run(session)),
             Self::Why(why) => Box::pin(why.run(session)),
+            Self::Migrate(migrate) => Box::pin(migrate.run(session)),
             Self::Report(report) => Box::pin(report.run(session)),
             Self::Completions(completions) => {
                 Box::pin(async { completions.run(&session.program, session.out) })

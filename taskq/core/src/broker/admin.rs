@@ -30,6 +30,14 @@ pub trait BrokerAdmin: Send + Sync + fmt::Debug {
         progress: &'a (dyn Fn(u64) + Send + Sync),
     ) -> BoxFuture<'a, Result<u64, BrokerError>>;
 
+    /// Makes the delayed messages of a queue due now, in their order: for moving them to another broker. A worker
+    /// that takes one delays it again by its `eta` header. Default: nothing, for brokers whose queues share the
+    /// place where messages wait for their time.
+    fn make_due<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, Result<(), BrokerError>> {
+        let _ = queue;
+        Box::pin(async { Ok(()) })
+    }
+
     /// Dead letters of a queue, newest first, from `offset`.
     fn dead<'a>(
         &'a self,

@@ -92,6 +92,16 @@ impl BrokerAdmin for RedisAdmin {
         Box::pin(topology::remove(&self.0, queue))
     }
 
+    fn make_due<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(async move {
+            let set = self.0.keys.delayed(queue);
+            // Every due time becomes 0.
+            let mut command = redis::cmd("ZUNIONSTORE");
+            command.arg(&set).arg(1).arg(&set).arg("WEIGHTS").arg(0);
+            self.0.link.run("make delayed messages due", &command).await
+        })
+    }
+
     fn queues(&self) -> BoxFuture<'_, Result<Vec<String>, BrokerError>> {
         Box::pin(async move {
             let mut command = redis::cmd("SMEMBERS");

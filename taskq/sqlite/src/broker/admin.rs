@@ -127,6 +127,22 @@ impl BrokerAdmin for SqliteAdmin {
         })
     }
 
+    fn make_due<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, std::result::Result<(), BrokerError>> {
+        let name = queue.to_owned();
+        Box::pin(async move {
+            let work = move |tx: &Tx<'_>| {
+                let Some(queue) = find_queue(tx.conn, &name)? else { return Ok(()) };
+                // All by the same time, so that their order stays.
+                let sql = "UPDATE message SET due = due + ?2 -
+                           (SELECT max(due) FROM message WHERE state = 1 AND queue = ?1)
+                           WHERE state = 1 AND queue = ?1";
+                tx.wake();
+                tx.execute(sql, (queue, tx.now)).map(drop)
+            };
+            self.0.write(work).await.map_err(|failure| failure.broker("make delayed messages due"))
+        })
+    }
+
     fn queues(&self) -> BoxFuture<'_, std::result::Result<Vec<String>, BrokerError>> {
         Box::pin(async move {
             let read = |conn: &Connection| {
