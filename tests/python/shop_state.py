@@ -4,6 +4,7 @@ The role is the argument: what is sent differs from step to step of the test.
 """
 import json
 import sys
+from datetime import datetime, timezone
 
 from celery import chain, chord
 
@@ -20,24 +21,27 @@ def ended(result):
 def first():
     ids = {}
     for number in range(6):
-        shop.add.delay(number, number).get(timeout=60)
-        shop.send_email.delay('a@example.com', subject='hello').get(timeout=60)
+        ended(shop.add.delay(number, number))
+        ended(shop.send_email.delay('a@example.com', subject='hello'))
+    for number in range(2):
+        ended(shop.add.apply_async((number, number), queue='emails'))
+    for task in (shop.html.s(), shop.ping.s(), shop.build_report.s('daily'), shop.sleepy.s(0.1), shop.flaky.s(),
+                 shop.too_slow.s().set(queue='emails')):
+        ended(task.delay())
+    ids['unknown'] = shop.app.send_task('shop.unknown_task', (1,)).id
+    ended(shop.always_fails.delay(501))
     failed = shop.always_fails.delay(500)
     ended(failed)
     ids['failure'] = failed.id
-    ended(shop.always_fails.delay(501))
-    # Two workers on `celery`: a chain of an add and a sum.
-    summed = (shop.add.s(3, 3) | shop.add.s(0)).delay()
-    ended(summed)
-    header = [shop.add.s(number, number) for number in range(4)]
-    done = chord(header)(shop.tsum.s())
+    # A sum that an addition asked for.
+    done = chord([shop.add.s(number, number) for number in range(4)])(shop.tsum.s())
     ended(done)
     ids['success'] = done.id
+    expired = shop.add.apply_async((1, 1), countdown=1, expires=datetime.now(timezone.utc))
+    ids['expired'] = expired.id
     shop.send_email.apply_async(('soon@example.com',), countdown=600)
     received = shop.send_email.apply_async(('later@example.com',), countdown=600)
     ids['received'] = received.id
-    expired = shop.add.apply_async((1, 1), countdown=1, expires=0.001)
-    ids['expired'] = expired.id
     return ids
 
 

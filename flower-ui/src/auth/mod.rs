@@ -96,7 +96,7 @@ impl Auth {
     /// Gives a page that has none the token by which it shows that it is ours.
     pub(crate) fn give_token(&self, asked: &HeaderMap, options: &Options, response: &mut Response) {
         let has = token::cookie(asked, token::COOKIE).is_some_and(|token| self.keys.is_ours(token));
-        if has || !response.status().is_success() {
+        if has || !(response.status().is_success() || response.status() == StatusCode::NOT_FOUND) {
             return;
         }
         let cookie = format!(

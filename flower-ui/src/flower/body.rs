@@ -5,7 +5,7 @@ use jiff::{civil, tz::TimeZone};
 use serde::de::IgnoredAny;
 use taskq_core::{
     canvas::{Args, Kwargs, Signature},
-    codec::{Map, Value, json as dialect},
+    codec::{Map, Value, json as dialect, repr},
     protocol::Arguments,
     send::SendOptions,
 };
@@ -89,12 +89,17 @@ impl Call {
 
     /// The call as what is sent.
     pub(super) fn into_signature(self, shared: &Shared, name: &str) -> Result<Signature, Refusal> {
-        let options = SendOptions::from_map(self.options).map_err(|error| bad(shared, error.to_string()))?;
+        let mut options =
+            SendOptions::from_map(self.options).map_err(|error| bad(shared, error.to_string()))?;
         if let Some(unknown) = options.properties.keys().find(|key| !PROPERTIES.contains(&key.as_str())) {
             return Err(bad(shared, format!("`{unknown}` is no option of a call")));
         }
         if let Some(priority) = options.priority.filter(|priority| *priority > 9) {
             return Err(bad(shared, format!("priority {priority} is outside 0 to 9")));
+        }
+        if shared.options.strict() && options.argsrepr.is_none() && !self.args.is_empty() {
+            // Flower passes a list where others pass a tuple, and it shows.
+            options.argsrepr = Some(repr::value(&Value::List(self.args.clone())));
         }
         let mut signature =
             Signature::by_name(name, Args::from(self.args)).with_kwargs(Kwargs::from(self.kwargs));

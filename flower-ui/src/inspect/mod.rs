@@ -148,13 +148,14 @@ pub(crate) async fn keep_asking(shared: Shared) {
     }
 }
 
-/// As Celery's own client asks it.
+/// As Flower asks it.
 fn question(app: &App, method: &str) -> Ask {
     let ask = app.control().ask(method);
     match method {
         "registered" => ask.arg("taskinfoitems", Value::List(Vec::new())),
         "conf" => ask.arg("with_defaults", false),
-        "active" => ask.arg("safe", Value::Null),
+        // Arguments as texts, as Flower shows them.
+        "active" => ask.arg("safe", true),
         _ => ask,
     }
 }

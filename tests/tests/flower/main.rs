@@ -1,0 +1,5 @@
+//! The board, as programs and browsers see it.
+
+mod board;
+mod http;
+mod oidc;
