@@ -3,6 +3,7 @@
 //! Kept true here: the board only watches unless somebody who may asks for something; it needs nothing but the
 //! broker; whatever is sent to it, it goes on answering.
 
+mod api;
 mod auth;
 pub mod feed;
 mod flower;
@@ -11,6 +12,7 @@ pub mod live;
 pub mod options;
 pub mod query;
 pub mod record;
+mod sample;
 mod server;
 pub mod store;
 mod web;

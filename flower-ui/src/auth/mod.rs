@@ -35,6 +35,11 @@ use crate::{
     web::Web,
 };
 
+/// The token of the page that asks, if it has one.
+pub(crate) fn page_token(headers: &HeaderMap) -> Option<&str> {
+    token::cookie(headers, token::COOKIE)
+}
+
 /// How callers are told apart.
 #[derive(Debug)]
 pub(crate) struct Auth {

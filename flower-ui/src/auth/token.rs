@@ -15,8 +15,8 @@ use crate::Options;
 pub(super) const COOKIE: &str = "_xsrf";
 /// The cookie of a session; Flower's name.
 pub(super) const SESSION: &str = "user";
-/// The header that repeats it.
-const HEADER: &str = "x-xsrftoken";
+/// The headers that may repeat it: Flower's, and ours.
+const HEADERS: [&str; 2] = ["x-xsrftoken", "x-taskq-csrf"];
 /// Random bytes in a token.
 const NONCE: usize = 18;
 
@@ -82,7 +82,7 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 
 /// The token that a request repeats.
 pub(super) fn header(headers: &HeaderMap) -> Option<&str> {
-    headers.get(HEADER)?.to_str().ok()
+    HEADERS.iter().find_map(|name| headers.get(*name))?.to_str().ok()
 }
 
 #[cfg(test)]

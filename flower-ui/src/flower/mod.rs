@@ -9,7 +9,7 @@ mod datatable;
 pub(crate) mod fleet;
 mod metrics;
 mod pool;
-mod queues;
+pub(crate) mod queues;
 mod result;
 mod run;
 mod task;

@@ -80,6 +80,11 @@ impl Refusal {
         Self::text(StatusCode::SERVICE_UNAVAILABLE, "unavailable", text)
     }
 
+    /// Status, code for programs, text.
+    pub(crate) fn into_parts(self) -> (StatusCode, &'static str, String) {
+        (self.status, self.code, self.text)
+    }
+
     /// As JSON, for clients that asked for it.
     pub(super) fn into_json(self) -> Response {
         let text = if self.text.is_empty() {

@@ -12,7 +12,7 @@ use axum::{
 };
 
 use super::{Refusal, Shared, answer, etag, guard, routes};
-use crate::auth::Area;
+use crate::{api, auth::Area};
 
 /// Bodies of requests, in bytes.
 const BODY: usize = 8 << 20;
@@ -27,10 +27,12 @@ pub(super) fn front(shared: &Shared) -> Router {
 async fn pass(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
     let asked = request.headers().clone();
     let method = request.method().clone();
+    let mut own_api = false;
     let mut response = match without_prefix(&shared, request.uri()) {
         Ok(uri) => {
             *request.uri_mut() = uri;
             let path = request.uri().path().to_owned();
+            own_api = path.starts_with(api::PATH);
             let response = admitted(&shared, request, next).await;
             let mut response = finished(&shared, &path, response);
             if method == Method::GET && Area::of(&path) == Area::Page {
@@ -40,6 +42,9 @@ async fn pass(State(shared): State<Shared>, mut request: Request, next: Next) ->
         }
         Err(elsewhere) => *elsewhere,
     };
+    if own_api && let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+        response = api::Problem::from(refusal).into_response();
+    }
     if !shared.options.strict()
         && asked
             .get_all(ACCEPT)
@@ -101,7 +106,9 @@ fn finished(shared: &Shared, path: &str, mut response: Response) -> Response {
     match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => response = not_allowed(),
         StatusCode::NOT_FOUND if response.extensions().get::<routes::Unknown>().is_some() => {
-            response = if !shared.options.strict() && path.starts_with("/api/") {
+            response = if path.starts_with(api::PATH) {
+                api::Problem::missing(format!("there is no `{path}`")).into_response()
+            } else if !shared.options.strict() && path.starts_with("/api/") {
                 let text = format!("there is no `{path}`");
                 Refusal::text(StatusCode::NOT_FOUND, "not_found", text).into_json()
             } else {

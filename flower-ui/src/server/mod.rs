@@ -18,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::listen::Listening;
 pub(crate) use self::{
-    answer::{Answer, Refusal, html, json, message},
+    answer::{Answer, JSON, Refusal, html, json, message},
     params::{Params, escaped},
 };
 use crate::{
-    Options,
+    Options, api,
     auth::Auth,
     feed,
     inspect::{self, Cache},
@@ -45,6 +45,8 @@ pub(crate) struct Board {
     pub(crate) store: Arc<Store>,
     /// The state of now.
     pub(crate) live: Arc<Live>,
+    /// What `/api/v1` remembers.
+    pub(crate) v1: api::State,
     /// Cancelled when the board stops: long answers end then.
     pub(crate) stop: CancellationToken,
 }
@@ -62,6 +64,7 @@ pub(crate) async fn serve(app: App, options: Options, stop: CancellationToken) -
         workers: Cache::new(options.max_workers),
         store: Arc::clone(&watch.store),
         live: Arc::clone(&watch.live),
+        v1: api::State::default(),
         app,
         options,
         auth,
@@ -75,11 +78,13 @@ pub(crate) async fn serve(app: App, options: Options, stop: CancellationToken) -
     };
     let served = listening.serve(front::front(&shared), stop);
     let asking = tokio::spawn(inspect::keep_asking(Arc::clone(&shared)));
+    let beside = tokio::spawn(api::run(Arc::clone(&shared)));
     let served = tokio::select! {
         served = served => served.map_err(|error| Error::with_source(ErrorKind::Other, "the board has ended", error)),
         () = late => Ok(()),
     };
     asking.abort();
+    beside.abort();
     hearing.cancel();
     watch.finished().await;
     served

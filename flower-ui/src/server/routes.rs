@@ -14,7 +14,7 @@ use axum::{
 };
 
 use super::{Answer, Params, Shared, answer};
-use crate::{auth::login, flower};
+use crate::{api, auth::login, flower};
 
 /// Marks the answer to a path that is not there.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,7 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .merge(flower::routes())
         .merge(login::routes())
+        .merge(api::routes())
         .route("/healthcheck", get(healthcheck))
         .route("/workers", get(workers))
         .fallback(unknown)

@@ -1,0 +1,47 @@
+//! `/api/v1`: what the board's own pages call, and whoever writes programs against it.
+//!
+//! Kept true here: every answer says when it was read; a number that nobody knows is `null`; whatever is refused
+//! says why and how to go on; every change is asked for with a permission and written into the audit log.
+
+mod activity;
+mod audit;
+mod body;
+mod calls;
+mod dead;
+mod overview;
+mod plain;
+mod problem;
+mod queues;
+mod rates;
+mod schedules;
+mod session;
+mod state;
+mod stream;
+mod tasks;
+mod workers;
+
+use axum::{Router, routing::get};
+
+pub(crate) use self::{
+    problem::{Problem, now},
+    state::State,
+    stream::run,
+};
+use crate::server::Shared;
+
+/// The path all of it is below, without `url_prefix`.
+pub(crate) const PATH: &str = "/api/v1/";
+
+/// The routes, without the prefix.
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/session", get(session::session))
+        .route("/api/v1/stream", get(stream::stream))
+        .merge(tasks::routes())
+        .merge(calls::routes())
+        .merge(dead::routes())
+        .merge(schedules::routes())
+        .merge(activity::routes())
+        .merge(workers::routes())
+        .merge(queues::routes())
+}

@@ -1,0 +1,100 @@
+//! `GET /queues/{q}/messages`: what waits, without taking it.
+
+use axum::extract::{Path, State};
+use serde_json::{Value as Json, json};
+use taskq_core::{
+    broker::{BrokerAdmin, PeekedMessage},
+    codec::{Map, json as dialect},
+    protocol::Message,
+};
+
+use super::known;
+use crate::{
+    api::{
+        plain,
+        problem::{Problem, Reply, reply},
+        tasks::request,
+    },
+    auth::{Caller, Permission},
+    server::{Params, Shared},
+};
+
+/// Messages when nothing is said, and at most.
+const LIMIT: usize = 100;
+const MOST: usize = 1_000;
+/// Bytes of a message that cannot be read that are shown.
+const SHOWN: usize = 2_000;
+
+pub(super) async fn messages(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Path(queue): Path<String>,
+    params: Params,
+) -> Reply {
+    known(&shared, &queue)?;
+    let limit = params.int("limit")?.and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.unwrap_or(LIMIT).clamp(1, MOST);
+    let unsupported =
+        |note: &str| Ok(reply(&shared, json!({"messages": [], "supported": false, "note": note})));
+    let failed = |error: &dyn std::error::Error| Problem::unavailable("the queue cannot be read", error);
+    let broker = shared.app.broker().await.map_err(|error| failed(&error))?;
+    if !broker.capabilities().in_place && !params.bool("force")? {
+        return unsupported(
+            "to look at messages here is a delivery of them, which workers see; ask with `force`",
+        );
+    }
+    let Some(admin) = broker.admin() else { return unsupported("this broker cannot be looked into") };
+    let peeked = admin.peek(&queue, limit).await.map_err(|error| failed(&error))?;
+    let payload = caller.may(Permission::ViewPayloads);
+    let messages: Vec<Json> = peeked.iter().map(|peeked| shown(&shared, peeked, payload)).collect();
+    Ok(reply(&shared, json!({"messages": messages, "supported": true, "note": null})))
+}
+
+fn shown(shared: &Shared, peeked: &PeekedMessage, payload: bool) -> Json {
+    let mut body = match &peeked.message {
+        Some(message) => describe(shared, message, payload),
+        None => json!({"readable": false, "note": "this is no message that kombu or taskq wrote"}),
+    };
+    body["bytes"] = peeked.original.len().into();
+    body["not_before"] = json!(peeked.not_before.map(plain::seconds));
+    if body["readable"] == false && payload {
+        let start = &peeked.original[..peeked.original.len().min(SHOWN)];
+        body["original"] = String::from_utf8_lossy(start).into_owned().into();
+    }
+    body
+}
+
+/// A message as far as it can be read.
+pub(crate) fn describe(shared: &Shared, message: &Message, payload: bool) -> Json {
+    let headers = dialect::from_slice::<Map>(&message.headers.0).ok();
+    let headers_shown = headers.as_ref().filter(|_| payload).map(plain::object);
+    match request(shared, message.clone()) {
+        Ok(request) => {
+            let values = request.arguments.to_values().ok().filter(|_| payload);
+            let (args, kwargs) = values.unzip();
+            json!({
+                "id": request.headers.id.as_str(),
+                "name": request.headers.task,
+                "args": args.map(|args| args.iter().map(plain::plain).collect::<Vec<_>>()),
+                "kwargs": kwargs.as_ref().map(plain::object),
+                "headers": headers_shown,
+                "eta": request.headers.eta,
+                "expires": request.headers.expires,
+                "retries": request.headers.retries,
+                "priority": request.properties.priority,
+                "root_id": request.headers.root_id.as_ref().map(|id| id.as_str()),
+                "parent_id": request.headers.parent_id.as_ref().map(|id| id.as_str()),
+                "content_type": request.content_type,
+                "readable": true,
+            })
+        }
+        Err(why) => json!({"headers": headers_shown, "readable": false, "note": why}),
+    }
+}
+
+/// Looking into queues, or why not.
+pub(crate) async fn admin(shared: &Shared) -> Result<std::sync::Arc<dyn BrokerAdmin>, Problem> {
+    let broker = shared.app.broker().await;
+    let broker = broker.map_err(|error| Problem::unavailable("the broker cannot be reached", &error))?;
+    broker.admin().ok_or_else(|| Problem::conflict("this broker cannot be looked into"))
+}

@@ -1,0 +1,218 @@
+//! `/schedules`: periodic tasks, when they run next, and what can be done to them.
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    routing::{get, post},
+};
+use jiff::tz::TimeZone;
+use serde_json::{Value as Json, json};
+use taskq_core::{
+    Timestamp,
+    schedule::{Change, Entry, EntryState, ScheduleStore, TickRecord},
+};
+
+use super::{
+    audit::Act,
+    plain,
+    problem::{Problem, Reply, reply},
+};
+use crate::{
+    auth::{Caller, Permission},
+    server::Shared,
+};
+
+/// Runs that are told in advance.
+const NEXT: usize = 5;
+/// Runs that are told in the list, and on the page of one entry.
+const LAST: usize = 20;
+const HISTORY: usize = 200;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/schedules", get(list))
+        .route("/api/v1/schedules/{entry}", get(detail))
+        .route("/api/v1/schedules/{entry}/{action}", post(act))
+}
+
+/// An entry with its state.
+type Known = (Entry, EntryState);
+
+/// What the store says.
+#[derive(Debug)]
+struct Schedule {
+    entries: Vec<Known>,
+    unreadable: Vec<(String, String)>,
+    leader: Option<String>,
+}
+
+async fn list(State(shared): State<Shared>) -> Reply {
+    let store = match shared.app.schedules().await {
+        Ok(store) => store,
+        Err(error) => return Ok(reply(&shared, none(&error.to_string()))),
+    };
+    let schedule = match read(&shared, &*store).await {
+        Ok(schedule) => schedule,
+        Err(error) => return Ok(reply(&shared, none(&error.to_string()))),
+    };
+    let mut rows = Vec::with_capacity(schedule.entries.len());
+    for (entry, state) in &schedule.entries {
+        let history = store.history(&entry.name, LAST).await.unwrap_or_default();
+        rows.push(row(&shared, entry, state, &history));
+    }
+    let note = match (&schedule.leader, rows.is_empty()) {
+        (_, true) => Some("the schedule is empty: `taskq schedule add` adds an entry"),
+        (None, _) => Some("no beat leads: start one with `taskq beat`, nothing runs until then"),
+        _ => None,
+    };
+    let unreadable: Vec<Json> =
+        schedule.unreadable.iter().map(|(name, why)| json!({"name": name, "why": why})).collect();
+    Ok(reply(
+        &shared,
+        json!({
+            "schedules": rows, "leader": schedule.leader, "readable": true, "note": note,
+            "unreadable": unreadable,
+        }),
+    ))
+}
+
+fn none(why: &str) -> Json {
+    json!({"schedules": [], "leader": null, "readable": false, "note": why, "unreadable": []})
+}
+
+async fn detail(State(shared): State<Shared>, Path(name): Path<String>) -> Reply {
+    let store = open(&shared).await?;
+    let (entry, state) = find(&shared, &*store, &name).await?;
+    let history = store.history(&name, HISTORY).await.map_err(|error| unreadable(&error))?;
+    let mut body = row(&shared, &entry, &state, &history);
+    body["history"] = history.iter().map(tick).collect();
+    body["args"] = entry.call.args.iter().map(plain::plain).collect();
+    body["kwargs"] = plain::object(&entry.call.kwargs);
+    Ok(reply(&shared, body))
+}
+
+async fn act(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Path((name, action)): Path<(String, String)>,
+) -> Reply {
+    let (permission, word, change) = match action.as_str() {
+        "run" => {
+            (Permission::ScheduleRun, "schedule.run", Change::RunNow(name.clone(), shared.app.clock().now()))
+        }
+        "pause" => (Permission::ScheduleEdit, "schedule.pause", Change::Pause(name.clone(), true)),
+        "resume" => (Permission::ScheduleEdit, "schedule.resume", Change::Pause(name.clone(), false)),
+        "delete" => (Permission::ScheduleEdit, "schedule.delete", Change::Remove(name.clone())),
+        _ => return Err(Problem::missing(format!("a schedule has no action `{action}`"))),
+    };
+    caller.require(permission)?;
+    let audit = Act::new(&caller, word, &name, Json::Null);
+    let result = changed(&shared, &name, &change).await;
+    audit.done(&shared, &result, Json::Null);
+    let leader = result?;
+    let note = match (word, &leader) {
+        ("schedule.run", Some(_)) => "the leading beat sends it within a second or so",
+        ("schedule.run", None) => "no beat leads: it is sent when one does",
+        _ => "done",
+    };
+    Ok(reply(&shared, json!({"name": name, "action": action, "leader": leader, "note": note})))
+}
+
+async fn changed(shared: &Shared, name: &str, change: &Change) -> Result<Option<String>, Problem> {
+    let store = open(shared).await?;
+    find(shared, &*store, name).await?;
+    if matches!(change, Change::Remove(_)) && shared.app.entries().iter().any(|entry| entry.name == name) {
+        return Err(Problem::conflict(format!(
+            "`{name}` stands in the program or its settings: a beat would add it again"
+        ))
+        .fix("remove it there, or pause it"));
+    }
+    let failed = |error: &taskq_core::Error| Problem::unavailable("the schedule cannot be changed", error);
+    store.change(std::slice::from_ref(change)).await.map_err(|error| failed(&error))?;
+    Ok(store.snapshot().await.map_err(|error| failed(&error))?.leader)
+}
+
+async fn open(shared: &Shared) -> Result<std::sync::Arc<dyn ScheduleStore>, Problem> {
+    shared.app.schedules().await.map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &taskq_core::Error) -> Problem {
+    Problem::unavailable("the schedule cannot be read", error)
+}
+
+async fn find(shared: &Shared, store: &dyn ScheduleStore, name: &str) -> Result<Known, Problem> {
+    let schedule = read(shared, store).await.map_err(|error| unreadable(&error))?;
+    let found = schedule.entries.into_iter().find(|(entry, _)| entry.name == name);
+    found.ok_or_else(|| Problem::missing(format!("there is no schedule entry `{name}`")))
+}
+
+async fn read(shared: &Shared, store: &dyn ScheduleStore) -> Result<Schedule, taskq_core::Error> {
+    let mut snapshot = store.snapshot().await?;
+    // Only the program knows its own entries in full.
+    let mut entries: Vec<Entry> = shared.app.entries().to_vec();
+    snapshot.entries.retain(|stored| !entries.iter().any(|own| own.name == stored.name));
+    entries.append(&mut snapshot.entries);
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let with_state = |entry: Entry| {
+        let state = snapshot.states.get(&entry.name).cloned().unwrap_or_default();
+        (entry, state)
+    };
+    Ok(Schedule {
+        entries: entries.into_iter().map(with_state).collect(),
+        unreadable: snapshot.unreadable,
+        leader: snapshot.leader,
+    })
+}
+
+fn row(shared: &Shared, entry: &Entry, state: &EntryState, history: &[TickRecord]) -> Json {
+    let default = shared.app.settings().zone();
+    let zone = entry.zone_or(&default);
+    json!({
+        "name": entry.name,
+        "task": entry.call.task,
+        "words": entry.describe(),
+        "zone": zone_name(zone),
+        "next": next(entry, state, shared.app.clock().now(), &default),
+        "last": history.first().map(tick),
+        "paused": state.paused,
+        "enabled": entry.enabled,
+        "runs": state.runs,
+        "asked": state.asked.map(plain::seconds),
+        "since": state.since.map(plain::seconds),
+        "last_due": state.last_due.map(plain::seconds),
+        "source": entry.source.name(),
+        "late": history.iter().map(|tick| tick.late().as_secs_f64()).collect::<Vec<_>>(),
+    })
+}
+
+fn zone_name(zone: &TimeZone) -> Option<String> {
+    zone.iana_name().map(str::to_owned)
+}
+
+fn tick(tick: &TickRecord) -> Json {
+    json!({
+        "kind": tick.kind.name(),
+        "due": plain::seconds(tick.due),
+        "sent": plain::seconds(tick.at),
+        "late": tick.late().as_secs_f64(),
+        "task": tick.task.as_str(),
+    })
+}
+
+/// The next due times; none while it is paused or off.
+fn next(entry: &Entry, state: &EntryState, now: Timestamp, default: &TimeZone) -> Vec<f64> {
+    let ended = entry.max_runs.is_some_and(|most| state.runs >= most);
+    if state.paused || !entry.enabled || ended {
+        return Vec::new();
+    }
+    let mut times = Vec::new();
+    let mut after = state.last_due.or(state.since).unwrap_or(now);
+    while times.len() < NEXT
+        && let Some(due) = entry.next_due(after, default)
+    {
+        // What was missed is caught up with at once, or left out.
+        after = due.timestamp().max(now);
+        times.push(plain::seconds(due.timestamp()));
+    }
+    times
+}

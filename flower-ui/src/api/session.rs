@@ -1,0 +1,41 @@
+//! `GET /session`: who asks, and what they may do.
+
+use axum::{extract::State, http::HeaderMap};
+use serde_json::json;
+
+use super::problem::{Reply, reply};
+use crate::{
+    auth::{self, Caller, Permission, Role},
+    server::Shared,
+};
+
+pub(super) async fn session(State(shared): State<Shared>, caller: Caller, headers: HeaderMap) -> Reply {
+    let permissions: Vec<&str> = Permission::ALL
+        .into_iter()
+        .filter(|permission| caller.may(*permission))
+        .map(Permission::name)
+        .collect();
+    let role = match caller.role {
+        Role::Viewer => "viewer",
+        Role::Admin => "admin",
+    };
+    let settings = shared.app.settings();
+    let backend = settings.backend_url();
+    let backend = if backend.scheme() == "disabled" { None } else { Some(backend.to_string()) };
+    Ok(reply(
+        &shared,
+        json!({
+            "user": caller.name,
+            "role": role,
+            "permissions": permissions,
+            "csrf": auth::page_token(&headers),
+            "read_only": caller.read_only,
+            "version": env!("CARGO_PKG_VERSION"),
+            "environment": {
+                "name": settings.read_url().scheme(),
+                "broker": settings.read_url().to_string(),
+                "backend": backend,
+            },
+        }),
+    ))
+}

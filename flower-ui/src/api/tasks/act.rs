@@ -1,0 +1,147 @@
+//! `POST /tasks/{id}/…`: retry, revoke, terminate, forget.
+//!
+//! Kept true here: a task that may still run is not sent a second time unless somebody says so; arguments that
+//! were cut are never sent.
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde_json::{Value as Json, json};
+use taskq_core::{
+    codec::{Map, Value},
+    result::AsyncResult,
+};
+
+use super::{arguments, detail::known, stored};
+use crate::{
+    api::{
+        audit::Act,
+        body::Body,
+        calls,
+        problem::{Problem, Reply, reply},
+    },
+    auth::{Caller, Permission},
+    server::Shared,
+};
+
+/// Signals that a task may be ended with.
+const SIGNALS: [&str; 7] = ["SIGTERM", "SIGKILL", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"];
+/// The header that names the task a retried one was made from.
+const RETRY_OF: &str = "retry_of";
+
+pub(super) async fn retry(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body,
+) -> Reply {
+    caller.require(Permission::TaskRetry)?;
+    let act = Act::new(&caller, "task.retry", &id, body.shown());
+    let result = again(&shared, &caller, &id, &body).await;
+    act.done(&shared, &result, result.as_ref().map_or(Json::Null, Clone::clone));
+    Ok(reply(&shared, result?))
+}
+
+async fn again(shared: &Shared, caller: &Caller, id: &str, body: &Body) -> Result<Json, Problem> {
+    let task = known(shared, id).await?;
+    let forced = body.value("force").and_then(Value::as_bool).unwrap_or_default();
+    if !task.state.is_ready() && !forced {
+        return Err(Problem::conflict(format!(
+            "the task is {}: it may still run, and would run twice",
+            task.state.as_str()
+        ))
+        .fix("revoke it first, or say `force: true` if you know that it is lost"));
+    }
+    let found = arguments::find(shared, &task).await;
+    let name = match (&task.name, &found) {
+        (Some(name), _) => name.clone(),
+        (None, Ok(found)) if found.name.is_some() => found.name.clone().unwrap_or_default(),
+        _ => return Err(Problem::conflict("nobody told the name of the task")),
+    };
+    let (args, kwargs, source) = match body.map("edit")? {
+        Some(edit) => {
+            caller.require(Permission::TaskCall)?;
+            let (args, kwargs) = edited(edit)?;
+            (args, kwargs, "edit")
+        }
+        None => match found {
+            Ok(found) => {
+                let source = found.source.word();
+                (found.args, found.kwargs, source)
+            }
+            Err(why) => {
+                return Err(Problem::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    format!("its arguments are not known exactly: {why}"),
+                )
+                .fix("fill them in (`edit`), or let results keep them: `result_extended = true`"));
+            }
+        },
+    };
+    let mut options = Map::default();
+    let queue = body.text("queue")?.map(str::to_owned).or(task.queue);
+    options.extend(queue.map(|queue| ("queue".to_owned(), Value::from(queue))));
+    options.extend(body.float("countdown")?.map(|seconds| ("countdown".to_owned(), seconds.into())));
+    let header = Map::from_iter([(RETRY_OF.to_owned(), Value::from(id))]);
+    options.insert("headers".to_owned(), Value::Map(header));
+    let new = calls::send(shared, &name, args, kwargs, options).await?;
+    Ok(json!({"id": new, "of": id, "source": source}))
+}
+
+fn edited(edit: &Map) -> Result<(Vec<Value>, Map), Problem> {
+    match (edit.get("args"), edit.get("kwargs")) {
+        (Some(Value::List(args)), Some(Value::Map(kwargs))) => Ok((args.clone(), kwargs.clone())),
+        _ => Err(Problem::argument("`edit` has to hold `args`, a list, and `kwargs`, an object")),
+    }
+}
+
+pub(super) async fn revoke(State(shared): State<Shared>, caller: Caller, Path(id): Path<String>) -> Reply {
+    caller.require(Permission::TaskRevoke)?;
+    end(&shared, Act::new(&caller, "task.revoke", &id, Json::Null), &id, None).await
+}
+
+pub(super) async fn terminate(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body,
+) -> Reply {
+    caller.require(Permission::TaskRevoke)?;
+    caller.require(Permission::TaskTerminate)?;
+    let signal = body.text("signal")?.unwrap_or(SIGNALS[0]);
+    if !SIGNALS.contains(&signal) {
+        return Err(Problem::argument(format!("`signal` has to be one of {}", SIGNALS.join(", "))));
+    }
+    let act = Act::new(&caller, "task.terminate", &id, json!({"signal": signal}));
+    end(&shared, act, &id, Some(signal)).await
+}
+
+async fn end(shared: &Shared, act: Act, id: &str, signal: Option<&str>) -> Reply {
+    let revoke = AsyncResult::<Value>::new(&shared.app, id).revoke();
+    let revoke = match signal {
+        Some(signal) => revoke.terminate(signal),
+        None => revoke,
+    };
+    let result = revoke.await.map_err(|error| Problem::unavailable("the workers cannot be told", &error));
+    act.done(shared, &result, Json::Null);
+    result?;
+    let note = "all workers were told; they do not answer to that, the task's page shows what became of it";
+    Ok(reply(shared, json!({"id": id, "told": true, "note": note})))
+}
+
+pub(super) async fn forget(State(shared): State<Shared>, caller: Caller, Path(id): Path<String>) -> Reply {
+    caller.require(Permission::TaskDelete)?;
+    if !stored::has_backend(&shared) {
+        return Err(Problem::conflict("there is no result backend, so nothing is stored"));
+    }
+    let act = Act::new(&caller, "task.forget", &id, Json::Null);
+    let result = AsyncResult::<Value>::new(&shared.app, id.as_str()).forget().await;
+    let result = result.map_err(|error| Problem::unavailable("the stored result cannot be removed", &error));
+    act.done(&shared, &result, Json::Null);
+    result?;
+    Ok(reply(
+        &shared,
+        json!({"id": id, "forgotten": true, "note": "its stored result; history keeps the task"}),
+    ))
+}

@@ -1,0 +1,132 @@
+//! `GET /tasks/{id}`: everything that is known of one task.
+
+use axum::extract::{Path, State};
+use serde_json::{Value as Json, json};
+
+use super::{TaskRow, arguments, code, row, rows, stored};
+use crate::{
+    api::problem::{Problem, Reply, reply},
+    auth::{Caller, Permission},
+    query::{Page, TaskQuery},
+    record::{Attempt, TaskRecord},
+    server::Shared,
+};
+
+/// Children that are shown.
+const CHILDREN: usize = 200;
+/// Tasks of the same name that are shown.
+const SIMILAR: u64 = 20;
+/// Audit entries that are shown.
+const AUDIT: usize = 50;
+
+pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(id): Path<String>) -> Reply {
+    let task = known(&shared, &id).await?;
+    let payload = caller.may(Permission::ViewPayloads);
+    let found = arguments::find(&shared, &task).await;
+    let (stored, stored_note) = match stored::meta(&shared, &id).await {
+        Ok(meta) => (meta, None),
+        Err(problem) => (None, Some(problem.detail().to_owned())),
+    };
+    let audit = caller.may(Permission::AuditView);
+    let audit = if audit { shared.v1.audit.recent(Some(&id), AUDIT) } else { Vec::new() };
+    let code = match (&found, &task.name) {
+        (Ok(found), Some(name)) if payload => {
+            code::code(name, &found.args, &found.kwargs, task.queue.as_deref())
+        }
+        _ => Json::Null,
+    };
+    Ok(reply(
+        &shared,
+        json!({
+            "task": whole(&task, &caller)?,
+            "attempts": task.attempts.iter().map(attempt).collect::<Vec<_>>(),
+            "relations": relations(&shared, &task, &caller).await?,
+            "arguments": if payload { arguments::shown(&found, &task) } else { Json::Null },
+            "stored": stored.as_ref().filter(|_| payload).map(stored::shown),
+            "stored_note": stored_note,
+            "similar": similar(&shared, &task, &caller).await?,
+            "audit": audit.iter().map(|entry| entry.json()).collect::<Vec<_>>(),
+            "code": code,
+        }),
+    ))
+}
+
+/// A task of history.
+pub(super) async fn known(shared: &Shared, id: &str) -> Result<TaskRecord, Problem> {
+    let task = shared.store.task(id).await.map_err(|error| unreadable(&error))?;
+    task.ok_or_else(|| {
+        Problem::missing(format!("no task `{id}` was heard of"))
+            .fix("it may be older than history, or its worker sends no events: start workers with `-E`")
+    })
+}
+
+fn unreadable(error: &taskq_core::Error) -> Problem {
+    Problem::unavailable("history cannot be read", error)
+}
+
+fn whole(task: &TaskRecord, caller: &Caller) -> Result<Json, Problem> {
+    let row = serde_json::to_value(TaskRow::of(task, caller));
+    let mut row = row.map_err(|error| Problem::unavailable("the task cannot be shown", &error))?;
+    if let Json::Object(row) = &mut row {
+        let traceback = task.traceback.clone().filter(|_| caller.may(Permission::ViewPayloads));
+        row.insert("traceback".to_owned(), traceback.into());
+        row.insert("exchange".to_owned(), task.exchange.clone().into());
+        row.insert("routing_key".to_owned(), task.routing_key.clone().into());
+        row.insert("retries".to_owned(), task.retries.into());
+        row.insert("expires".to_owned(), task.expires.clone().into());
+        row.insert("clock".to_owned(), task.clock.into());
+    }
+    Ok(row)
+}
+
+fn attempt(attempt: &Attempt) -> Json {
+    json!({
+        "number": attempt.number,
+        "retries": attempt.retries,
+        "worker": attempt.worker,
+        "sent": attempt.sent,
+        "eta": attempt.eta,
+        "received": attempt.received,
+        "started": attempt.started,
+        "ended": attempt.ended,
+        "state": attempt.state.as_str(),
+        "reason": attempt.reason.as_ref().map(ToString::to_string),
+        "exception": attempt.exception,
+        "wait": row::wait(attempt),
+        "queued": attempt.wait,
+        "prefetched": attempt.prefetch,
+        "run": attempt.run,
+        "backoff": attempt.backoff,
+    })
+}
+
+async fn relations(shared: &Shared, task: &TaskRecord, caller: &Caller) -> Result<Json, Problem> {
+    let other = async |id: &Option<String>| match id.as_ref().filter(|id| **id != task.id) {
+        Some(id) => shared.store.task(id).await.map_err(|error| unreadable(&error)),
+        None => Ok(None),
+    };
+    let (root, parent) = (other(&task.root_id).await?, other(&task.parent_id).await?);
+    let mut ids = shared.store.children_of(&[&task.id]).await.map_err(|error| unreadable(&error))?;
+    let ids = ids.remove(&task.id).unwrap_or_default();
+    let mut children = Vec::new();
+    for id in ids.iter().take(CHILDREN) {
+        children.extend(shared.store.task(id).await.map_err(|error| unreadable(&error))?);
+    }
+    let row = |task: &TaskRecord| TaskRow::of(task, caller);
+    Ok(json!({
+        "root": root.as_ref().map(row),
+        "parent": parent.as_ref().map(row),
+        "children": rows(&children, caller),
+        "children_count": ids.len(),
+    }))
+}
+
+async fn similar(shared: &Shared, task: &TaskRecord, caller: &Caller) -> Result<Vec<TaskRow>, Problem> {
+    let Some(name) = &task.name else { return Ok(Vec::new()) };
+    let query = TaskQuery { name: Some(name.clone()), ..TaskQuery::default() };
+    let page = Page { limit: Some(SIMILAR + 1), ..Page::default() };
+    let mut found = shared.store.tasks(&query, &page).await.map_err(|error| unreadable(&error))?.rows;
+    found.retain(|other| other.id != task.id);
+    found.truncate(usize::try_from(SIMILAR).unwrap_or(usize::MAX));
+    Ok(rows(&found, caller))
+}

@@ -1,0 +1,31 @@
+//! Tasks: the list, one of them, and what can be done to it.
+
+mod act;
+mod arguments;
+mod code;
+mod detail;
+mod list;
+mod literal;
+mod row;
+mod stored;
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+
+pub(crate) use self::{
+    arguments::request,
+    row::{TaskRow, rows},
+};
+use crate::server::Shared;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/tasks", get(list::list))
+        .route("/api/v1/tasks/{id}", get(detail::detail))
+        .route("/api/v1/tasks/{id}/retry", post(act::retry))
+        .route("/api/v1/tasks/{id}/revoke", post(act::revoke))
+        .route("/api/v1/tasks/{id}/terminate", post(act::terminate))
+        .route("/api/v1/tasks/{id}/forget", post(act::forget))
+}
