@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::{report::Report, sources, term::Term};
+use crate::{ping, report::Report, sources, term::Term};
 
 /// How a beat runs.
 #[derive(Clone, Debug)]
@@ -66,6 +66,7 @@ impl Beat {
     /// When the address of the store or the broker is wrong.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
         sources::check(&self.app);
+        let _answering = ping::start(&self.app, &self.report);
         let Some(store) = self.open(&stop).await? else { return Ok(()) };
         let mut follows = String::new();
         while !stop.is_cancelled() {

@@ -13,6 +13,7 @@ mod beat;
 mod compose;
 mod misfire;
 mod overlap;
+mod ping;
 mod plan;
 mod report;
 mod sources;

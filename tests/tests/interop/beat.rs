@@ -10,6 +10,7 @@ use taskq_tests::python;
 use taskq_tests::redis_server::RedisServer;
 
 use crate::WORKER;
+use crate::control::ask;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -53,6 +54,27 @@ fn our_worker_runs_what_celery_s_beat_sends() {
     let _worker = node("rust@beat", &redis, &logs).start_rust(WORKER);
     let _beat = node("beat@py", &redis, &logs).conf(schedule()).start_python_beat();
     ran_three_times(&redis);
+}
+
+/// Both beats: what ours does is what Celery's does.
+#[test]
+fn a_beat_answers_ping_and_nothing_else() {
+    let (redis, logs) = (RedisServer::start(), tempfile::tempdir().expect("a folder for logs"));
+    let asked = node(&format!("celerybeat@{}", taskq_core::app::hostname()), &redis, &logs);
+    let calls = [
+        json!({"method": "ping"}),
+        json!({"method": "ping", "destination": [asked.name]}),
+        json!({"method": "ping", "destination": ["celerybeat@elsewhere"], "timeout": 1.0}),
+        json!({"method": "stats", "timeout": 1.0}),
+    ];
+    let conf = json!({"beat_enable_remote_control": true});
+    for start in [|node: &Node| node.start_rust_beat(WORKER), Node::start_python_beat] {
+        let beat = start(&node("beat@ping", &redis, &logs).conf(conf.clone()));
+        eventually("an answer", PATIENCE, || !ask(&asked, &calls[..1])[0].is_null());
+        let pong = json!({"ok": "pong"});
+        assert_eq!(ask(&asked, &calls), [pong.clone(), pong, Value::Null, Value::Null]);
+        drop(beat);
+    }
 }
 
 #[test]

@@ -18,8 +18,8 @@ fn node(redis: &RedisServer, name: &str, logs: &std::path::Path) -> Node {
     Node::new(name, &redis.url(0), &redis.url(1), &redis.url(2), logs)
 }
 
-/// The answers of one worker to each call, asked by Celery's client.
-fn ask(node: &Node, calls: &[Value]) -> Vec<Value> {
+/// The answers of one worker to each call, asked by Celery's client; null where it gave none.
+pub(crate) fn ask(node: &Node, calls: &[Value]) -> Vec<Value> {
     let mut script = python::script("control_calls.py");
     script.args(calls.iter().map(Value::to_string));
     let output = python::run(node.configure(&mut script), &node.logs.join("control.log"), PATIENCE);

@@ -7,8 +7,6 @@ use super::SETTINGS;
 const WITHOUT_MEANING: &[&str] = &[
     "arangodb_*",
     "azureblockblob_*",
-    "beat_enable_remote_control",
-    "beat_remote_control_max_tick_age",
     "beat_scheduler",
     "broker_channel_error_retry",
     "broker_heartbeat_checkrate",

@@ -290,6 +290,10 @@ settings! {
         beat_sync_every: u32 = 0;
         /// How late a missed run may still start; none: always.
         beat_cron_starting_deadline: Option<Duration> = None;
+        /// A beat answers `inspect ping` as `celerybeat@<host>`.
+        beat_enable_remote_control: bool = false;
+        /// A beat that has not looked at its schedule for so long does not answer; 0: it always does; none: twice `beat_max_loop_interval`, 60 s at least.
+        beat_remote_control_max_tick_age: Option<Duration> = None;
     }
     control {
         /// Prefix of the exchanges of remote control: `<prefix>.pidbox`.
