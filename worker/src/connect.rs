@@ -10,7 +10,7 @@ use taskq_core::{
 use tokio::time::sleep;
 use tracing::error;
 
-use crate::{Stop, plan::Plan};
+use crate::{Stop, hold, plan::Plan};
 
 /// First and longest pause between attempts.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -69,5 +69,8 @@ async fn attempt(plan: &Plan) -> Result<Connected, Error> {
         ));
     }
     let consumer = broker.consume(plan.consume_spec()).await?;
+    if let Some(limit) = consumer.hold_limit() {
+        hold::warn_of_limits(&plan.tasks, &limit);
+    }
     Ok(Connected { broker, backend, consumer })
 }

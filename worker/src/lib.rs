@@ -36,6 +36,7 @@ mod gate;
 mod handle;
 mod heartbeat;
 mod held;
+mod hold;
 mod hostname;
 mod inline;
 mod job;

@@ -4,7 +4,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use taskq_core::{
     broker::{BrokerError, BrokerErrorKind},
     config::ServiceUrl,
@@ -40,6 +40,27 @@ pub(crate) struct ListedQueue {
     /// Delivered and not settled.
     #[serde(default, rename = "messages_unacknowledged")]
     pub(crate) in_flight: u64,
+    /// What its policies, the operators' too, come to.
+    #[serde(default, rename = "effective_policy_definition", deserialize_with = "or_default")]
+    pub(crate) policy: Policy,
+}
+
+/// What policies say of a queue.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Policy {
+    /// In milliseconds.
+    pub(crate) consumer_timeout: Option<u64>,
+}
+
+/// The API writes an empty list where it has no table.
+fn or_default<'de, T, D>(from: D) -> Result<T, D::Error>
+where
+    T: Default + DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(T::deserialize(value).unwrap_or_default())
 }
 
 /// A queue, with what it is set to.
@@ -127,10 +148,7 @@ impl Management {
         self.get("nodes".to_owned()).await
     }
 
-    async fn get<T: for<'de> Deserialize<'de> + Send + 'static>(
-        &self,
-        path: String,
-    ) -> Result<T, BrokerError> {
+    async fn get<T: DeserializeOwned + Send + 'static>(&self, path: String) -> Result<T, BrokerError> {
         let (agent, url) = (self.agent.clone(), Arc::clone(&self.url));
         let asked = tokio::task::spawn_blocking(move || {
             let base = url.expose().trim_end_matches('/').to_owned();

@@ -64,6 +64,9 @@ pub struct AmqpOptions {
     /// Type of the queues in which delayed messages wait. Default quorum, which hands them on without a loss
     /// when they are due. Celery: `broker_native_delayed_delivery_queue_type`.
     pub delayed_queue_type: QueueType,
+    /// `consumer_timeout` of the servers, which no client can read: how long they let a message be held unsettled.
+    /// A worker warns of time limits above it. `None`: for ever. Default 30 min, RabbitMQ's own.
+    pub consumer_timeout: Option<Duration>,
     /// RabbitMQ's management API with its login, `http://guest:guest@host:15672/api/`: asked for what AMQP does
     /// not tell. Flower: `broker_api`.
     pub management: Option<ServiceUrl>,
@@ -86,6 +89,7 @@ impl Default for AmqpOptions {
             queue_max_priority: None,
             queue_type: QueueType::default(),
             delayed_queue_type: QueueType::Quorum,
+            consumer_timeout: Some(Duration::from_secs(1_800)),
             management: None,
         }
     }
@@ -139,6 +143,9 @@ impl AmqpOptions {
         match name {
             "heartbeat" => self.heartbeat = Some(seconds()?).filter(|interval| !interval.is_zero()),
             "connect_timeout" => self.connect_timeout = seconds()?,
+            "consumer_timeout" => {
+                self.consumer_timeout = Some(seconds()?).filter(|timeout| !timeout.is_zero());
+            }
             "publish_timeout" => self.publish_timeout = seconds()?,
             "login_method" => self.login_method = Some(text()?),
             "client_properties" => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use taskq_core::{
     BoxFuture,
-    broker::{BrokerError, BrokerErrorKind, ConsumeSpec, Consumer, Delivery, Queue, Settler},
+    broker::{BrokerError, BrokerErrorKind, ConsumeSpec, Consumer, Delivery, HoldLimit, Queue, Settler},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Shared, delay,
     feed::{Feed, ORDERS, Order},
+    hold,
     inbox::Inbox,
     ledger::Ledger,
     settle::AmqpSettler,
@@ -26,6 +27,7 @@ pub(super) struct AmqpConsumer {
     settler: Arc<AmqpSettler>,
     orders: mpsc::Sender<Order>,
     stop: CancellationToken,
+    hold: Option<HoldLimit>,
     /// Not aborted with the consumer: it gives back what nobody took, and then ends.
     feed: Option<JoinHandle<()>>,
 }
@@ -36,6 +38,7 @@ impl AmqpConsumer {
         let link = shared.publisher.link().sibling();
         topology::declare(&shared, &link, &spec.queues).await?;
         delay::serve(&shared, &link, &spec.queues).await?;
+        let hold = hold::limit(&shared, &spec.queues).await;
         let (inbox, ledger) = (Arc::<Inbox>::default(), Arc::<Ledger>::default());
         let settler = Arc::new(AmqpSettler::start(Arc::clone(&shared), Arc::clone(&ledger)));
         let (orders, receive) = mpsc::channel(ORDERS);
@@ -50,11 +53,12 @@ impl AmqpConsumer {
             prefetch: u16::try_from(spec.prefetch).unwrap_or(u16::MAX),
             max_deliveries: spec.max_deliveries,
             no_shared_window: false,
+            served: true,
             orders: receive,
             stop: stop.clone(),
         };
         let feed = Some(tokio::spawn(feed.run()));
-        Ok(Self { inbox, settler, orders, stop, feed })
+        Ok(Self { inbox, settler, orders, stop, hold, feed })
     }
 }
 
@@ -99,6 +103,10 @@ impl Consumer for AmqpConsumer {
 
     fn health(&self) -> Result<(), String> {
         self.inbox.health()
+    }
+
+    fn hold_limit(&self) -> Option<HoldLimit> {
+        self.hold.clone()
     }
 }
 

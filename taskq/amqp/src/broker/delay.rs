@@ -51,6 +51,12 @@ impl Delays {
         self.bound.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
     }
 
+    fn forget(&self, queues: &[Queue]) {
+        let gone = |name: &str| queues.iter().any(|queue| queue.name == name);
+        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        bound.retain(|known| !known.split_once('\n').is_some_and(|(_, name)| gone(name)));
+    }
+
     fn know(&self, key: String) {
         self.bound.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
     }
@@ -111,14 +117,13 @@ pub(super) fn restore(exchange: &str, routing_key: &str, queue: &Queue) -> Optio
 }
 
 /// What a worker declares before it consumes: with a quorum queue all that Celery's worker does, so that Python
-/// producers may delay; else only the bindings of queues for which a message may be waiting already.
+/// producers may delay; and the bindings of queues for which a message may be waiting already.
 pub(super) async fn serve(shared: &Shared, link: &Link, queues: &[Queue]) -> Result<(), BrokerError> {
     if queues.iter().any(|queue| topology::is_quorum(queue, &shared.options)) {
         layers(shared, link, layout::ALL).await?;
         for queue in queues.iter().filter(|queue| is_native(queue)) {
             bind_natively(shared, queue).await?;
         }
-        return Ok(());
     }
     let (channel, _) = link.channel("look for delayed messages").await?;
     let passive = lapin::options::ExchangeDeclareOptions { passive: true, ..Default::default() };
@@ -134,6 +139,16 @@ pub(super) async fn serve(shared: &Shared, link: &Link, queues: &[Queue]) -> Res
         let _ = channel.close(200, "bound".into()).await;
     }
     Ok(())
+}
+
+/// The same after the connection was lost, or a queue was deleted: whatever was there may be gone.
+pub(super) async fn serve_again(shared: &Shared, queues: &[Queue]) {
+    *shared.delays.layers.lock().await = Layers::default();
+    shared.delays.forget(queues);
+    // Events and control come over it: an alarm does not hold it up.
+    if let Err(error) = serve(shared, &shared.listener, queues).await {
+        tracing::warn!(%error, "could not see to delayed messages; those that others delay may be refused");
+    }
 }
 
 /// Declares everything again that somebody deleted since, when a message was sent to the delay queues in vain.

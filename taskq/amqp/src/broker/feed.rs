@@ -54,6 +54,8 @@ pub(super) struct Feed {
     pub(super) max_deliveries: u32,
     /// Whether a window over several queues is known to be refused.
     pub(super) no_shared_window: bool,
+    /// Whether what delays messages was seen to since the connection was lost.
+    pub(super) served: bool,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) stop: CancellationToken,
 }
@@ -72,6 +74,7 @@ impl Feed {
                 Err(error) => break Some(error),
             };
             self.lose();
+            self.served = false;
             if self.inbox.set_away(Some(reason.clone())) {
                 tracing::warn!(reason, "not consuming; trying again");
             }

@@ -8,6 +8,7 @@ mod counts;
 mod dead;
 mod delay;
 mod feed;
+mod hold;
 mod inbox;
 mod ledger;
 mod look;

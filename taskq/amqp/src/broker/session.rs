@@ -23,6 +23,7 @@ use taskq_core::{
     protocol::DeliveryInfo,
 };
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     counts, delay,
@@ -72,6 +73,8 @@ pub(super) struct Session<'a> {
     order: Option<Order>,
     /// What happens to deliveries that are not handed out. They end with the channel.
     chores: JoinSet<()>,
+    /// Sees to delayed messages, after a connection was lost.
+    serving: Option<AbortOnDropHandle<()>>,
 }
 
 /// Consumer tags are never used twice.
@@ -88,6 +91,7 @@ impl<'a> Session<'a> {
             asked: Vec::new(),
             order: None,
             chores: JoinSet::new(),
+            serving: None,
         }
     }
 
@@ -102,6 +106,9 @@ impl<'a> Session<'a> {
             return Ok(self.broken(&error));
         }
         self.feed.consuming();
+        if !std::mem::replace(&mut self.feed.served, true) {
+            self.serve_delays();
+        }
         loop {
             let wish = if asks { inbox.wish() } else { 0 };
             let ended = if stop.is_cancelled() {
@@ -127,6 +134,13 @@ impl<'a> Session<'a> {
                 return Ok(ended);
             }
         }
+    }
+
+    /// Beside the work: all of it may be to be made again.
+    fn serve_delays(&mut self) {
+        let (shared, queues) = (Arc::clone(&self.feed.shared), self.feed.queues.clone());
+        let serving = tokio::spawn(async move { delay::serve_again(&shared, &queues).await });
+        self.serving = Some(AbortOnDropHandle::new(serving));
     }
 
     fn broken(&mut self, error: &lapin::Error) -> Ended {
@@ -207,6 +221,8 @@ impl<'a> Session<'a> {
             Err(error) if is_final(&error) => return Err(error),
             Err(error) => return Ok(Some(Ended::Lost(error.to_string()))),
         }
+        // Its bindings went with it.
+        self.serve_delays();
         let subscribed = self.subscribe(queue).await;
         Ok(subscribed.err().map(|error| self.broken(&error)))
     }
@@ -214,7 +230,11 @@ impl<'a> Session<'a> {
     async fn obey(&mut self, order: Order) -> Result<Option<Ended>, BrokerError> {
         let Order { queues, done } = order;
         let feed = &mut *self.feed;
-        if let Err(error) = topology::declare(&feed.shared, &feed.link, &queues).await {
+        let ready = async {
+            topology::declare(&feed.shared, &feed.link, &queues).await?;
+            delay::serve(&feed.shared, &feed.link, &queues).await
+        };
+        if let Err(error) = ready.await {
             let _ = done.send(Err(error));
             return Ok(None);
         }

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Broadcast, BrokerAdmin, BrokerError, Capabilities, Delivery, DeliveryTag, Outgoing, Queue, RateLimits,
-    Revocations, Settled, Settlement, Topology,
+    Broadcast, BrokerAdmin, BrokerError, Capabilities, Delivery, DeliveryTag, HoldLimit, Outgoing, Queue,
+    RateLimits, Revocations, Settled, Settlement, Topology,
 };
 use crate::BoxFuture;
 
@@ -101,6 +101,12 @@ pub trait Consumer: Send {
 
     /// Whether messages can arrive right now, and if not, why: what `/ready` shows.
     fn health(&self) -> Result<(), String>;
+
+    /// How long a delivery may be held at most: the shortest of all queues, as it was when the consumer started.
+    /// `None`: as long as its lease is renewed, or as its connection lasts.
+    fn hold_limit(&self) -> Option<HoldLimit> {
+        None
+    }
 }
 
 /// Ends deliveries, fenced by their lease.

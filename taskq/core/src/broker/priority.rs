@@ -7,7 +7,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     Broadcast, Broker, BrokerAdmin, BrokerError, Capabilities, ConsumeSpec, Consumer, Delivery, DeliveryTag,
-    Outgoing, Payload, PriorityOrder, Queue, RateLimits, Revocations, Settled, Settlement, Settler, Topology,
+    HoldLimit, Outgoing, Payload, PriorityOrder, Queue, RateLimits, Revocations, Settled, Settlement,
+    Settler, Topology,
 };
 use crate::{BoxFuture, config::RedisPriority};
 
@@ -147,6 +148,10 @@ impl Consumer for TurnedConsumer {
 
     fn health(&self) -> Result<(), String> {
         self.inner.health()
+    }
+
+    fn hold_limit(&self) -> Option<HoldLimit> {
+        self.inner.hold_limit()
     }
 }
 
