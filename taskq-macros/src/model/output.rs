@@ -37,6 +37,14 @@ pub(super) fn check(output: &ReturnType, errors: &mut Errors) -> Option<Output> 
         );
         return None;
     }
+    if let Some(place) = types::static_reference(types::only_ok(ty)) {
+        errors.at(
+            place,
+            "a task returns an owned value, not a reference: whoever reads the result has to make it anew; return \
+             `String` instead of `&'static str`",
+        );
+        return None;
+    }
     let is_result = types::last_segment(ty).is_some_and(|segment| segment.ident == "Result");
     let error = if is_result { types::second_argument(ty) } else { None };
     Some(Output { ty: ty.clone(), is_result, span: error.unwrap_or(ty).span() })

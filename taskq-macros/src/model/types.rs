@@ -51,6 +51,29 @@ pub(super) fn not_owned(ty: &Type) -> Option<(TokenStream, &'static str)> {
     search.0
 }
 
+/// The `T` of a `Result<T, …>`, or the type itself.
+pub(super) fn only_ok(ty: &Type) -> &Type {
+    let Some(segment) = last_segment(ty).filter(|segment| segment.ident == "Result") else { return ty };
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return ty };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(ty)) => ty,
+        _ => ty,
+    }
+}
+
+/// The first reference in the type, whatever its lifetime.
+pub(super) fn static_reference(ty: &Type) -> Option<TokenStream> {
+    struct Search(Option<TokenStream>);
+    impl VisitMut for Search {
+        fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+            self.0.get_or_insert_with(|| reference.to_token_stream());
+        }
+    }
+    let mut search = Search(None);
+    search.visit_type_mut(&mut ty.clone());
+    search.0
+}
+
 struct NotOwned(Option<(TokenStream, &'static str)>);
 
 impl NotOwned {
