@@ -1,5 +1,11 @@
 //! `events`: what workers and clients tell, as it happens.
 
+mod live;
+mod terminal;
+mod view;
+
+use std::io::{IsTerminal, stdin, stdout};
+
 use clap::Args;
 use taskq_core::{
     codec::{Value, json, repr},
@@ -8,7 +14,7 @@ use taskq_core::{
 
 use super::{Failure, Session, remote};
 
-/// Watch the events of workers and tasks
+/// Watch workers and tasks live, or the events that they tell
 #[derive(Args, Debug)]
 pub(crate) struct Events {
     /// Print one line for each event, until Ctrl-C; with `--json`, one JSON document a line
@@ -22,11 +28,17 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
-        if !self.dump {
-            return Err(Failure::usage("the live view is not part of taskq yet")
+        let on_terminal = stdin().is_terminal() && stdout().is_terminal();
+        if !self.dump && !on_terminal {
+            return Err(Failure::usage("the live view needs a terminal")
                 .hint("`events --dump` prints one line for each event"));
         }
         let mut feed = session.within(session.app.event_feed()).await?;
+        if !self.dump {
+            let _ = session.app.control().ask("heartbeat").tell().await;
+            let live = live::Live::new(session.app.settings().read_url().to_string());
+            return terminal::show(feed, live).await;
+        }
         session.out.note("listening for events; Ctrl-C ends it. Workers tell of tasks with `-E`, or after `control enable_events`");
         // Those that are quiet say that they are there. Without remote control they do so by themselves.
         let _ = session.app.control().ask("heartbeat").tell().await;
