@@ -83,7 +83,7 @@ async fn execute(builder: AppBuilder, cli: Cli, program: String, out: Output) ->
         out.note("`-A` is not needed: the app is this program");
     }
     let flags = flags(&global, &command)?;
-    install_logging(&global, command.logs(), out)?;
+    install_logging(&global, command.logs().as_ref(), out)?;
     let sources = |sources: Sources| {
         let sources = match &global.config {
             Some(file) => sources.file(file),

@@ -117,6 +117,8 @@ pub(crate) enum Role {
 pub(crate) struct Caller {
     /// The name; `None`: nobody was asked.
     pub(crate) name: Option<String>,
+    /// The address they ask from, as a proxy says that is believed.
+    pub(crate) from: Option<String>,
     /// What they may do.
     pub(crate) role: Role,
     /// Whether that is because nobody may do more.

@@ -48,7 +48,8 @@ pub(crate) struct Auth {
     sessions: Sessions,
     /// Who may log in by a provider.
     emails: EmailPattern,
-    web: Web,
+    /// Asks other servers.
+    pub(crate) web: Web,
 }
 
 /// Where the board's own API is.
@@ -90,6 +91,10 @@ impl Auth {
             self.not_asked(shared, area, unsafe_method, request)?
         };
         caller.read_only |= options.read_only;
+        if options.xheaders {
+            caller.from =
+                request.headers().get("x-real-ip").and_then(|ip| ip.to_str().ok()).map(str::to_owned);
+        }
         caller.role = if caller.read_only { Role::Viewer } else { Role::Admin };
         // The board's own API asks for permissions; some of its POSTs only look.
         if unsafe_method && caller.read_only && area == Area::Api && !path.starts_with(OWN_API) {
@@ -109,7 +114,7 @@ impl Auth {
             token::COOKIE,
             self.keys.page_token(),
             options.url_prefix,
-            secure(options)
+            secure(options, asked)
         );
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             response.headers_mut().append(SET_COOKIE, cookie);
@@ -117,9 +122,12 @@ impl Auth {
     }
 
     /// A cookie that no script reads, for so many seconds.
-    fn cookie(options: &Options, name: &str, value: &str, seconds: i64) -> String {
+    fn cookie(options: &Options, asked: &HeaderMap, name: &str, value: &str, seconds: i64) -> String {
         let path = &options.url_prefix;
-        format!("{name}={value}; Max-Age={seconds}; Path={path}/; HttpOnly; SameSite=Lax{}", secure(options))
+        format!(
+            "{name}={value}; Max-Age={seconds}; Path={path}/; HttpOnly; SameSite=Lax{}",
+            secure(options, asked)
+        )
     }
 
     /// While everybody is asked.
@@ -209,9 +217,10 @@ impl Auth {
 }
 
 /// Browsers keep a cookie from being sent without TLS.
-fn secure(options: &Options) -> &'static str {
-    let by_tls = options.oauth2_redirect_uri.as_ref().is_some_and(|uri| uri.starts_with("https://"));
-    if by_tls || options.certfile.is_some() { "; Secure" } else { "" }
+fn secure(options: &Options, asked: &HeaderMap) -> &'static str {
+    let by_proxy = options.xheaders && asked.get("x-scheme").is_some_and(|scheme| scheme == "https");
+    let by_provider = options.oauth2_redirect_uri.as_ref().is_some_and(|uri| uri.starts_with("https://"));
+    if by_proxy || by_provider || options.certfile.is_some() { "; Secure" } else { "" }
 }
 
 fn refused(refusal: Refusal) -> Refused {

@@ -77,8 +77,8 @@ options! {
     flower url_prefix = "PATH", "Serve below this path", value::prefix;
     flower task_runtime_metric_buckets = "SECONDS,…", "Buckets of the runtime histogram", buckets::read;
     flower read_only, "Refuse every operation", value::yes;
-    flower logging = "LEVEL", "Log level; `-l` does the same", value::some;
-    flower log_file_prefix = "FILE", "Log to this file; `-f` does the same", value::path;
+    flower logging = "LEVEL", "Log level; `-l` does the same (not in a file)", value::level;
+    flower log_file_prefix = "FILE", "Log to this file; `-f` does the same (not in a file)", value::path;
     flower unauthenticated_api, "Open `/api` to everybody while no authentication is set up", value::yes;
     flower github_oauth_domain = "HOST", "GitHub Enterprise [default: github.com]", value::text;
     flower gitlab_oauth_domain = "HOST", "A GitLab of your own [default: gitlab.com]", value::text;
@@ -108,4 +108,17 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
 pub(super) fn find(name: &str) -> Option<&'static Spec> {
     let name = name.replace('-', "_");
     OPTIONS.iter().find(|spec| spec.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_book_names_every_option() {
+        let book = include_str!("../../../docs/board.md");
+        let left: Vec<_> =
+            OPTIONS.iter().filter(|spec| !book.contains(&format!("`{}`", spec.name))).collect();
+        assert!(left.is_empty(), "docs/board.md does not name {left:?}");
+    }
 }

@@ -43,6 +43,14 @@ pub(super) fn path(text: &str) -> Result<Option<PathBuf>, String> {
     Ok(Some(text).filter(|text| !text.is_empty()).map(PathBuf::from))
 }
 
+/// A level of logging.
+pub(super) fn level(text: &str) -> Result<Option<String>, String> {
+    match text.to_lowercase().as_str() {
+        "debug" | "info" | "warning" | "error" | "critical" => Ok(Some(text.to_owned())),
+        _ => Err(format!("`{text}` is none of debug, info, warning, error, critical")),
+    }
+}
+
 /// The words between commas.
 pub(super) fn words(text: &str) -> Vec<String> {
     text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()

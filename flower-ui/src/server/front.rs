@@ -94,7 +94,7 @@ async fn admitted(shared: &Shared, mut request: Request, next: Next) -> Response
         Ok(caller) => {
             request.extensions_mut().insert(caller.clone());
             let response = next.run(request).await;
-            tracing::info!(who = caller.shown(), %method, path, status = response.status().as_u16(), "asked the board");
+            tracing::info!(who = caller.shown(), from = caller.from, %method, path, status = response.status().as_u16(), "asked the board");
             response
         }
         Err(refused) => *refused,

@@ -96,17 +96,18 @@ impl Command {
         match self {
             Self::Worker(worker) => worker.flags(),
             Self::Dev(dev) => Ok(dev.flags()),
+            Self::Flower(flower) => Ok(flower.flags()),
             _ => Ok(Vec::new()),
         }
     }
 
     /// Its logging options, if it has any.
-    pub(crate) fn logs(&self) -> Option<&LogArgs> {
+    pub(crate) fn logs(&self) -> Option<LogArgs> {
         match self {
-            Self::Worker(worker) => Some(&worker.logs),
-            Self::Beat(beat) => Some(&beat.logs),
-            Self::Dev(dev) => Some(&dev.logs),
-            Self::Flower(flower) => Some(&flower.logs),
+            Self::Worker(worker) => Some(worker.logs.clone()),
+            Self::Beat(beat) => Some(beat.logs.clone()),
+            Self::Dev(dev) => Some(dev.logs.clone()),
+            Self::Flower(flower) => Some(flower.logs()),
             _ => None,
         }
     }

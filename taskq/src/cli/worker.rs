@@ -119,7 +119,7 @@ enum Optimization {
 }
 
 /// How a worker logs.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Logging")]
 pub(crate) struct LogArgs {
     /// DEBUG, INFO, WARNING, ERROR, CRITICAL, or a filter such as `taskq_worker=debug,info` [default: INFO]

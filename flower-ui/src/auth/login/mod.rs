@@ -96,12 +96,12 @@ async fn login(State(shared): State<Shared>, headers: HeaderMap, params: Params)
         Refusal::html(StatusCode::BAD_GATEWAY, "provider", "The provider of identities does not answer")
     })?;
     match params.raw("code").filter(|code| !code.is_empty()) {
-        None => Ok(leave(&shared, provider, &endpoints, params.raw("next").unwrap_or("/"))),
+        None => Ok(leave(&shared, &headers, provider, &endpoints, params.raw("next").unwrap_or("/"))),
         Some(code) => {
             let trip = Trip::read(&shared, &headers, now(&shared))
                 .filter(|trip| params.raw("state") == Some(trip.state.as_str()))
                 .ok_or_else(|| denied("This login was not begun here, or took too long; try again"))?;
-            arrive(&shared, provider, &endpoints, code, &trip).await
+            arrive(&shared, &headers, provider, &endpoints, code, &trip).await
         }
     }
 }
@@ -115,7 +115,13 @@ pub(super) fn go(request: &Request, options: &Options) -> Response {
 }
 
 /// Sends a browser to the provider.
-fn leave(shared: &Shared, provider: Provider, endpoints: &Endpoints, next: &str) -> Response {
+fn leave(
+    shared: &Shared,
+    headers: &HeaderMap,
+    provider: Provider,
+    endpoints: &Endpoints,
+    next: &str,
+) -> Response {
     let options = &shared.options;
     let trip = Trip::begin(next, now(shared));
     let verifier = trip.derived(shared, "pkce");
@@ -138,13 +144,14 @@ fn leave(shared: &Shared, provider: Provider, endpoints: &Endpoints, next: &str)
             .append_pair("code_challenge_method", "S256");
     }
     let url = format!("{}?{}", endpoints.authorize, query.finish());
-    let cookie = Auth::cookie(&shared.options, STATE, &trip.cookie(shared), AWAY);
+    let cookie = Auth::cookie(&shared.options, headers, STATE, &trip.cookie(shared), AWAY);
     away(&url, &[cookie])
 }
 
 /// A browser that came back from the provider.
 async fn arrive(
     shared: &Shared,
+    headers: &HeaderMap,
     provider: Provider,
     endpoints: &Endpoints,
     code: &str,
@@ -165,8 +172,8 @@ async fn arrive(
     tracing::info!(who = email, "logged in");
     let session = Sessions::begin(&shared.auth.keys, email, now(shared));
     let cookies = [
-        Auth::cookie(&shared.options, token::SESSION, &session, super::session::LASTS),
-        Auth::cookie(&shared.options, STATE, "", 0),
+        Auth::cookie(&shared.options, headers, token::SESSION, &session, super::session::LASTS),
+        Auth::cookie(&shared.options, headers, STATE, "", 0),
     ];
     let prefix = &shared.options.url_prefix;
     let next = if trip.next.starts_with(&format!("{prefix}/")) {
@@ -179,7 +186,7 @@ async fn arrive(
 
 async fn logout(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     shared.auth.sessions.end(&shared.auth.keys, &headers, now(&shared));
-    let gone = Auth::cookie(&shared.options, token::SESSION, "", 0);
+    let gone = Auth::cookie(&shared.options, &headers, token::SESSION, "", 0);
     away(&format!("{}/", shared.options.url_prefix), &[gone])
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::super::setting_flag::SettingFlag;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use taskq_core::Error;
 use taskq_flower::options::{OPTIONS, Options, Sources};
@@ -14,6 +15,20 @@ pub(crate) struct BoardArgs {
 }
 
 impl BoardArgs {
+    /// An option as it was given, or as the environment has it. A switch that is off was not given.
+    pub(super) fn told(&self, name: &str) -> Option<String> {
+        let flag = self.flags.iter().find(|(known, _)| *known == name).map(|(_, text)| text.clone());
+        let variable = || std::env::var(format!("FLOWER_{}", name.to_uppercase())).ok();
+        flag.or_else(variable)
+            .filter(|text| !matches!(text.to_lowercase().as_str(), "" | "false" | "no" | "0"))
+    }
+
+    /// What the rest of the program is told, too.
+    pub(super) fn flags(&self) -> Vec<SettingFlag> {
+        let api = self.flags.iter().find(|(name, _)| *name == "broker_api");
+        api.map(|(name, url)| SettingFlag::new("--broker-api", *name, url)).into_iter().collect()
+    }
+
     /// The options, with those of the environment and the file.
     pub(super) fn load(&self) -> Result<Options, Error> {
         let mut sources = Sources::new().environment();

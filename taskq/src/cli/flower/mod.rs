@@ -4,13 +4,13 @@ mod args;
 
 use clap::Args;
 use taskq_core::app::App;
-use taskq_flower::{Board, Options};
+use taskq_flower::Board;
 use taskq_worker::{SignalRule, Signals, Stop};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::args::BoardArgs;
-use super::{Exit, Failure, LogArgs, Session};
+use super::{Exit, Failure, LogArgs, Session, SettingFlag};
 
 /// Show tasks, workers and queues in a browser, with Flower's HTTP API
 #[derive(Args, Debug)]
@@ -18,10 +18,25 @@ pub(crate) struct Flower {
     #[command(flatten)]
     board: BoardArgs,
     #[command(flatten)]
-    pub(crate) logs: LogArgs,
+    logs: LogArgs,
 }
 
 impl Flower {
+    /// How it logs, also as Flower would be told.
+    pub(crate) fn logs(&self) -> LogArgs {
+        let mut logs = self.logs.clone();
+        let level =
+            self.board.told("logging").or_else(|| self.board.told("debug").map(|_| "debug".to_owned()));
+        logs.loglevel = logs.loglevel.or_else(|| level?.parse().ok());
+        logs.logfile = logs.logfile.or_else(|| self.board.told("log_file_prefix").map(Into::into));
+        logs
+    }
+
+    /// The settings that its options stand for.
+    pub(crate) fn flags(&self) -> Vec<SettingFlag> {
+        self.board.flags()
+    }
+
     pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
         let board = Board::new(&session.app, self.board.load()?)?;
         let stop = Stop::new();
@@ -46,12 +61,13 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// Starts it. A board that cannot run is told of, and is no reason not to work.
+    /// Starts it with the options of the environment. A board that cannot run is told of, and is no reason not to work.
     pub(super) fn start(app: &App) -> Self {
         let (stop, app) = (CancellationToken::new(), app.clone());
         let ended = stop.clone();
         let task = tokio::spawn(async move {
-            let run = match Board::new(&app, Options::default()) {
+            let board = BoardArgs::default().load().and_then(|options| Board::new(&app, options));
+            let run = match board {
                 Ok(board) => board.run(ended).await,
                 Err(error) => Err(error),
             };
