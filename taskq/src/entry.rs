@@ -75,7 +75,9 @@ async fn execute(builder: AppBuilder, cli: Cli, program: String, out: Output) ->
     if let Command::Completions(completions) = &command {
         return completions.run(&program, out);
     }
-    if let Some(dir) = &global.workdir {
+    // A child of the process pool has the command line of its worker, and its folder already.
+    let is_child = taskq_worker::is_child();
+    if let Some(dir) = global.workdir.as_ref().filter(|_| !is_child) {
         std::env::set_current_dir(dir)
             .map_err(|error| Failure::usage(format!("could not change to `{}`: {error}", dir.display())))?;
     }
@@ -96,7 +98,10 @@ async fn execute(builder: AppBuilder, cli: Cli, program: String, out: Output) ->
     let app = builder.map_sources(sources).build()?;
     app.install();
     let session = Session { app, out, program };
-    let done = command.run(&session).await;
+    let done = match is_child {
+        true => taskq_worker::serve_child(&session.app).await.map_err(Failure::from),
+        false => command.run(&session).await,
+    };
     // What is unsent by now was reported by its call; a connection that does not close in order is gone.
     let _ = session.app.close().await;
     done

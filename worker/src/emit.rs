@@ -31,6 +31,8 @@ pub(crate) struct Ended {
     pub(crate) tells: bool,
     /// Which failures are no alarm.
     pub(crate) expected: Option<fn(&Failure) -> bool>,
+    /// The signal that ended its process, if one did.
+    pub(crate) signal: Option<i32>,
     pub(crate) how: How,
 }
 
@@ -60,6 +62,7 @@ impl Ended {
             repr_limit: known.def.options.resultrepr_maxsize,
             tells: known.def.options.send_events,
             expected: known.def.options.throws,
+            signal: None,
             how,
         }
     }
@@ -79,6 +82,7 @@ impl Ended {
             repr_limit: 0,
             tells: true,
             expected: None,
+            signal: None,
             how,
         }
     }

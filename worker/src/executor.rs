@@ -9,28 +9,24 @@ use std::{
     time::Instant,
 };
 
-use futures_util::FutureExt;
 use taskq_core::{
-    BoxFuture,
     backend::{State, TaskMeta, TaskOutput},
     codec::{Map, Value},
-    middleware::{ExecuteEnd, ExecuteNext},
     protocol::Request,
-    task::{ContextParts, Outcome, TaskContext, decide},
+    task::{Outcome, TaskContext},
 };
 use tokio::sync::oneshot;
 use tracing::warn;
 
 use crate::{
-    builtin,
     completer::Completions,
     effects::{self, Completion, Ran},
     emit, gate,
     held::{Held, Why},
     job::Job,
-    limits,
     node::Node,
-    panics,
+    pool::process::{self, Crew, Ended, Hand},
+    run::Run,
     tasks::Known,
 };
 
@@ -44,12 +40,6 @@ pub(crate) struct Executor {
 /// Whether the arguments fit. A type of the task's own that panics while it is read is left to the run.
 fn fits(known: &Known, request: &Request) -> bool {
     std::panic::catch_unwind(AssertUnwindSafe(|| known.def.fits(request))).unwrap_or(false)
-}
-
-/// How a run ended: by itself, or dropped from outside.
-enum Ended {
-    Outcome(Outcome),
-    Dropped(Why),
 }
 
 impl Executor {
@@ -75,23 +65,51 @@ impl Executor {
         if let Some(meta) = self.success(&known, &request).await {
             return Some(Completion::duplicate(&self.node, held.tag, &known, &request, &meta).await);
         }
+        let hand = match &self.node.crew {
+            Some(crew) if !known.is_builtin => match self.hand(crew, &held).await {
+                Some(hand) => Some((crew, hand)),
+                // It is to end early, or the worker is gone and its lease with it.
+                None => return gate::before_run(&self.node, &known, &request, &held),
+            },
+            _ => None,
+        };
         // Arguments that do not fit are kept as a dead letter: the message must still be there then.
         let acked = !known.policy.acks_late && fits(&known, &request);
         if acked && !self.ack_early(&held).await {
+            if let Some((crew, hand)) = hand {
+                crew.put(hand);
+            }
             return None;
+        }
+        if let Some((_, hand)) = &hand {
+            held.set_pid(hand.pid);
         }
         emit::started(&self.node, &known, &held.id);
         if known.policy.track_started && known.stores_result(&request) {
-            self.store_started(&request).await;
+            self.store_started(&request, &held).await;
         }
         let started = Instant::now();
-        let run = Run { node: &self.node, known: &known, held: &held, context: OnceLock::new() };
-        let ended = run.to_end(*request).await;
-        let runtime = started.elapsed();
-        let cx = run.context.into_inner()?;
-        let ran = Ran { known, cx, tag: held.tag, acked, runtime };
+        let (cx, ended) = match hand {
+            Some((crew, hand)) => {
+                let cx = self.node.place.context(*request, &held.told);
+                held.set_run(cx.clone(), self.since());
+                let ended = process::run(&self.node, crew, hand, &known, &held, &cx).await;
+                (cx, ended)
+            }
+            None => self.here(&known, &held, *request).await?,
+        };
+        let ran = Ran {
+            known,
+            cx,
+            tag: held.tag,
+            acked,
+            runtime: started.elapsed(),
+            expected: matches!(ended, Ended::Outcome { expected: true, .. }),
+            signal: held.signal_given(),
+        };
         match ended {
-            Ended::Outcome(outcome) => Some(effects::of(&self.node, &ran, outcome).await),
+            Ended::Outcome { outcome, .. } => Some(effects::of(&self.node, &ran, outcome).await),
+            Ended::Lost(text) => Some(effects::worker_lost(&self.node, &ran, held.deliveries, text).await),
             Ended::Dropped(Why::Terminated) => {
                 Some(effects::of(&self.node, &ran, Outcome::Revoked { reason: "terminated" }).await)
             }
@@ -101,6 +119,39 @@ impl Executor {
                 None
             }
         }
+    }
+
+    /// A child for a run that is still to be.
+    async fn hand(&self, crew: &Crew, held: &Held) -> Option<Hand> {
+        tokio::select! {
+            biased;
+            hand = crew.take() => hand,
+            _ = held.cancelled() => None,
+        }
+    }
+
+    /// Runs it in this process, until the end, or until the run is to be dropped.
+    async fn here(&self, known: &Known, held: &Held, request: Request) -> Option<(TaskContext, Ended)> {
+        let run = Run {
+            place: &self.node.place,
+            def: &known.def,
+            limits: &|request| known.limits(request),
+            told: &held.told,
+            begins: &|cx| held.set_run(cx.clone(), self.since()),
+            builtin: known.is_builtin.then_some(&self.node),
+            context: OnceLock::new(),
+        };
+        let ended = tokio::select! {
+            biased; // most runs are over at the first look
+            outcome = run.outcome(request) => Ended::Outcome { outcome, expected: false },
+            why = held.cancelled() => Ended::Dropped(why),
+        };
+        Some((run.context.into_inner()?, ended))
+    }
+
+    /// Now, in seconds since 1970.
+    fn since(&self) -> f64 {
+        self.node.now().as_microsecond() as f64 / 1e6
     }
 
     /// What the task has returned, if this is the second delivery of one that has succeeded, and the settings
@@ -127,92 +178,13 @@ impl Executor {
         told.await.unwrap_or(false)
     }
 
-    async fn store_started(&self, request: &Request) {
+    async fn store_started(&self, request: &Request, held: &Held) {
         let mut meta = Map::default();
-        meta.insert("pid".into(), Value::Int(i64::from(std::process::id())));
+        meta.insert("pid".into(), Value::Int(i64::from(held.pid())));
         meta.insert("hostname".into(), Value::Str(self.node.name.as_ref().into()));
         let meta = TaskMeta::new(request.id().clone(), State::Started, TaskOutput::Value(Value::Map(meta)));
         if let Err(error) = self.node.backend.store(std::slice::from_ref(&meta)).await {
             warn!(id = %request.id(), %error, "could not store STARTED; the task runs all the same");
         }
-    }
-}
-
-/// One run.
-struct Run<'a> {
-    node: &'a Arc<Node>,
-    known: &'a Known,
-    held: &'a Held,
-    context: OnceLock<TaskContext>,
-}
-
-impl Run<'_> {
-    async fn to_end(&self, mut request: Request) -> Ended {
-        if self.node.app.middleware().is_empty() {
-            return self.unless_dropped(self.task(request)).await;
-        }
-        let stack = self.node.app.middleware();
-        // Before the chain, so that a middleware that does not go on leaves a context all the same.
-        let _ = self.context.set(self.new_context(request.clone()));
-        self.unless_dropped(ExecuteNext::new(stack, self).run(&mut request)).await
-    }
-
-    /// Runs until the end, or until the run is to be dropped. A middleware, or a destructor of the task's
-    /// future, that panics must not take the executor along.
-    async fn unless_dropped(&self, run: impl Future<Output = Outcome>) -> Ended {
-        let run = async {
-            tokio::select! {
-                biased; // most runs are over at the first look
-                outcome = run => Ended::Outcome(outcome),
-                why = self.held.cancelled() => Ended::Dropped(why),
-            }
-        };
-        AssertUnwindSafe(run)
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|payload| Ended::Outcome(Outcome::Failure(panics::failure(&*payload))))
-    }
-
-    fn new_context(&self, request: Request) -> TaskContext {
-        TaskContext::new(ContextParts {
-            request,
-            hostname: Arc::clone(&self.node.name),
-            states: self.node.app.states().clone(),
-            backend: Arc::clone(&self.node.backend),
-            cancel: self.held.told.clone(),
-            is_eager: false,
-            events: Some(self.node.events.clone()),
-        })
-    }
-
-    /// The task itself, within its limits.
-    async fn task(&self, request: Request) -> Outcome {
-        let cx = self.new_context(request);
-        let cx = self.context.get_or_init(|| cx).clone();
-        self.held.set_run(cx.clone(), self.node.now().as_microsecond() as f64 / 1e6);
-        let app = &self.node.app;
-        let run = self.known.def.run(cx.clone());
-        let run: BoxFuture<'_, _> =
-            if self.known.is_builtin { Box::pin(builtin::scope(Arc::clone(self.node), run)) } else { run };
-        let run = AssertUnwindSafe(app.scope(cx.clone().scope(run))).catch_unwind();
-        let run = async { run.await.unwrap_or_else(|payload| Err(panics::failure(&*payload).into())) };
-        let result = match self.known.limits(cx.request()) {
-            limits if limits.is_none() => run.await,
-            limits => limits::within(self.known.def.kind, limits, &cx, &self.held.told, run).await,
-        };
-        match result {
-            Ok(value) => Outcome::Success(value),
-            Err(error) => {
-                let (now, rng) = (self.node.now(), &mut fastrand::Rng::new());
-                decide(Err(error), &self.known.def.options, cx.request(), now, rng)
-            }
-        }
-    }
-}
-
-impl ExecuteEnd for Run<'_> {
-    fn execute<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Outcome> {
-        let request = request.clone();
-        Box::pin(self.task(request))
     }
 }

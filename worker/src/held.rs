@@ -8,10 +8,11 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering},
     },
 };
 
+use nix::sys::signal::Signal;
 use taskq_core::{broker::DeliveryTag, protocol::TaskId, task::TaskContext};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +39,13 @@ pub(crate) struct Held {
     pub(crate) marks: Marks,
     /// The token its task sees. A soft time limit cancels it too, without a [`Why`].
     pub(crate) told: CancellationToken,
+    /// How often its message was delivered, this time included.
+    pub(crate) deliveries: u32,
     why: AtomicU8,
+    /// The signal that ends its child; 0: SIGKILL.
+    signal: AtomicI32,
+    /// The process that runs it; 0: this one.
+    pid: AtomicU32,
     drop_it: Notify,
     claimed: AtomicBool,
     running: AtomicBool,
@@ -62,7 +69,10 @@ impl Held {
             id,
             marks: Marks::default(),
             told: CancellationToken::new(),
+            deliveries: 1,
             why: AtomicU8::new(0),
+            signal: AtomicI32::new(0),
+            pid: AtomicU32::new(0),
             drop_it: Notify::new(),
             claimed: AtomicBool::new(false),
             running: AtomicBool::new(false),
@@ -75,6 +85,40 @@ impl Held {
     /// With what else may revoke it.
     pub(crate) fn marked(self, marks: Marks) -> Self {
         Self { marks, ..self }
+    }
+
+    /// Delivered so often.
+    pub(crate) fn delivered(self, deliveries: u32) -> Self {
+        Self { deliveries, ..self }
+    }
+
+    /// Terminates the run: in a child, by this signal.
+    pub(crate) fn terminate(&self, signal: Signal) {
+        let _ = self.signal.compare_exchange(0, signal as i32, Ordering::AcqRel, Ordering::Acquire);
+        self.cancel(Why::Terminated);
+    }
+
+    /// The signal that ends its child.
+    pub(crate) fn signal(&self) -> Signal {
+        Signal::try_from(self.signal.load(Ordering::Acquire)).unwrap_or(Signal::SIGKILL)
+    }
+
+    /// The same, if one was given.
+    pub(crate) fn signal_given(&self) -> Option<i32> {
+        Some(self.signal.load(Ordering::Acquire)).filter(|signal| *signal != 0)
+    }
+
+    /// Notes which process runs it.
+    pub(crate) fn set_pid(&self, pid: u32) {
+        self.pid.store(pid, Ordering::Release);
+    }
+
+    /// The process that runs it.
+    pub(crate) fn pid(&self) -> u32 {
+        match self.pid.load(Ordering::Acquire) {
+            0 => std::process::id(),
+            pid => pid,
+        }
     }
 
     /// Ends the run early. The first reason stays.

@@ -16,6 +16,6 @@ pub(crate) struct Job {
 
 impl Job {
     pub(crate) fn kind(&self) -> TaskKind {
-        self.known.def.kind
+        self.known.kind
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::warn;
 
-use crate::tasks::Limits;
+pub(crate) use crate::tasks::Limits;
 
 type Ran = Result<Bytes, TaskError>;
 
@@ -44,7 +44,7 @@ async fn on_runtime(
     tokio::select! {
         biased;
         ran = &mut run => return ran,
-        () = &mut hard => { told.cancel(); return Err(hard_limit(limits.hard)); }
+        () = &mut hard => { told.cancel(); return Err(hard_limit(limits.hard, DROPPED)); }
         () = after(limits.soft) => told.cancel(),
     }
     if !cx.watches_cancellation() {
@@ -53,7 +53,7 @@ async fn on_runtime(
     tokio::select! {
         biased;
         ran = &mut run => ran,
-        () = &mut hard => Err(hard_limit(limits.hard)),
+        () = &mut hard => Err(hard_limit(limits.hard, DROPPED)),
     }
 }
 
@@ -96,7 +96,8 @@ fn soft_limit() -> TaskError {
     failure.into()
 }
 
-fn hard_limit(limit: Option<Duration>) -> TaskError {
+/// The failure of a run beyond its hard limit. `what`: what was done about it.
+pub(crate) fn hard_limit(limit: Option<Duration>, what: &str) -> TaskError {
     let seconds = limit.unwrap_or_default().as_secs_f64();
     // Python shows whole numbers of seconds as it was given them.
     let shown = if seconds.fract() == 0.0 && seconds < 1e15 {
@@ -106,7 +107,7 @@ fn hard_limit(limit: Option<Duration>) -> TaskError {
     };
     let mut failure =
         Failure::new(HARD, "").with_args(vec![shown]).in_module(MODULE).of_kind(FailureKind::Timeout);
-    failure.traceback = Some(format!("{HARD}: the run was dropped after {seconds} s"));
+    failure.traceback = Some(format!("{HARD}: {what} after {seconds} s"));
     failure.into()
 }
 
@@ -116,4 +117,5 @@ pub(crate) fn is_hard_limit(failure: &Failure) -> bool {
 }
 
 const HARD: &str = "TimeLimitExceeded";
+const DROPPED: &str = "the run was dropped";
 const MODULE: &str = "billiard.exceptions";

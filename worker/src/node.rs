@@ -11,11 +11,12 @@ use std::{
 
 use jiff::tz::TimeZone;
 use taskq_core::{
-    Timestamp,
+    Error, ErrorKind, Timestamp,
     app::App,
     backend::ResultBackend,
     broker::{Broker, Capabilities, Queue, RateLimits, Revocations, Topology},
     codec::Accept,
+    config::Settings,
     event::EventBus,
 };
 use tracing::warn;
@@ -26,6 +27,8 @@ use crate::{
     held::HeldTable,
     monitor::Seen,
     plan::Plan,
+    pool::process::Crew,
+    run::Place,
     stats::{Counters, Totals},
     tasks::Tasks,
 };
@@ -54,6 +57,10 @@ pub(crate) struct Node {
     pub(crate) counters: Arc<Counters>,
     pub(crate) totals: Totals,
     pub(crate) events: EventBus,
+    /// The same as its tasks see it.
+    pub(crate) place: Place,
+    /// The children that run its tasks; `None`: they run in this process.
+    pub(crate) crew: Option<Crew>,
     pub(crate) seen: Arc<Seen>,
     /// Somebody reads what is seen and measured.
     pub(crate) watched: bool,
@@ -72,13 +79,22 @@ impl Node {
         broker: Arc<dyn Broker>,
         backend: Arc<dyn ResultBackend>,
         stop: Stop,
+        crew: Option<Crew>,
     ) -> Self {
         let Plan { app, name, queues, tasks, tuning, decoding, counters, seen, watched, .. } = plan;
         let events = app.event_bus(Arc::clone(&name), app.settings().worker_send_task_events);
         let totals = Totals::new(&tasks);
+        let place = Place {
+            app: app.clone(),
+            name: Arc::clone(&name),
+            backend: Arc::clone(&backend),
+            events: events.clone(),
+        };
         Self {
             rate_limits: broker.rate_limits().or_else(|| backend.rate_limits()),
             revocations: broker.revocations().or_else(|| backend.revocations()),
+            place,
+            crew,
             can: broker.capabilities(),
             name,
             app,
@@ -162,6 +178,20 @@ pub(crate) struct Decoding {
     pub(crate) zone: TimeZone,
     /// Bound on a decompressed body, in bytes.
     pub(crate) inflate_limit: usize,
+}
+
+impl Decoding {
+    /// # Errors
+    /// When a format of `accept_content` is unknown.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
+        Ok(Self {
+            accept: Accept::from_names(&settings.accept_content).map_err(|error| {
+                Error::with_source(ErrorKind::Config, "could not read `accept_content`", error)
+            })?,
+            zone: settings.zone(),
+            inflate_limit: usize::try_from(settings.max_body_size).unwrap_or(usize::MAX),
+        })
+    }
 }
 
 /// The numbers a worker runs by.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use taskq_core::config::PoolKind;
+
 /// Options of a [`Worker`](crate::Worker). `None` means: as the settings say.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -13,6 +15,8 @@ pub struct WorkerOptions {
     /// How many tasks run at once (`-c`), of both kinds together. Default: `worker_concurrency`, by default the
     /// number of CPUs.
     pub concurrency: Option<usize>,
+    /// What runs the tasks (`-P`). Default: `worker_pool`.
+    pub pool: Option<PoolKind>,
     /// Node name (`-n`): `%h` is the host's name, `%n` its first part, `%d` its domain, `%%` a percent sign; a
     /// name without `@` gets the host's. Default: `celery@%h`.
     pub hostname: Option<String>,
@@ -64,6 +68,13 @@ impl WorkerOptions {
     #[must_use]
     pub fn concurrency(mut self, slots: usize) -> Self {
         self.concurrency = Some(slots);
+        self
+    }
+
+    /// Runs tasks there.
+    #[must_use]
+    pub fn pool(mut self, pool: PoolKind) -> Self {
+        self.pool = Some(pool);
         self
     }
 

@@ -6,13 +6,14 @@ use taskq_core::{
     Error, ErrorKind,
     app::{self, App},
     broker::{ConsumeSpec, Queue},
-    codec::Accept,
+    config::PoolKind,
 };
 
 use crate::{
     WorkerOptions, hostname,
     monitor::Seen,
     node::{Decoding, Tuning},
+    pool::process::CrewOptions,
     stats::Counters,
     tasks::{TaskDefaults, Tasks},
 };
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) name: Arc<str>,
     pub(crate) queues: Vec<Queue>,
     pub(crate) tasks: Tasks,
+    /// The limits of the children that run its tasks; `None`: they run in this process.
+    pub(crate) children: Option<CrewOptions>,
     pub(crate) tuning: Tuning,
     pub(crate) decoding: Decoding,
     pub(crate) counters: Arc<Counters>,
@@ -52,7 +55,12 @@ impl Plan {
     pub(crate) fn new(app: &App, options: &WorkerOptions) -> Result<Self, Error> {
         let settings = app.settings();
         app.registry().check_states(app.states())?;
-        let concurrency = options.concurrency.unwrap_or_else(|| settings.worker_concurrency.get());
+        let pool = options.pool.unwrap_or(settings.worker_pool);
+        let concurrency = match options.concurrency {
+            Some(concurrency) => concurrency,
+            None if pool == PoolKind::Solo => 1,
+            None => settings.worker_concurrency.get(),
+        };
         if concurrency == 0 {
             return Err(Error::new(ErrorKind::Config, "a `concurrency` of 0 runs nothing: use 1 or more"));
         }
@@ -70,6 +78,8 @@ impl Plan {
             time_limit: options.time_limit.or(settings.task_time_limit),
             soft_time_limit: options.soft_time_limit.or(settings.task_soft_time_limit),
             rate_limit: settings.task_default_rate_limit,
+            reject_on_worker_lost: settings.task_reject_on_worker_lost.unwrap_or(true),
+            retry_on_worker_lost: settings.task_retry_on_worker_lost,
         };
         let multiplier = match options.prefetch_multiplier.unwrap_or(settings.worker_prefetch_multiplier) {
             _ if settings.worker_disable_prefetch => 1,
@@ -95,19 +105,19 @@ impl Plan {
             result_extended: settings.result_extended,
             skip_duplicates: settings.worker_deduplicate_successful_tasks,
         };
-        let decoding = Decoding {
-            accept: Accept::from_names(&settings.accept_content).map_err(|error| {
-                Error::with_source(ErrorKind::Config, "could not read `accept_content`", error)
-            })?,
-            zone: settings.zone(),
-            inflate_limit: usize::try_from(settings.max_body_size).unwrap_or(usize::MAX),
+        let decoding = Decoding::new(settings)?;
+        let children = (pool == PoolKind::Processes).then(|| CrewOptions::new(settings));
+        let tasks = match children {
+            Some(_) => Tasks::in_children(app.registry(), &defaults)?,
+            None => Tasks::new(app.registry(), &defaults, options.unenforced_limits)?,
         };
         let template = options.hostname.as_deref().unwrap_or("celery@%h");
         Ok(Self {
             app: app.clone(),
             name: hostname::node_name(template, &app::hostname()).into(),
             queues: queues(app, options)?,
-            tasks: Tasks::new(app.registry(), &defaults, options.unenforced_limits)?,
+            tasks,
+            children,
             tuning,
             decoding,
             counters: Arc::default(),

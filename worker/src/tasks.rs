@@ -27,6 +27,10 @@ pub(crate) struct TaskDefaults {
     pub(crate) time_limit: Option<Duration>,
     pub(crate) soft_time_limit: Option<Duration>,
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Give a late-acked task whose process died back to its queue.
+    pub(crate) reject_on_worker_lost: bool,
+    /// Retry it instead.
+    pub(crate) retry_on_worker_lost: bool,
 }
 
 impl Default for TaskDefaults {
@@ -41,6 +45,8 @@ impl Default for TaskDefaults {
             time_limit: None,
             soft_time_limit: None,
             rate_limit: None,
+            reject_on_worker_lost: true,
+            retry_on_worker_lost: false,
         }
     }
 }
@@ -53,6 +59,8 @@ pub(crate) struct Known {
     pub(crate) policy: TaskDefaults,
     /// One that every worker has.
     pub(crate) is_builtin: bool,
+    /// Where it runs in this process. One that runs in a child costs no thread here.
+    pub(crate) kind: TaskKind,
     live: Mutex<Live>,
 }
 
@@ -93,6 +101,8 @@ impl Known {
             time_limit: time_limit.or(defaults.time_limit),
             soft_time_limit: soft_time_limit.or(defaults.soft_time_limit),
             rate_limit: rate_limit.or(defaults.rate_limit),
+            reject_on_worker_lost: options.reject_on_worker_lost.unwrap_or(defaults.reject_on_worker_lost),
+            retry_on_worker_lost: options.retry_on_worker_lost.unwrap_or(defaults.retry_on_worker_lost),
         };
         let live = Live { hard: policy.time_limit, soft: policy.soft_time_limit, rate: policy.rate_limit };
         Self {
@@ -100,6 +110,7 @@ impl Known {
             def: Arc::clone(def),
             policy,
             is_builtin: false,
+            kind: def.kind,
             live: Mutex::new(live),
         }
     }
@@ -156,64 +167,31 @@ impl Tasks {
     /// When a hard time limit holds for a blocking task: a thread cannot be stopped from outside. One that the
     /// settings give is let through, with a warning, when `unenforced` limits are.
     pub(crate) fn new(registry: &Registry, defaults: &TaskDefaults, unenforced: bool) -> Result<Self, Error> {
+        check_limits(registry, defaults, unenforced)?;
+        check_rate_keys(registry)?;
+        Ok(Self::of(registry, defaults, |def| def.kind))
+    }
+
+    /// Tasks that run in children: those can be killed.
+    ///
+    /// # Errors
+    /// When an option of a task cannot be.
+    pub(crate) fn in_children(registry: &Registry, defaults: &TaskDefaults) -> Result<Self, Error> {
+        check_rate_keys(registry)?;
+        Ok(Self::of(registry, defaults, |_| TaskKind::Async))
+    }
+
+    fn of(registry: &Registry, defaults: &TaskDefaults, kind: impl Fn(&TaskDef) -> TaskKind) -> Self {
         let mut tasks = HashMap::with_capacity(registry.len());
-        let limit = defaults.time_limit.filter(|limit| !limit.is_zero());
-        let mut blocking = registry.iter().filter(|def| def.kind == TaskKind::Blocking);
-        if let Some(limit) = limit
-            && let Some(first) = blocking.next()
-        {
-            let more = match blocking.count() {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let text = format!(
-                "`task_time_limit` ({} s) cannot end `{}`{more}: a blocking `fn` runs on a thread, which cannot be \
-                 stopped",
-                limit.as_secs_f64(),
-                first.name
-            );
-            if !unenforced {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!(
-                        "{text}; make it an `async fn`, or set `task_soft_time_limit` and look at \
-                         `cx.is_cancelled()`"
-                    ),
-                ));
-            }
-            warn!("{text}");
-        }
         for def in registry.iter() {
-            if def.kind == TaskKind::Blocking && def.options.time_limit.is_some() {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!(
-                        "task `{}` has a hard `time_limit`, but it is a blocking `fn` and a thread cannot be \
-                         stopped: make it an `async fn`, or use `soft_time_limit` and look at \
-                         `cx.is_cancelled()`",
-                        def.name
-                    ),
-                ));
-            }
-            if let Some(key) = def.options.rate_limit_key
-                && !def.params.iter().any(|param| param.name == key)
-            {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    format!(
-                        "task `{}` has `rate_limit_key = \"{key}\"`, but no parameter of that name",
-                        def.name
-                    ),
-                ));
-            }
-            let known = Arc::new(Known::new(def, defaults));
+            let known = Arc::new(Known { kind: kind(def), ..Known::new(def, defaults) });
             tasks.insert(Arc::clone(&known.name), known);
         }
         for def in builtin::defs() {
             let known = Known { is_builtin: true, ..Known::new(&Arc::new(def), defaults) };
             tasks.entry(Arc::clone(&known.name)).or_insert_with(|| Arc::new(known));
         }
-        Ok(Self(tasks))
+        Self(tasks)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Known>> {
@@ -233,4 +211,69 @@ impl Tasks {
     pub(crate) fn len(&self) -> usize {
         self.0.values().filter(|known| !known.is_builtin).count()
     }
+}
+
+/// # Errors
+/// When a hard time limit holds for a blocking task, but one that the settings give and that need not be
+/// enforced.
+fn check_limits(registry: &Registry, defaults: &TaskDefaults, unenforced: bool) -> Result<(), Error> {
+    let limit = defaults.time_limit.filter(|limit| !limit.is_zero());
+    let mut blocking = registry.iter().filter(|def| def.kind == TaskKind::Blocking);
+    if let Some(limit) = limit
+        && let Some(first) = blocking.next()
+    {
+        let more = match blocking.count() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let text = format!(
+            "`task_time_limit` ({} s) cannot end `{}`{more}: a blocking `fn` runs on a thread, which cannot be \
+             stopped",
+            limit.as_secs_f64(),
+            first.name
+        );
+        if !unenforced {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "{text}; run it with `-P processes`, make it an `async fn`, or set `task_soft_time_limit` and look at \
+                     `cx.is_cancelled()`"
+                ),
+            ));
+        }
+        warn!("{text}");
+    }
+    for def in registry.iter() {
+        if def.kind == TaskKind::Blocking && def.options.time_limit.is_some() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "task `{}` has a hard `time_limit`, but it is a blocking `fn` and a thread cannot be \
+                     stopped: run it with `-P processes`, make it an `async fn`, or use `soft_time_limit` and look at \
+                     `cx.is_cancelled()`",
+                    def.name
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// When a task's rate limit is for each value of a parameter that it has not.
+fn check_rate_keys(registry: &Registry) -> Result<(), Error> {
+    for def in registry.iter() {
+        if let Some(key) = def.options.rate_limit_key
+            && !def.params.iter().any(|param| param.name == key)
+        {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "task `{}` has `rate_limit_key = \"{key}\"`, but no parameter of that name",
+                    def.name
+                ),
+            ));
+        }
+    }
+    Ok(())
 }

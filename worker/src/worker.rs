@@ -31,7 +31,7 @@ use crate::{
     node::Node,
     panics,
     plan::Plan,
-    pool::Pool,
+    pool::{Pool, process::Crew},
     stats::Counters,
 };
 
@@ -96,7 +96,11 @@ impl Worker {
         let Plan { grace, soft_shutdown, heartbeat, mingle, .. } = self.plan;
         let Some(connected) = connect::open(&self.plan, &stop).await? else { return Ok(Report::default()) };
         let Connected { broker, backend, mut consumer } = connected;
-        let node = Arc::new(Node::new(self.plan, broker, backend, stop));
+        let crew = match self.plan.children {
+            Some(options) => Some(Crew::start(self.plan.tuning.concurrency, options).await?),
+            None => None,
+        };
+        let node = Arc::new(Node::new(self.plan, broker, backend, stop, crew));
 
         // Start: first what ends deliveries, then what runs them, last what takes them.
         let settler = consumer.settler();
@@ -136,6 +140,9 @@ impl Worker {
             give_back(&node, &done, waiting).await;
             finish_running(&node, &pool, &done, grace, soft_shutdown).await;
             completer.finish().await;
+            if let Some(crew) = &node.crew {
+                crew.close().await;
+            }
         };
         tokio::select! {
             biased;

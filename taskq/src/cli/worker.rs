@@ -51,9 +51,18 @@ pub(crate) struct Options {
     #[arg(short = 'c', long, value_name = "N|auto")]
     concurrency: Option<String>,
 
-    /// Where tasks run: `threads` (async tasks on the runtime, others on threads) or `solo` (one at a time)
+    /// Where tasks run: `threads` (async tasks on the runtime, others on threads), `processes` (children of this
+    /// program, which hard limits and `terminate` kill) or `solo` (one at a time)
     #[arg(short = 'P', long, value_name = "POOL")]
     pool: Option<String>,
+
+    /// Replace a child of `-P processes` after so many tasks
+    #[arg(long, value_name = "N", visible_alias = "maxtasksperchild")]
+    max_tasks_per_child: Option<u32>,
+
+    /// Replace a child of `-P processes` that uses more memory than this
+    #[arg(long, value_name = "KIB", visible_alias = "maxmemperchild")]
+    max_memory_per_child: Option<u64>,
 
     /// Messages taken for each task that may run at once; 0 is no limit [default: 4]
     #[arg(long, value_name = "N")]
@@ -174,6 +183,12 @@ impl Options {
             ("--pool", "worker_pool", self.pool.clone()),
             ("--prefetch-multiplier", "worker_prefetch_multiplier", self.prefetch_multiplier.map(number)),
             ("--disable-prefetch", "worker_disable_prefetch", yes(self.disable_prefetch)),
+            ("--max-tasks-per-child", "worker_max_tasks_per_child", self.max_tasks_per_child.map(number)),
+            (
+                "--max-memory-per-child",
+                "worker_max_memory_per_child",
+                self.max_memory_per_child.map(|most| most.to_string()),
+            ),
             ("--time-limit", "task_time_limit", self.time_limit.clone()),
             ("--soft-time-limit", "task_soft_time_limit", self.soft_time_limit.clone()),
             ("--task-events", "worker_send_task_events", yes(self.task_events)),

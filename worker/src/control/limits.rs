@@ -74,9 +74,9 @@ pub(super) fn time_limit(panel: &Panel, args: &Args<'_>) -> Done {
     };
     let (soft, hard) = (limit("soft")?, limit("hard")?);
     let Some(known) = panel.node.tasks.get(name) else { return Ok(nok("unknown task")) };
-    if hard.is_some() && known.def.kind == TaskKind::Blocking {
+    if hard.is_some() && known.kind == TaskKind::Blocking {
         return Err(value_error(format!(
-            "a hard limit cannot be enforced: `{name}` blocks a thread, which cannot be stopped"
+            "a hard limit cannot be enforced: `{name}` blocks a thread, which cannot be stopped; `-P processes` can"
         )));
     }
     known.set_time_limits(hard, soft);

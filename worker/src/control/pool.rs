@@ -36,13 +36,20 @@ fn by(args: &Args<'_>) -> Result<isize, StoredError> {
 fn change(panel: &Panel, by: isize) {
     let tuning = panel.node.tuning;
     panel.pool.resize(by);
+    if let Some(crew) = &panel.node.crew {
+        crew.resize(panel.pool.slots());
+    }
     let per_slot = (tuning.prefetch / tuning.concurrency).max(1);
     panel.node.resize_prefetch(by.saturating_mul(isize::try_from(per_slot).unwrap_or(1)));
 }
 
-/// There is nothing to restart: tasks are compiled in, and threads keep nothing.
+/// Children are replaced. Without them there is nothing to restart: tasks are compiled in, and threads keep
+/// nothing.
 pub(super) fn restart(panel: &Panel) -> Done {
     if panel.node.app.settings().worker_pool_restarts {
+        if let Some(crew) = &panel.node.crew {
+            crew.restart();
+        }
         Ok(ok("reload started"))
     } else {
         Err(value_error("Pool restarts not enabled"))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nix::sys::signal::Signal;
 use taskq_core::{
     backend::{BackendError, State, StoredError, TaskMeta, TaskOutput},
     broker::Revocation,
@@ -15,10 +16,7 @@ use super::{
     args::Args,
     panel::{Done, Panel},
 };
-use crate::{
-    held::{Held, Why},
-    node::Node,
-};
+use crate::{held::Held, node::Node};
 
 pub(super) fn revoked(panel: &Panel) -> Done {
     Ok(panel.node.revoked.all().iter().map(TaskId::as_str).collect())
@@ -28,7 +26,7 @@ pub(super) async fn revoke(panel: &Panel, args: &Args<'_>) -> Done {
     let ids = ids(args)?;
     flag(&panel.node, &ids).await;
     if args.truth("terminate") {
-        return Ok(ok(terminated(&panel.node, &ids)));
+        return Ok(ok(terminated(&panel.node, &ids, signal(args)?)));
     }
     let shown: Vec<String> = ids.iter().map(|id| repr::value(&Value::from(id.as_str()))).collect();
     let shown = if shown.is_empty() { "set()".to_owned() } else { format!("{{{}}}", shown.join(", ")) };
@@ -37,9 +35,24 @@ pub(super) async fn revoke(panel: &Panel, args: &Args<'_>) -> Done {
 
 pub(super) async fn terminate(panel: &Panel, args: &Args<'_>) -> Done {
     args.required("signal")?;
-    let ids = ids(args)?;
+    let (ids, signal) = (ids(args)?, signal(args)?);
     flag(&panel.node, &ids).await;
-    Ok(ok(terminated(&panel.node, &ids)))
+    Ok(ok(terminated(&panel.node, &ids, signal)))
+}
+
+/// The signal for a child: a name, with `SIG` or without, or a number. Default: SIGTERM.
+fn signal(args: &Args<'_>) -> Result<Signal, StoredError> {
+    let Some(given) = args.get("signal").filter(|given| !given.is_null()) else { return Ok(Signal::SIGTERM) };
+    let found = match given {
+        Value::Int(number) => i32::try_from(*number).ok().and_then(|number| Signal::try_from(number).ok()),
+        Value::Str(name) => {
+            let name = name.to_ascii_uppercase();
+            let full = if name.starts_with("SIG") { name } else { format!("SIG{name}") };
+            full.parse().ok()
+        }
+        _ => None,
+    };
+    found.ok_or_else(|| args.wrong("signal", given, "the name or number of a signal"))
 }
 
 fn ids(args: &Args<'_>) -> Result<Vec<TaskId>, StoredError> {
@@ -66,12 +79,12 @@ async fn remember(node: &Node, what: Vec<Revocation>) {
 }
 
 /// Ends those of them that are here: running ones are dropped, waiting ones end when their turn comes.
-fn terminated(node: &Node, ids: &[TaskId]) -> String {
+fn terminated(node: &Node, ids: &[TaskId], signal: Signal) -> String {
     let here = node.held.with_ids(ids);
     if here.is_empty() {
         return "terminate: tasks unknown".to_owned();
     }
-    here.iter().for_each(|held| held.cancel(Why::Terminated));
+    here.iter().for_each(|held| held.terminate(signal));
     let ids: Vec<&str> = here.iter().map(|held| held.id.as_str()).collect();
     info!(?ids, "terminating tasks");
     format!("terminate: {}", ids.join(", "))
@@ -128,7 +141,7 @@ pub(super) async fn by_stamps(panel: &Panel, args: &Args<'_>) -> Done {
     if !args.truth("terminate") {
         return Ok(ok(format!("headers {shown} flagged as revoked, but not terminated")));
     }
-    Ok(ok(if terminated_marks(&panel.node, &marks) == 0 {
+    Ok(ok(if terminated_marks(&panel.node, &marks, signal(args)?) == 0 {
         format!("headers {shown} were not terminated")
     } else {
         format!("headers {shown} revoked")
@@ -145,7 +158,7 @@ pub(super) async fn workflow(panel: &Panel, args: &Args<'_>) -> Done {
     if !args.truth("terminate") {
         return Ok(ok(format!("workflows {} flagged as revoked, but not terminated", roots.join(", "))));
     }
-    let ended = terminated_marks(&panel.node, &marks);
+    let ended = terminated_marks(&panel.node, &marks, signal(args)?);
     Ok(ok(format!("terminate: {ended} running tasks of workflows {}", roots.join(", "))))
 }
 
@@ -157,8 +170,8 @@ async fn mark(node: &Node, marks: &[TaskId]) {
 }
 
 /// Ends what runs with one of these; answers how many.
-fn terminated_marks(node: &Node, marks: &[TaskId]) -> usize {
+fn terminated_marks(node: &Node, marks: &[TaskId], signal: Signal) -> usize {
     let running = node.held.which(|held| held.is_running() && held.marks.ids().any(|id| marks.contains(&id)));
-    running.iter().for_each(|held| held.cancel(Why::Terminated));
+    running.iter().for_each(|held| held.terminate(signal));
     running.len()
 }

@@ -12,6 +12,7 @@ use super::{
     args::Args,
     panel::{Done, Panel},
 };
+use crate::pool::process::Crew;
 
 /// A page of `/proc/self/statm`, in bytes.
 const PAGE: f64 = 4096.0;
@@ -34,11 +35,14 @@ pub(super) fn stats(panel: &Panel) -> Done {
     let limit =
         |limit: Option<std::time::Duration>| limit.map_or(Value::Int(0), |limit| number(limit.as_secs_f64()));
     let settings = node.app.settings();
+    let crew = node.crew.as_ref();
+    let pids = crew.map_or_else(|| vec![std::process::id()], Crew::pids);
+    let max_tasks = crew.and_then(|crew| crew.options().max_tasks);
     let pool = map(vec![
-        ("implementation", "taskq:threads".into()),
+        ("implementation", if crew.is_some() { "taskq:processes" } else { "taskq:threads" }.into()),
         ("max-concurrency", panel.pool.slots().into()),
-        ("processes", [Value::from(std::process::id())].into_iter().collect()),
-        ("max-tasks-per-child", "N/A".into()),
+        ("processes", pids.into_iter().map(Value::from).collect()),
+        ("max-tasks-per-child", max_tasks.map_or_else(|| "N/A".into(), Value::from)),
         ("put-guarded-by-semaphore", true.into()),
         (
             "timeouts",

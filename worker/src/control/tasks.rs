@@ -197,7 +197,7 @@ fn info(node: &Node, request: &Request, held: &Held, since: Option<f64>, safe: b
         ("time_start", Value::from(since)),
         ("acknowledged", Value::Bool(held.is_acked())),
         ("delivery_info", delivery),
-        ("worker_pid", since.map_or(Value::Null, |_| Value::from(std::process::id()))),
+        ("worker_pid", since.map_or(Value::Null, |_| Value::from(held.pid()))),
     ]
     .into_iter()
     .collect()

@@ -17,6 +17,7 @@ pub(crate) mod errbacks;
 mod failure;
 pub(crate) mod fall;
 mod links;
+mod lost;
 mod meta;
 mod retry;
 pub(crate) mod sending;
@@ -37,6 +38,8 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 pub(crate) use self::failure::{malformed, poison, undecodable, unknown_task, unreadable};
+pub(crate) use self::lost::worker_lost;
+pub(crate) use self::retry::same_message;
 use self::{
     errbacks::Errbacks,
     fall::{Cause, Fallen, Part},
@@ -58,6 +61,10 @@ pub(crate) struct Ran {
     /// It was acknowledged before it ran: nothing is left to settle.
     pub(crate) acked: bool,
     pub(crate) runtime: Duration,
+    /// It failed elsewhere, as it declares that it may: the error value, which would tell, is not here.
+    pub(crate) expected: bool,
+    /// The signal that ended its child.
+    pub(crate) signal: Option<i32>,
 }
 
 /// The effects of one delivery, to be applied in the order of the fields.
@@ -447,5 +454,9 @@ fn stores_errors(ran: &Ran) -> bool {
 }
 
 fn ended(ran: &Ran, how: How) -> Ended {
-    Ended { runtime: Some(ran.runtime), ..Ended::new(&ran.known, ran.cx.request(), how) }
+    let mut ended = Ended::new(&ran.known, ran.cx.request(), how);
+    if ran.expected {
+        ended.expected = Some(|_| true);
+    }
+    Ended { runtime: Some(ran.runtime), signal: ran.signal, ..ended }
 }

@@ -6,7 +6,7 @@
 use taskq_core::{
     broker::Outgoing,
     codec::{CodecError, json},
-    protocol::{Arguments, Request, TaskMessage, format_timestamp},
+    protocol::{Arguments, Message, Request, TaskMessage, format_timestamp},
     task::RetryRequest,
 };
 use tracing::error;
@@ -81,6 +81,11 @@ fn same(request: &Request) -> Result<TaskMessage, CodecError> {
         kwargs,
         embed: request.embed.clone(),
     })
+}
+
+/// The message as it came, for a child.
+pub(crate) fn same_message(node: &Node, request: &Request) -> Result<Message, CodecError> {
+    Ok(encode(node, request, same(request)?)?.message)
 }
 
 fn encode(node: &Node, request: &Request, task: TaskMessage) -> Result<Outgoing, CodecError> {

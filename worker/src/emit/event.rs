@@ -13,8 +13,8 @@ use taskq_core::{
 use super::{Ended, How};
 use crate::{node::Node, tasks::Known};
 
-/// The signal that `terminate` stands for: our tasks are dropped, not signalled.
-const SIGTERM: i64 = 15;
+/// The signal that `terminate` stands for where a task is dropped, not signalled.
+const SIGTERM: i32 = 15;
 
 pub(super) fn received(node: &Node, known: &Known, request: &Request) {
     if !tells(node, known) {
@@ -63,7 +63,7 @@ pub(super) fn ended(node: &Node, ended: &Ended) {
         }
         How::Revoked(reason) => {
             let terminated = *reason == "terminated";
-            let signum = if terminated { Value::Int(SIGTERM) } else { Value::Null };
+            let signum = if terminated { Value::from(ended.signal.unwrap_or(SIGTERM)) } else { Value::Null };
             let expired = Value::Bool(*reason == "expired");
             let fields = [uuid, ("terminated", terminated.into()), ("signum", signum), ("expired", expired)];
             node.events.tell("task-revoked", map(fields));

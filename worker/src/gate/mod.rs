@@ -92,7 +92,8 @@ impl Gate {
                 return end(hold(id), effects::malformed(&node, tag, &malformed));
             }
         };
-        let held = Arc::new(Held::new(tag, request.id().clone()).marked(Marks::of(&request)));
+        let held =
+            Arc::new(Held::new(tag, request.id().clone()).marked(Marks::of(&request)).delivered(deliveries));
         let limit = node.tuning.max_deliveries;
         if limit > 0 && deliveries > limit {
             return end(held, effects::poison(&node, tag, &request, deliveries).await);

@@ -4,7 +4,8 @@
 //! Kept true here: a worker with `concurrency` n never runs more than n tasks at once, whatever their kind; a
 //! blocking task never holds up the runtime; executors are started when they are needed and end with the pool.
 
-mod blocking;
+pub(crate) mod blocking;
+pub(crate) mod process;
 mod queue;
 mod task;
 

@@ -16,7 +16,7 @@ const IN_USE: [&str; 6] = [
 ];
 
 /// Single settings.
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 22] = [
     "beat_max_loop_interval",
     "beat_schedule_filename",
     "beat_sync_every",
@@ -32,18 +32,13 @@ const NAMES: [&str; 27] = [
     "result_chord_join_timeout",
     "result_chord_retry_interval",
     "task_allow_error_cb_on_chord_header",
-    "task_reject_on_worker_lost",
     "task_repr_maxlevels",
-    "task_retry_on_worker_lost",
     "worker_cancel_long_running_tasks_on_connection_loss",
     "worker_detect_quorum_queues",
     "worker_direct",
     "worker_enable_soft_shutdown_on_idle",
     "worker_log_color",
     "worker_lost_wait",
-    "worker_max_memory_per_child",
-    "worker_max_tasks_per_child",
-    "worker_proc_alive_timeout",
 ];
 
 /// One that an option of the command line sets, too.

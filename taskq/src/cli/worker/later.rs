@@ -28,16 +28,12 @@ pub(super) struct Later {
     #[arg(long, hide = true)]
     executable: Option<String>,
     #[arg(long, hide = true)]
-    max_tasks_per_child: Option<String>,
-    #[arg(long, hide = true)]
-    max_memory_per_child: Option<String>,
-    #[arg(long, hide = true)]
     pool_start_method: Option<String>,
 }
 
 const SERVICE: &str = "let a service manager (systemd, a container) run the worker in the foreground";
 const BEAT: &str = "entries are kept where the setting `beat_store` says";
-const PROCESSES: &str = "the process pool is not part of taskq yet; tasks run on the runtime and on threads";
+const START: &str = "children of `-P processes` are always started afresh";
 
 impl Later {
     pub(super) fn refuse(&self) -> Result<(), Failure> {
@@ -56,9 +52,7 @@ impl Later {
             (self.gid.is_some(), "--gid", SERVICE),
             (self.umask.is_some(), "--umask", SERVICE),
             (self.executable.is_some(), "--executable", "a taskq worker is the program itself"),
-            (self.max_tasks_per_child.is_some(), "--max-tasks-per-child", PROCESSES),
-            (self.max_memory_per_child.is_some(), "--max-memory-per-child", PROCESSES),
-            (self.pool_start_method.is_some(), "--pool-start-method", PROCESSES),
+            (self.pool_start_method.is_some(), "--pool-start-method", START),
         ];
         match given.into_iter().find(|(given, ..)| *given) {
             Some((_, option, way_out)) => {

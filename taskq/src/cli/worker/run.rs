@@ -35,13 +35,8 @@ impl Options {
             ),
             (false, None) => None,
         };
-        match session.app.settings().worker_pool {
-            PoolKind::Solo => options.concurrency = Some(1),
-            PoolKind::Processes => {
-                return Err(Failure::usage("the process pool is not part of taskq yet")
-                    .hint("`-P threads` runs async tasks on the runtime and others on threads"));
-            }
-            _ => {}
+        if session.app.settings().worker_pool == PoolKind::Solo {
+            options.concurrency = Some(1);
         }
         let settings = session.app.settings();
         tracing::info!(broker = %settings.read_url(), results = %settings.backend_url(), "worker starts");
