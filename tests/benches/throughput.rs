@@ -2,7 +2,9 @@
 //!
 //! For each broker, with results off and on: how fast one process publishes no-op tasks in bulk, and how fast
 //! one worker takes, runs and settles them (the queue is full before it starts). Run it with
-//! `cargo xtask bench --bench throughput -- [FILTER] [--tasks N]`; Redis is the one of `TASKQ_TEST_REDIS_URL`.
+//! `cargo xtask bench --bench throughput -- [FILTER] [--tasks N]`; Redis is the one of `TASKQ_TEST_REDIS_URL`,
+//! RabbitMQ that of `TASKQ_TEST_AMQP_URL`, with results by `rpc://` to the process itself. What is published to
+//! RabbitMQ is confirmed.
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,7 @@ async fn noop() {}
 
 struct Scenario {
     name: String,
+    kind: &'static str,
     broker: String,
     results: bool,
 }
@@ -56,6 +59,10 @@ fn scenarios(folder: &tempfile::TempDir) -> Vec<Scenario> {
         Ok(url) => brokers.push(("redis", url)),
         Err(_) => eprintln!("redis: left out, TASKQ_TEST_REDIS_URL is not set"),
     }
+    match std::env::var("TASKQ_TEST_AMQP_URL") {
+        Ok(url) => brokers.extend([("amqp-classic", url.clone()), ("amqp-quorum", url)]),
+        Err(_) => eprintln!("amqp: left out, TASKQ_TEST_AMQP_URL is not set"),
+    }
     let mut scenarios = Vec::new();
     for (kind, broker) in brokers {
         for results in [false, true] {
@@ -64,19 +71,22 @@ fn scenarios(folder: &tempfile::TempDir) -> Vec<Scenario> {
                 continue;
             }
             let name = format!("{kind} results-{}", if results { "on" } else { "off" });
-            scenarios.push(Scenario { name, broker: broker.clone(), results });
+            scenarios.push(Scenario { name, kind, broker: broker.clone(), results });
         }
     }
     scenarios
 }
 
 async fn run(scenario: &Scenario, tasks: usize) -> Result<(), Error> {
-    let queue = format!("bench-{}", std::process::id());
-    let app = App::builder()
+    let queue = format!("bench-{}-{}", scenario.kind, std::process::id());
+    let mut app = App::builder()
         .set("broker_url", scenario.broker.as_str())
         .set("task_default_queue", queue.as_str())
-        .set("task_ignore_result", !scenario.results)
-        .build()?;
+        .set("task_ignore_result", !scenario.results);
+    if let Some(kind) = scenario.kind.strip_prefix("amqp-") {
+        app = app.set("task_default_queue_type", kind).set("result_backend", "rpc://");
+    }
+    let app = app.build()?;
 
     let start = Instant::now();
     for _ in 0..tasks.div_ceil(BULK) {
