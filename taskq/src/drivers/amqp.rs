@@ -18,6 +18,13 @@ pub(super) async fn broker(urls: &Urls, settings: &Settings) -> Result<Arc<dyn B
 /// `rpc://`: results come through the broker.
 pub(super) async fn backend(settings: &Settings) -> Result<Arc<dyn ResultBackend>, Error> {
     let urls = settings.write_url();
+    let scheme = urls.first().scheme();
+    if !matches!(scheme.as_ref(), "amqp" | "amqps" | "pyamqp") {
+        return Err(wrong(&format!(
+            "`result_backend`: `rpc://` sends results through RabbitMQ, and `broker_url` is `{urls}`: name a place for \
+             results, such as `redis://` or `sqlite:`, or use RabbitMQ as the broker"
+        )));
+    }
     let mut rpc = RpcOptions::default();
     rpc.expires = settings.result_expires;
     rpc.persistent = settings.result_persistent.unwrap_or(false);

@@ -1,5 +1,6 @@
 //! What a worker has to live through: broken messages, a broker that goes away, and its own death.
 
+mod amqp_input;
 mod bad_input;
 mod canvas_input;
 mod chord_crash;
