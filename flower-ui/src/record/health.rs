@@ -69,6 +69,9 @@ pub struct StoreHealth {
     pub deleted: u64,
     /// Tasks that could not be written and were given up since the start.
     pub dropped: u64,
+    /// Rows that lack a name, worker, queue or error that is nonetheless known, because there were too many
+    /// different ones.
+    pub folded: u64,
     /// When the oldest task in it was last heard of, in seconds since 1970.
     pub oldest: Option<f64>,
 }

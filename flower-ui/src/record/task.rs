@@ -87,6 +87,16 @@ impl TaskRecord {
             _ => None,
         }
     }
+
+    /// Seconds that it ran, the last time: as the worker measured it, else from start to end.
+    pub fn ran(&self) -> Option<f64> {
+        self.runtime.or_else(|| self.attempts.last()?.run)
+    }
+
+    /// Seconds until it was started, the last time that it was.
+    pub fn waited(&self) -> Option<f64> {
+        self.attempts.iter().rev().find_map(Attempt::queued)
+    }
 }
 
 /// One time that a task was tried: from its message being sent to how that ended.
@@ -122,4 +132,16 @@ pub struct Attempt {
     pub run: Option<f64>,
     /// Seconds between the end of the attempt before and the time it was due.
     pub backoff: Option<f64>,
+}
+
+impl Attempt {
+    /// Seconds until it was started: on the way, and in the worker.
+    pub fn queued(&self) -> Option<f64> {
+        match (self.wait, self.prefetch) {
+            (Some(wait), Some(prefetch)) => Some(wait + prefetch),
+            (wait, None) if self.started.is_some() => wait,
+            (None, prefetch) => prefetch,
+            _ => None,
+        }
+    }
 }
