@@ -3,12 +3,17 @@
 //! Kept true here: whatever is sent, and however long the broker is away, the feed goes on; what it could not hear
 //! is measured and said.
 
+mod backfill;
+mod intake;
+mod listen;
+
 use std::{sync::Arc, time::Duration};
 
-use taskq_core::{Error, app::App};
-use tokio::task::JoinSet;
+use taskq_core::{Error, ErrorKind, app::App};
+use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use self::intake::Intake;
 use crate::{
     live::Live,
     store::{Store, StoreOptions},
@@ -43,6 +48,9 @@ impl Watch {
     /// Waits until everything that was heard is written. Call it after the token was cancelled.
     pub async fn finished(mut self) {
         while self.tasks.join_next().await.is_some() {}
+        let store = Arc::clone(&self.store);
+        // A panic of the writer was said where it happened.
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
     }
 }
 
@@ -51,7 +59,20 @@ impl Watch {
 /// # Errors
 /// When the folder of the store cannot be used. Never because the broker is away.
 pub async fn start(app: &App, start: Start, stop: CancellationToken) -> Result<Watch, Error> {
-    let _ = (app, stop);
-    let store = Arc::new(Store::open(&start.store)?);
-    Ok(Watch { store, live: Arc::new(Live::new()), tasks: JoinSet::new() })
+    let store = tokio::task::spawn_blocking(move || Store::open(&start.store))
+        .await
+        .map_err(|error| Error::with_source(ErrorKind::Other, "opening history ended with a panic", error))?;
+    let store = Arc::new(store?);
+    let live = Arc::new(Live::new(start.runtime_buckets, start.max_workers, start.purge_offline));
+    let back = Arc::new(Notify::new());
+    // Also at the start: what happened while there was no board.
+    back.notify_one();
+    let mut tasks = JoinSet::new();
+    let intake = Intake::new(Arc::clone(&store), Arc::clone(&live));
+    tasks.spawn(listen::listen(app.clone(), Arc::clone(&live), intake, stop.clone()));
+    let probe =
+        listen::probe(app.clone(), Arc::clone(&live), start.enable_events, Arc::clone(&back), stop.clone());
+    tasks.spawn(probe);
+    tasks.spawn(backfill::run(app.clone(), Arc::clone(&store), Arc::clone(&live), back, stop));
+    Ok(Watch { store, live, tasks })
 }

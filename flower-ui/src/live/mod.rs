@@ -4,51 +4,232 @@
 
 mod change;
 mod counters;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod workers;
 
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use taskq_core::event::Event;
 use tokio::sync::broadcast;
 
 pub use self::{
     change::Change,
     counters::{Counters, EventCount, PrefetchTime, Prefetched, RuntimeHistogram},
 };
-use crate::record::{BrokerHealth, Coverage, WorkerRecord};
+use self::{tally::Tally, workers::Workers};
+use crate::{
+    record::{BrokerHealth, Coverage, Step, WorkerRecord},
+    store::Heard,
+};
 
 /// Changes that a slow reader may be behind before it is told that it missed some.
 const CHANGES: usize = 4_096;
+/// Spans without a connection that are remembered.
+const OUTAGES: usize = 50;
+/// Seconds ahead of the board's clock from which on an event is from the future.
+const FUTURE: f64 = 60.0;
 
 /// The state of now.
 #[derive(Debug)]
 pub struct Live {
+    now: Mutex<Now>,
+    purge: Option<Duration>,
     changes: broadcast::Sender<Change>,
 }
 
+#[derive(Debug)]
+struct Now {
+    workers: Workers,
+    tally: Tally,
+    coverage: Coverage,
+    broker: BrokerHealth,
+    link: Link,
+}
+
+/// What is wrong with the way to the broker.
+#[derive(Debug)]
+struct Link {
+    /// Why events cannot be heard.
+    deaf: Option<String>,
+    /// Why messages do not go through.
+    mute: Option<String>,
+}
+
+/// The board's clock, in seconds since 1970.
+pub(crate) fn clock() -> f64 {
+    jiff::Timestamp::now().as_microsecond() as f64 / 1e6
+}
+
 impl Live {
-    pub(crate) fn new() -> Self {
-        Self { changes: broadcast::Sender::new(CHANGES) }
+    pub(crate) fn new(buckets: Vec<f64>, max_workers: usize, purge: Option<Duration>) -> Self {
+        let why = Some("not connected yet".to_owned());
+        let now = Now {
+            link: Link { deaf: why.clone(), mute: None },
+            workers: Workers::new(max_workers),
+            tally: Tally::new(buckets),
+            coverage: Coverage::default(),
+            broker: BrokerHealth { since: clock(), error: why, ..BrokerHealth::default() },
+        };
+        Self { now: Mutex::new(now), purge, changes: broadcast::Sender::new(CHANGES) }
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The workers, by name.
     pub fn workers(&self) -> Vec<WorkerRecord> {
-        Vec::new()
+        let now = self.now();
+        now.workers.records(clock(), now.broker.connected.then_some(now.broker.since))
     }
 
     /// How much of what was told was heard.
     pub fn coverage(&self) -> Coverage {
-        Coverage::default()
+        let now = self.now();
+        let mut coverage = now.coverage.clone();
+        coverage.gaps = now.workers.gaps;
+        coverage.folded = now.tally.folded + now.workers.folded;
+        if let Some((expected, seen)) = now.workers.coverage() {
+            (coverage.expected, coverage.seen) = (expected, seen);
+            coverage.share = (expected > 0).then(|| seen as f64 / expected as f64);
+        }
+        coverage
     }
 
     /// What Flower's metrics count.
     pub fn counters(&self) -> Counters {
-        Counters::default()
+        let now = self.now();
+        let mut counters = now.tally.snapshot();
+        for (worker, online) in now.workers.online() {
+            counters.online.push((worker.hostname.clone(), online));
+            counters.executing.extend(worker.active.map(|active| (worker.hostname.clone(), active)));
+        }
+        counters.online.sort();
+        counters.executing.sort();
+        counters
     }
 
     /// Whether the broker is heard.
     pub fn broker(&self) -> BrokerHealth {
-        BrokerHealth::default()
+        self.now().broker.clone()
     }
 
     /// What changes from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
+    }
+
+    /// Takes in an event that came `at`, before its task is told to history.
+    pub(crate) fn hear(&self, event: &Event, at: f64) {
+        let mut now = self.now();
+        now.coverage.events += 1;
+        now.coverage.last_event = Some(at);
+        if event.timestamp > at + FUTURE {
+            now.coverage.future += 1;
+        } else if event.timestamp > 0.0 {
+            now.coverage.lag = Some((at - event.timestamp).max(0.0));
+        }
+        // A client is no worker.
+        if event.kind == "task-sent" {
+            return;
+        }
+        let is_of_worker = event.kind.starts_with("worker-");
+        if !is_of_worker && !event.kind.starts_with("task-") {
+            return;
+        }
+        let changed = now.workers.take(event, at);
+        drop(now);
+        if changed || is_of_worker {
+            self.changed(|| Change::Worker(event.hostname.as_str().into()));
+        }
+    }
+
+    /// Counts an event of a task, with what is known of that by now.
+    pub(crate) fn count(
+        &self,
+        worker: &Arc<str>,
+        kind: &Arc<str>,
+        step: Step,
+        heard: &Heard,
+        runtime: Option<f64>,
+        at: f64,
+    ) {
+        self.now().tally.count(worker, kind, step, heard, runtime, at);
+    }
+
+    /// Whether somebody listens.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.changes.receiver_count() > 0
+    }
+
+    /// Tells whoever listens.
+    pub(crate) fn changed(&self, change: impl FnOnce() -> Change) {
+        if self.is_watched() {
+            // Whoever listened may be gone by now.
+            let _ = self.changes.send(change());
+        }
+    }
+
+    /// So many messages or events could not be read.
+    pub(crate) fn garbage(&self, count: u64) {
+        self.now().coverage.garbage += count;
+    }
+
+    /// So many ends of tasks were learnt after an outage.
+    pub(crate) fn backfilled(&self, count: u64) {
+        self.now().coverage.backfilled += count;
+    }
+
+    /// Events are heard from the broker, or not, and why.
+    pub(crate) fn heard(&self, heard: Result<(), &str>) {
+        self.link(|link| link.deaf = heard.err().map(str::to_owned));
+    }
+
+    /// A message to the broker went through and took so long, or did not, and why.
+    pub(crate) fn probed(&self, probe: Result<Duration, &str>) {
+        if let Ok(took) = probe {
+            self.now().broker.probe = Some(took.as_secs_f64());
+        }
+        self.link(|link| link.mute = probe.err().map(str::to_owned));
+    }
+
+    fn link(&self, change: impl FnOnce(&mut Link)) {
+        let mut now = self.now();
+        change(&mut now.link);
+        let error = now.link.deaf.clone().or_else(|| now.link.mute.clone());
+        let connected = error.is_none();
+        now.broker.error = error;
+        if now.broker.connected == connected {
+            return;
+        }
+        let at = clock();
+        now.broker.connected = connected;
+        now.broker.since = at;
+        let outages = &mut now.coverage.outages;
+        if !connected {
+            if outages.len() >= OUTAGES {
+                outages.remove(0);
+            }
+            outages.push((at, None));
+            now.broker.losses += 1;
+        } else if let Some((_, until @ None)) = outages.last_mut() {
+            *until = Some(at);
+        }
+        drop(now);
+        self.changed(|| Change::Broker);
+    }
+
+    /// Forgets workers that are gone for long enough.
+    pub(crate) fn purge(&self) {
+        let Some(purge) = self.purge else { return };
+        let mut now = self.now();
+        for worker in now.workers.purge(clock(), purge.as_secs_f64()) {
+            now.tally.forget(&worker);
+        }
     }
 }

@@ -3,8 +3,19 @@
 //! Kept true here: what a person types is either understood whole or refused with the place of the fault; it
 //! never becomes part of an SQL text.
 
+mod ast;
+mod kwargs;
+mod lex;
+mod matches;
+mod parse;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod value;
+
 use std::fmt;
 
+pub(crate) use self::{ast::Expr, sql::Condition};
 use crate::record::TaskRecord;
 
 /// Which tasks.
@@ -28,7 +39,7 @@ pub struct TaskQuery {
 
 /// A typed query, understood.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Search {}
+pub struct Search(pub(crate) Expr);
 
 impl Search {
     /// Understands Flower's grammar and nothing more, with its limits and sentences.
@@ -36,8 +47,7 @@ impl Search {
     /// # Errors
     /// What is wrong, and where.
     pub fn flower(text: &str) -> Result<Self, SyntaxError> {
-        let _ = text;
-        Ok(Self {})
+        parse::parse(text, true, 0.0).map(Self)
     }
 
     /// Understands the board's language, of which Flower's is a part. `now` is what `-2h` and `today` mean, in
@@ -46,8 +56,7 @@ impl Search {
     /// # Errors
     /// What is wrong, and where.
     pub fn parse(text: &str, now: f64) -> Result<Self, SyntaxError> {
-        let _ = (text, now);
-        Ok(Self {})
+        parse::parse(text, false, now).map(Self)
     }
 }
 
@@ -71,7 +80,13 @@ impl fmt::Display for SyntaxError {
 
 impl std::error::Error for SyntaxError {}
 
-/// An order of tasks. Those that lack the field come last, either way.
+impl SyntaxError {
+    fn new(message: impl Into<String>, position: Option<usize>) -> Self {
+        Self { message: message.into(), position }
+    }
+}
+
+/// An order of tasks. Those that lack the field come first when ascending, as Flower sorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
     /// By what.

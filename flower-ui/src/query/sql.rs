@@ -1,0 +1,164 @@
+//! An expression as a condition on rows of `task`.
+//!
+//! Kept true here: the condition lets every task pass that fits, and says whether others may pass too; then the
+//! whole record is looked at. Texts that somebody typed are bound, never part of the SQL.
+
+use rusqlite::types::Value;
+
+use super::ast::{Expr, Field, Range, Test, is_like};
+use crate::store::{Kind, Words, id_value};
+
+/// Words in one condition; more are looked at in the record.
+const MOST: usize = 400;
+
+/// A condition.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Condition {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Value>,
+    /// Whether only tasks pass that fit.
+    pub(crate) exact: bool,
+}
+
+impl Condition {
+    pub(crate) fn new(sql: impl Into<String>, values: Vec<Value>) -> Self {
+        Self { sql: sql.into(), values, exact: true }
+    }
+
+    fn unknown() -> Self {
+        Self { sql: "1".to_owned(), values: Vec::new(), exact: false }
+    }
+
+    pub(crate) fn is_all(&self) -> bool {
+        self.sql == "1"
+    }
+
+    pub(crate) fn join(parts: Vec<Self>, with: &str, of_none: &str) -> Self {
+        let mut joined = Self { sql: String::new(), values: Vec::new(), exact: true };
+        for part in parts {
+            joined.exact &= part.exact;
+            if part.is_all() && with == " AND " {
+                continue;
+            }
+            if !joined.sql.is_empty() {
+                joined.sql.push_str(with);
+            }
+            joined.sql.push_str(&part.sql);
+            joined.values.extend(part.values);
+        }
+        if joined.sql.is_empty() {
+            joined.sql.push_str(of_none);
+        } else {
+            joined.sql = format!("({})", joined.sql);
+        }
+        joined
+    }
+}
+
+impl Expr {
+    /// As a condition.
+    pub(crate) fn condition(&self, words: &Words) -> Condition {
+        match self {
+            Self::And(parts) => {
+                Condition::join(parts.iter().map(|part| part.condition(words)).collect(), " AND ", "1")
+            }
+            Self::Or(parts) => {
+                let parts: Vec<_> = parts.iter().map(|part| part.condition(words)).collect();
+                if parts.iter().any(Condition::is_all) {
+                    return Condition { exact: parts.iter().all(|part| part.exact), ..Condition::unknown() };
+                }
+                Condition::join(parts, " OR ", "0")
+            }
+            Self::Not(part) => {
+                let part = part.condition(words);
+                if !part.exact {
+                    return Condition::unknown();
+                }
+                // What is not known does not fit, and so its contrary does.
+                Condition::new(format!("(({}) IS NOT TRUE)", part.sql), part.values)
+            }
+            Self::Term(field, test) => term(field, test, words),
+        }
+    }
+}
+
+fn term(field: &Field, test: &Test, words: &Words) -> Condition {
+    let of = |column: &str, kind: Kind| word(column, kind, test, words);
+    match field {
+        Field::Name => of("t.name", Kind::Name),
+        Field::State => of("t.state", Kind::State),
+        Field::Worker => of("t.worker", Kind::Worker),
+        Field::Queue => of("t.queue", Kind::Queue),
+        Field::Fingerprint => of("t.error", Kind::Error),
+        Field::Reason => of("t.reason", Kind::Reason),
+        Field::Id => match test {
+            Test::Is(ids) => among("t.id", ids),
+            _ => Condition::unknown(),
+        },
+        Field::Root => match test {
+            Test::Is(ids) => Condition::join(vec![among("t.root", ids), among("t.id", ids)], " OR ", "0"),
+            _ => Condition::unknown(),
+        },
+        Field::Parent => match test {
+            Test::Is(ids) => among("t.parent", ids),
+            _ => Condition::unknown(),
+        },
+        Field::Sent => range("t.sent", test),
+        Field::Received => range("t.received", test),
+        Field::Started => range("t.started", test),
+        Field::Ended => range("t.ended", test),
+        Field::Seen => range("t.timestamp", test),
+        Field::Wait => range("t.wait", test),
+        Field::Run => range("t.runtime", test),
+        Field::Attempts => range("t.attempts", test),
+        Field::Retries => range("t.retries", test),
+        _ => Condition::unknown(),
+    }
+}
+
+fn word(column: &str, kind: Kind, test: &Test, words: &Words) -> Condition {
+    let ids = words.find(kind, |text| {
+        let text = text.to_lowercase();
+        match test {
+            Test::Contains(part) => text.contains(part.as_str()),
+            Test::Is(wanted) => wanted.contains(&text),
+            Test::Like(pattern) => is_like(&text, pattern),
+            _ => false,
+        }
+    });
+    // A row without a word may be one that there was no room for.
+    let full = words.is_full(kind);
+    match ids.as_slice() {
+        _ if ids.len() > MOST || full => Condition::unknown(),
+        [] => Condition::new("0", Vec::new()),
+        [id] => Condition::new(format!("{column} = {id}"), Vec::new()),
+        ids => {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            Condition::new(format!("{column} IN ({})", ids.join(",")), Vec::new())
+        }
+    }
+}
+
+fn among(column: &str, ids: &[String]) -> Condition {
+    let marks = vec!["?"; ids.len()].join(",");
+    // Ids are stored as they are; what was typed is in lower case.
+    let exact = ids.iter().all(|id| matches!(id_value(id), Value::Blob(_)));
+    if !exact {
+        return Condition::unknown();
+    }
+    Condition::new(format!("{column} IN ({marks})"), ids.iter().map(|id| id_value(id)).collect())
+}
+
+fn range(column: &str, test: &Test) -> Condition {
+    let Test::Range(Range { min, max, open_min, open_max }) = *test else { return Condition::unknown() };
+    let mut parts = Vec::new();
+    if let Some(min) = min {
+        let sign = if open_min { ">" } else { ">=" };
+        parts.push(Condition::new(format!("{column} {sign} ?"), vec![Value::Real(min)]));
+    }
+    if let Some(max) = max {
+        let sign = if open_max { "<" } else { "<=" };
+        parts.push(Condition::new(format!("{column} {sign} ?"), vec![Value::Real(max)]));
+    }
+    Condition::join(parts, " AND ", "1")
+}

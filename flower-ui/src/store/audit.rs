@@ -1,0 +1,137 @@
+//! The audit log: who did what, and how it went.
+//!
+//! Kept true here: rows are only added; each carries a fingerprint of itself and of the row before, so that a
+//! changed or missing row shows.
+
+use rusqlite::OptionalExtension;
+use taskq_core::Error;
+use uuid::Uuid;
+
+use super::Store;
+
+/// Something that was done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuditEntry {
+    /// When, in seconds since 1970.
+    pub at: f64,
+    /// Who: a user, a token, an address.
+    pub actor: String,
+    /// What: `task.revoke`.
+    pub action: String,
+    /// To what: the id of a task, a worker, a queue.
+    pub target: String,
+    /// With what, as JSON.
+    pub details: String,
+    /// How it went, as JSON.
+    pub outcome: String,
+}
+
+/// A row of the log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuditRow {
+    /// Its number.
+    pub seq: i64,
+    /// What it says.
+    pub entry: AuditEntry,
+}
+
+impl Store {
+    /// Adds a row to the audit log; answers its number once it is stored.
+    ///
+    /// # Errors
+    /// When it cannot be written: then what it tells of should not be done.
+    pub async fn audit(&self, entry: AuditEntry) -> Result<i64, Error> {
+        self.write(move |conn| {
+            let last = "SELECT hash FROM audit ORDER BY seq DESC LIMIT 1";
+            let before: Option<Vec<u8>> = conn.prepare_cached(last)?.query_row([], |row| row.get(0)).optional()?;
+            let hash = fingerprint(&before.unwrap_or_default(), &entry);
+            let sql = "INSERT INTO audit (at, actor, action, target, details, outcome, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            conn.prepare_cached(sql)?.execute((
+                entry.at,
+                &entry.actor,
+                &entry.action,
+                &entry.target,
+                &entry.details,
+                &entry.outcome,
+                hash,
+            ))?;
+            Ok(conn.last_insert_rowid())
+        })
+        .await
+    }
+
+    /// The newest rows, before number `before` if given, of one target if given.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn audits(
+        &self,
+        target: Option<&str>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, Error> {
+        let target = target.map(str::to_owned);
+        self.read(move |conn, _| {
+            let sql = "SELECT seq, at, actor, action, target, details, outcome FROM audit
+                       WHERE (?1 IS NULL OR target = ?1) AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+            let mut rows = conn.prepare_cached(sql)?;
+            let rows = rows.query_map((target, before.unwrap_or(i64::MAX), limit), |row| {
+                let entry = AuditEntry {
+                    at: row.get(1)?,
+                    actor: row.get(2)?,
+                    action: row.get(3)?,
+                    target: row.get(4)?,
+                    details: row.get(5)?,
+                    outcome: row.get(6)?,
+                };
+                Ok(AuditRow { seq: row.get(0)?, entry })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// The number of the first row that does not fit the one before it: it was changed, or rows between are
+    /// missing. The oldest row is taken on trust, since older ones are deleted.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn audit_break(&self) -> Result<Option<i64>, Error> {
+        self.read(|conn, _| {
+            let sql = "SELECT seq, at, actor, action, target, details, outcome, hash FROM audit ORDER BY seq";
+            let mut rows = conn.prepare(sql)?;
+            let mut rows = rows.query([])?;
+            let mut before: Option<Vec<u8>> = None;
+            while let Some(row) = rows.next()? {
+                let entry = AuditEntry {
+                    at: row.get(1)?,
+                    actor: row.get(2)?,
+                    action: row.get(3)?,
+                    target: row.get(4)?,
+                    details: row.get(5)?,
+                    outcome: row.get(6)?,
+                };
+                let hash: Vec<u8> = row.get(7)?;
+                if before.is_some_and(|before| fingerprint(&before, &entry) != hash) {
+                    return Ok(Some(row.get(0)?));
+                }
+                before = Some(hash);
+            }
+            Ok(None)
+        })
+        .await
+    }
+}
+
+/// A hash of the row before and this one. No proof against whoever can write the file and knows this: it shows
+/// mistakes and careless hands.
+fn fingerprint(before: &[u8], entry: &AuditEntry) -> Vec<u8> {
+    let texts = [&entry.actor, &entry.action, &entry.target, &entry.details, &entry.outcome];
+    let mut bytes = before.to_vec();
+    bytes.extend(entry.at.to_le_bytes());
+    for text in texts {
+        bytes.extend((text.len() as u64).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    }
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, &bytes).into_bytes().to_vec()
+}

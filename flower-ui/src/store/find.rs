@@ -1,0 +1,248 @@
+//! Lists of tasks.
+//!
+//! Kept true here: a search ends in time, with what it found by then and how far it got; counts are exact up to
+//! 10,000, and say when they are not.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, Row, params_from_iter, types::Value};
+use taskq_core::Error;
+
+use super::{
+    Store, order, row,
+    words::{Kind, Words},
+};
+use crate::{
+    query::{Condition, Cursor, Expr, Page, Sort, TaskPage, TaskQuery},
+    record::TaskRecord,
+};
+
+/// Rows of an answer whose page has no limit.
+const MOST_ROWS: u64 = 10_000;
+/// Matches that are counted.
+const MOST_COUNTED: u64 = 10_000;
+/// How long a search looks for the rows of its page.
+const BUDGET: Duration = Duration::from_secs(2);
+/// How long it counts after that.
+const COUNT_BUDGET: Duration = Duration::from_millis(60);
+
+const COLUMNS: &str = "t.key, t.id, t.timestamp, t.bones, p.data, t.payload_dropped";
+
+impl Store {
+    /// The tasks that match.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn tasks(&self, query: &TaskQuery, page: &Page) -> Result<TaskPage, Error> {
+        self.settle(false).await;
+        let (query, page) = (query.clone(), page.clone());
+        let total = self.shared.health().tasks;
+        self.read(move |conn, words| Search::new(&query, words).run(conn, &page, total)).await
+    }
+}
+
+/// A query, ready to run.
+pub(super) struct Search {
+    pub(super) condition: Condition,
+    /// What is to be looked at in the record, where the condition does not tell.
+    expr: Option<Expr>,
+    sort: Option<Sort>,
+}
+
+impl Search {
+    pub(super) fn new(query: &TaskQuery, words: &Words) -> Self {
+        let mut parts = Vec::new();
+        let exactly = [
+            ("t.worker", Kind::Worker, &query.worker),
+            ("t.name", Kind::Name, &query.name),
+            ("t.state", Kind::State, &query.state),
+        ];
+        for (column, kind, wanted) in exactly {
+            if let Some(wanted) = wanted {
+                parts.push(one_of(column, &words.find(kind, |text| text.eq_ignore_ascii_case(wanted))));
+            }
+        }
+        if let Some(from) = query.received_start {
+            parts.push(Condition::new("(t.received IS NULL OR t.received >= ?)", vec![Value::Real(from)]));
+        }
+        if let Some(until) = query.received_end {
+            parts.push(Condition::new("(t.received IS NULL OR t.received <= ?)", vec![Value::Real(until)]));
+        }
+        let mut expr = None;
+        if let Some(search) = &query.search {
+            let condition = search.0.condition(words);
+            expr = (!condition.exact).then(|| search.0.clone());
+            parts.push(condition);
+        }
+        Self { condition: Condition::join(parts, " AND ", "1"), expr, sort: query.sort }
+    }
+
+    fn run(&self, conn: &Connection, page: &Page, total: u64) -> rusqlite::Result<TaskPage> {
+        let limit = page.limit.unwrap_or(MOST_ROWS).min(MOST_ROWS);
+        let order = self.sort.as_ref().map(order::sql);
+        match (&self.expr, order) {
+            (None, Some(Some(order))) => self.sorted(conn, page, limit, total, &order),
+            (_, None) => self.newest(conn, page, limit, total),
+            // Neither an index nor a column tells the order: the newest matches are sorted here.
+            (_, Some(_)) => {
+                let newest = Page { offset: 0, limit: None, after: None };
+                let mut found = self.newest(conn, &newest, MOST_ROWS, total)?;
+                if let Some(sort) = self.sort {
+                    order::sort(&mut found.rows, sort);
+                }
+                let (from, limit) = (usize::try_from(page.offset).unwrap_or(usize::MAX), limit as usize);
+                found.rows = found.rows.into_iter().skip(from).take(limit).collect();
+                found.next = None;
+                Ok(found)
+            }
+        }
+    }
+
+    /// In an order that SQLite can tell.
+    fn sorted(
+        &self,
+        conn: &Connection,
+        page: &Page,
+        limit: u64,
+        total: u64,
+        order: &str,
+    ) -> rusqlite::Result<TaskPage> {
+        let Condition { sql, values, .. } = &self.condition;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM task t LEFT JOIN payload p ON p.task = t.key WHERE {sql} ORDER BY {order} LIMIT {limit} OFFSET {}",
+            page.offset.min(i64::MAX as u64)
+        );
+        let mut rows = Vec::new();
+        let done = within(conn, BUDGET, &sql, values, |row| {
+            rows.extend(record(row)?);
+            Ok(true)
+        })?;
+        let searched_back_to = (!done).then(|| rows.last().map_or(0.0, |row: &TaskRecord| row.timestamp));
+        let (matched, matched_is_exact) = self.count(conn, total)?;
+        Ok(TaskPage {
+            matched: matched.max(rows.len() as u64),
+            matched_is_exact,
+            rows,
+            total,
+            searched_back_to,
+            next: None,
+        })
+    }
+
+    /// The newest first.
+    fn newest(&self, conn: &Connection, page: &Page, limit: u64, total: u64) -> rusqlite::Result<TaskPage> {
+        let mut condition = self.condition.clone();
+        if let Some(Cursor { timestamp, key }) = page.after {
+            let after = Condition::new(
+                "(t.timestamp, t.key) < (?, ?)",
+                vec![Value::Real(timestamp), Value::Integer(key)],
+            );
+            condition = Condition::join(vec![condition, after], " AND ", "1");
+        }
+        // With nothing to look at in the records, SQLite can leave out what comes before.
+        let (skipped, offset) =
+            if self.expr.is_none() { (page.offset.min(i64::MAX as u64), 0) } else { (0, page.offset) };
+        let enough =
+            if self.expr.is_none() { format!("LIMIT {} OFFSET {skipped}", limit + 1) } else { String::new() };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM task t LEFT JOIN payload p ON p.task = t.key WHERE {} ORDER BY t.timestamp DESC, t.key DESC {enough}",
+            condition.sql
+        );
+        let (mut rows, mut matched, mut seen_at, mut next) = (Vec::new(), 0_u64, None, None);
+        let mut last = None;
+        let counting = Instant::now() + COUNT_BUDGET;
+        let done = within(conn, BUDGET, &sql, &condition.values, |row| {
+            seen_at = Some(row.get(2)?);
+            let Some(task) = record(row)? else { return Ok(true) };
+            if self.expr.as_ref().is_some_and(|expr| !expr.matches(&task)) {
+                return Ok(true);
+            }
+            matched += 1;
+            if matched > offset && (rows.len() as u64) < limit {
+                last = Some(Cursor { timestamp: row.get(2)?, key: row.get(0)? });
+                rows.push(task);
+            } else if matched > offset {
+                next = last;
+            }
+            let full = rows.len() as u64 >= limit && next.is_some();
+            Ok(!full || (matched <= MOST_COUNTED && Instant::now() < counting))
+        })?;
+        let full = next.is_some();
+        let searched_back_to = (!done && !full).then(|| seen_at.unwrap_or_default());
+        let (matched, matched_is_exact) = match &self.expr {
+            None => self.count(conn, total)?,
+            Some(_) => (matched, done && page.after.is_none()),
+        };
+        Ok(TaskPage { rows, matched, matched_is_exact, total, searched_back_to, next })
+    }
+
+    /// How many match, as far as can be counted in time, and whether that is all.
+    fn count(&self, conn: &Connection, total: u64) -> rusqlite::Result<(u64, bool)> {
+        if self.condition.is_all() {
+            return Ok((total, true));
+        }
+        let Condition { sql, values, .. } = &self.condition;
+        let sql = format!("SELECT 1 FROM task t WHERE {sql} LIMIT {}", MOST_COUNTED + 1);
+        let mut count = 0;
+        let done = within(conn, COUNT_BUDGET, &sql, values, |_| {
+            count += 1;
+            Ok(true)
+        })?;
+        Ok((count.min(MOST_COUNTED), done && count <= MOST_COUNTED))
+    }
+}
+
+/// A word's column.
+fn one_of(column: &str, ids: &[i64]) -> Condition {
+    match ids {
+        [] => Condition::new("0", Vec::new()),
+        [id] => Condition::new(format!("{column} = {id}"), Vec::new()),
+        ids => {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            Condition::new(format!("{column} IN ({})", ids.join(",")), Vec::new())
+        }
+    }
+}
+
+/// The record in a row of [`COLUMNS`]. `None` when it cannot be read: of a newer version.
+fn record(row: &Row<'_>) -> rusqlite::Result<Option<TaskRecord>> {
+    let id = row::id_text(row.get(1)?);
+    Ok(row::history(row, 3)?.map(|history| history.record(&id)))
+}
+
+/// Runs a query until `each` says no, or the time is up. Whether it came to its end.
+pub(super) fn within(
+    conn: &Connection,
+    budget: Duration,
+    sql: &str,
+    values: &[Value],
+    mut each: impl FnMut(&Row<'_>) -> rusqlite::Result<bool>,
+) -> rusqlite::Result<bool> {
+    let interrupt = conn.get_interrupt_handle();
+    let timer = tokio::runtime::Handle::try_current().ok().map(|runtime| {
+        runtime.spawn(async move {
+            tokio::time::sleep(budget).await;
+            interrupt.interrupt();
+        })
+    });
+    let result = (|| {
+        let start = Instant::now();
+        let mut rows = conn.prepare_cached(sql)?;
+        let mut rows = rows.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            if !each(row)? || start.elapsed() > budget {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })();
+    if let Some(timer) = timer {
+        timer.abort();
+    }
+    match result {
+        Err(error) if rusqlite::Error::sqlite_error_code(&error) == Some(ErrorCode::OperationInterrupted) => {
+            Ok(false)
+        }
+        result => result,
+    }
+}

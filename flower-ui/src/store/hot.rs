@@ -1,0 +1,201 @@
+//! Tasks that are not written yet, and those that are likely to be told of again.
+//!
+//! Kept true here: what was told is here until it is in the file; how many are here is bounded. When the file
+//! cannot be written, successes are given up first, and counted.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use super::rollup::Rollups;
+use crate::record::{History, Step, Told};
+
+/// Tasks that are kept here although they are written.
+const MOST_CLEAN: usize = 20_000;
+/// Tasks that may wait to be written.
+const MOST_WAITING: usize = 50_000;
+/// Tasks that are given up at once when more wait.
+const GIVE_UP: usize = 500;
+/// Tasks taken for writing in one go.
+pub(super) const CHUNK: usize = 512;
+
+#[derive(Debug, Default)]
+pub(super) struct Hot {
+    tasks: HashMap<Arc<str>, Entry>,
+    /// Waiting to be written, the longest first.
+    dirty: VecDeque<Arc<str>>,
+    /// Written, the longest first. Some are dirty again since.
+    clean: VecDeque<Arc<str>>,
+    /// Taken for writing, and not written yet.
+    writing: usize,
+    pub(super) rollups: Rollups,
+    /// Given up.
+    pub(super) dropped: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    history: History,
+    is_dirty: bool,
+    in_clean: bool,
+    /// Its row. With it, the history is all that is known; without, there may be more in the file.
+    key: Option<i64>,
+}
+
+/// What is known of a task after something was told.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    /// Whether it was not told before.
+    pub(crate) is_new: bool,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) received: Option<f64>,
+    pub(crate) started: Option<f64>,
+    pub(crate) has_eta: bool,
+}
+
+/// A task to be written.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) id: Arc<str>,
+    pub(super) history: History,
+    pub(super) key: Option<i64>,
+}
+
+impl Hot {
+    pub(super) fn tell(&mut self, told: Told) -> Heard {
+        let Told { id, mark, call } = told;
+        let id: Arc<str> = Arc::from(id);
+        let entry = self.tasks.entry(Arc::clone(&id)).or_default();
+        let (step, at, inferred) = (mark.step, mark.at, mark.inferred);
+        let is_new = entry.history.add(mark);
+        if let Some(call) = call {
+            // What a worker answered is the word of last resort.
+            entry.history.call(if inferred { Step::Custom } else { step }, call);
+        }
+        if is_new && !inferred {
+            self.rollups.count(&entry.history, step, at);
+        }
+        let history = &entry.history;
+        let heard = Heard {
+            is_new,
+            name: history.name().cloned(),
+            received: history.latest(Step::Received),
+            started: history.latest(Step::Started),
+            has_eta: history.has_eta(),
+        };
+        if !entry.is_dirty {
+            entry.is_dirty = true;
+            self.dirty.push_back(id);
+            if self.dirty.len() > MOST_WAITING {
+                self.give_up();
+            }
+        }
+        heard
+    }
+
+    /// A task, and whether the file knows no more of it.
+    pub(super) fn get(&self, id: &str) -> Option<(History, bool)> {
+        let entry = self.tasks.get(id)?;
+        Some((entry.history.clone(), entry.key.is_some()))
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.dirty.len() + self.writing
+    }
+
+    /// Takes tasks for writing. They stay here, too.
+    pub(super) fn take(&mut self) -> Vec<Task> {
+        let count = self.dirty.len().min(CHUNK);
+        let mut taken = Vec::with_capacity(count);
+        for id in self.dirty.drain(..count) {
+            if let Some(entry) = self.tasks.get_mut(&id) {
+                entry.is_dirty = false;
+                taken.push(Task { history: entry.history.clone(), key: entry.key, id });
+            }
+        }
+        self.writing += taken.len();
+        taken
+    }
+
+    /// These are written now, in these rows. What the file knew more of a task is taken in.
+    pub(super) fn written(&mut self, tasks: Vec<Task>) {
+        self.writing -= tasks.len();
+        for Task { id, history, key } in tasks {
+            let Some(entry) = self.tasks.get_mut(&id) else { continue };
+            if entry.key.is_none() {
+                entry.history.merge(history);
+                entry.key = key;
+            }
+            if !entry.in_clean {
+                entry.in_clean = true;
+                self.clean.push_back(id);
+            }
+        }
+        while self.clean.len() > MOST_CLEAN
+            && let Some(id) = self.clean.pop_front()
+        {
+            match self.tasks.get_mut(&id) {
+                Some(entry) if entry.is_dirty => entry.in_clean = false,
+                _ => {
+                    self.tasks.remove(&id);
+                }
+            }
+        }
+    }
+
+    /// These could not be written. They wait again, before all others.
+    pub(super) fn not_written(&mut self, tasks: Vec<Task>) {
+        self.writing -= tasks.len();
+        for task in tasks.into_iter().rev() {
+            if let Some(entry) = self.tasks.get_mut(&task.id)
+                && !entry.is_dirty
+            {
+                entry.is_dirty = true;
+                self.dirty.push_front(task.id);
+            }
+        }
+    }
+
+    /// The file was replaced by an empty one: all that is known is to be written there.
+    pub(super) fn all_again(&mut self) {
+        for (id, entry) in &mut self.tasks {
+            entry.key = None;
+            if !entry.is_dirty {
+                entry.is_dirty = true;
+                self.dirty.push_back(Arc::clone(id));
+            }
+        }
+    }
+
+    /// Rows that were deleted: what is told of them from now on is a row of its own.
+    pub(super) fn forget(&mut self, ids: &[String]) {
+        for id in ids {
+            if let Some(entry) = self.tasks.get_mut(id.as_str()) {
+                entry.key = None;
+            }
+        }
+    }
+
+    /// Too many wait: successes go, or else the oldest.
+    fn give_up(&mut self) {
+        let before = self.dirty.len();
+        let mut left = GIVE_UP;
+        let tasks = &mut self.tasks;
+        self.dirty.retain(|id| {
+            let goes =
+                left > 0 && tasks.get(id).is_none_or(|it| it.key.is_none() && it.history.has_succeeded());
+            if goes {
+                left -= 1;
+                tasks.remove(id);
+            }
+            !goes
+        });
+        if before == self.dirty.len() {
+            for id in self.dirty.drain(..GIVE_UP.min(before)) {
+                self.tasks.remove(&id);
+            }
+        }
+        self.dropped += (before - self.dirty.len()) as u64;
+    }
+}
