@@ -21,7 +21,7 @@ pub(super) struct Place<'a> {
     /// The body it is a header member of.
     pub(super) chord: Option<&'a Value>,
     pub(super) root: Option<&'a TaskId>,
-    /// The queue of the sender for replies.
+    /// The queue for replies of whoever waits for the canvas; empty: of whoever sends it.
     pub(super) reply_to: &'a str,
 }
 
@@ -155,7 +155,7 @@ pub(super) fn counted(node: &Node) -> u32 {
 
 fn freeze_task(options: &mut SendOptions, place: Place<'_>) -> String {
     let id = options.task_id.get_or_insert_with(|| place.id.cloned().unwrap_or_else(TaskId::new)).to_string();
-    if options.reply_to.is_none() {
+    if options.reply_to.is_none() && !place.reply_to.is_empty() {
         options.reply_to = Some(place.reply_to.to_owned());
     }
     if place.root.is_some() || place.group.is_some() || place.chord.is_some() || place.index.is_some() {

@@ -49,7 +49,9 @@ pub fn replacement(request: &Request, signature: Signature) -> Result<Signature,
         }
     }
     let id = request.id();
-    node.freeze(Place { id: Some(id), ..Place::default() });
+    // Not of this worker, as in Celery: over `rpc://` nobody who waits would ever hear of the replacement.
+    let reply_to = request.properties.reply_to.as_deref().unwrap_or_default();
+    node.freeze(Place { id: Some(id), reply_to, ..Place::default() });
     let flow = node.signature.options.flow_mut();
     flow.chord.clone_from(&request.embed.chord);
     flow.group_id.clone_from(&request.headers.group);
