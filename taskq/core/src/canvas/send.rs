@@ -83,9 +83,20 @@ impl App {
                 "a chord waits for results, and no result backend is configured: set `result_backend`",
             ));
         }
+        self.check_chord_results()?;
         self.refuse_ignored(node, false)?;
         // Connected now, so that the expansion knows whether it counts chords.
         self.backend().await.map(drop)
+    }
+
+    /// Celery refuses it too.
+    pub(super) fn check_chord_results(&self) -> Result<(), Error> {
+        if self.settings().backend_url().scheme() != "rpc" {
+            return Ok(());
+        }
+        let problem = "results by `rpc://` reach only who sent a task, so nobody could tell when the header of a \
+                       chord is over: set `result_backend` to Redis or SQLite (a group in a chain is a chord, too)";
+        Err(Error::new(ErrorKind::Config, problem))
     }
 
     /// A header member without a result would never be counted by backends that look at results.

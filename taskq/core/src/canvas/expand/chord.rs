@@ -80,6 +80,7 @@ impl Run<'_> {
         } else {
             let body = body.into_signature();
             if !self.native {
+                self.app.check_chord_results()?;
                 self.unlock(&group, &body, &members, polled)?;
             } else if members.iter().any(|member| member.members.is_some()) {
                 self.save = Some(GroupMeta { id: group.to_string(), parent: None, members: members.clone() });
