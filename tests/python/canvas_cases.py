@@ -39,6 +39,7 @@ def wanted(options):
         import canvas_ids  # noqa: F401
         import canvas_replace  # noqa: F401
         import canvas_stamps  # noqa: F401
+        import canvas_unlock  # noqa: F401
     missing = set(options.without)
     if os.environ.get('RESULT_BACKEND', '').startswith('rpc'):
         missing |= {canvas_kit.CHORDS, canvas_kit.STORE}

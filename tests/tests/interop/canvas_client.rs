@@ -5,12 +5,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value as Json, json};
 use taskq::core::codec::from_value;
+use taskq::core::config::Sources;
 use taskq::prelude::*;
 use taskq::{App, Signature, Value, WaitError, args, kwargs};
 use taskq_tests::node::Node;
 use taskq_tests::redis_server::RedisServer;
 
 use crate::client::app;
+use crate::rabbitmq::new_vhost;
 
 /// One result, on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -101,6 +103,14 @@ fn chains() -> Vec<Case> {
             json!({"args": [2, 7], "kwargs": {"k": [1]}}),
         ),
         gives("arguments of the chain", chain([plus(4), times(2)]).prepend([Value::Int(6)]), json!(20)),
+        gives(
+            "keyword arguments only",
+            chain([same().with_kwargs(kwargs! { "x" => 7 }), times(2)]),
+            json!(14),
+        ),
+        gives("a chain in the middle", chain([value(1), chain([plus(1), plus(2)]), plus(3)]), json!(7)),
+        gives("a chain of a hundred", Signature::chain((0..100).map(|n| value(n).immutable())), json!(99)),
+        gives("a map in a chain", chain([Signature::map(sum(), [list(&[1, 2])]), sum()]), json!(3)),
         gives("null passes on", chain([call("identity", args![Value::Null]), same()]), json!(null)),
         gives("a step with a countdown", chain([add(1, 1), plus(2).countdown(300.milliseconds())]), json!(4)),
         gives("a replaced step", chain([add(1, 1), call("add_replaced", args![2]), times(10)]), json!(40)),
@@ -144,6 +154,8 @@ fn groups() -> Vec<Case> {
             Signature::group((0..200).map(value)),
             json!((0..200).collect::<Vec<_>>()),
         ),
+        gives("group of groups of chains", group([group([add(1, 1) | times(2)]), add(2, 2)]), json!([4, 4])),
+        gives("a group after a step", add(1, 1) | group([same(), plus(1), times(2)]), json!([2, 3, 4])),
         gives("skewed group", group([value(1), value(2)]).skew(0.1, None, 0.1), json!([1, 2])),
         gives(
             "replaced members",
@@ -152,17 +164,17 @@ fn groups() -> Vec<Case> {
         ),
         raises("a failing member", group([add(1, 1), call("fail", args![])]), "ExpectedException"),
         gives("map", Signature::map(call("tsum", args![]), [list(&[1, 2]), list(&[3])]), json!([3, 3])),
-        gives(
-            "starmap",
-            Signature::starmap(call("add", args![]), [list(&[1, 2]), list(&[3, 4])]),
-            json!([3, 7]),
-        ),
+        gives("starmap", starred(), json!([3, 7])),
         gives(
             "chunks",
             Signature::chunks(call("add", args![]), (0..5).map(|n| list(&[n, n])), 2),
             json!([[0, 2], [4, 6], [8]]),
         ),
     ]
+}
+
+fn starred() -> Signature {
+    Signature::starmap(call("add", args![]), [list(&[1, 2]), list(&[3, 4])])
 }
 
 fn list(numbers: &[i64]) -> Value {
@@ -179,6 +191,10 @@ fn chords() -> Vec<Case> {
             json!((0..100).collect::<Vec<_>>()),
         ),
         gives("chord of one", chord([add(2, 2)], same()), json!([4])),
+        gives("a starmap as header member", chord([starred(), value(1)], same()), json!([[3, 7], 1])),
+        gives("a chord, then a step", chord(pair(), sum()) | times(2), json!(12)),
+        gives("a step, then a chord", add(1, 1) | chord([plus(1), plus(2)], sum()), json!(7)),
+        gives("two chords side by side", chord([group(pair()) | sum(), value(1)], sum()), json!(7)),
         gives("an immutable body", chord(pair(), add(20, 3).immutable()), json!(23)),
         gives("group, then a task", group(pair()) | sum(), json!(6)),
         gives("task, group, task", chain([add(1, 1), group([plus(3), plus(4)]), sum()]), json!(11)),
@@ -235,18 +251,10 @@ fn chords() -> Vec<Case> {
     ]
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn canvases_sent_from_rust_run_on_a_python_worker() {
-    let redis = RedisServer::start();
-    let logs = tempfile::tempdir().expect("a folder for logs");
-    let node = Node::new("py@canvas", &redis.url(0), &redis.url(1), &redis.url(2), logs.path());
-    let _worker = node.start_python();
-    let app = app(&redis, &[]).expect("an app");
-
-    let cases: Vec<Case> = [chains(), groups(), chords()].into_iter().flatten().collect();
+/// Sends all of them at once, and counts them.
+async fn all_go_well(app: App, cases: Vec<Case>) {
     let wrong: Vec<String> =
         join_all(cases.iter().map(|case| run(&app, case))).await.into_iter().flatten().collect();
-
     app.close().await.expect("connections close");
     println!("{} canvases", cases.len());
     assert!(
@@ -256,6 +264,44 @@ async fn canvases_sent_from_rust_run_on_a_python_worker() {
         cases.len(),
         wrong.join("\n")
     );
+}
+
+fn all() -> Vec<Case> {
+    [chains(), groups(), chords()].into_iter().flatten().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn canvases_sent_from_rust_run_on_a_python_worker() {
+    let redis = RedisServer::start();
+    let logs = tempfile::tempdir().expect("a folder for logs");
+    let node = Node::new("py@canvas", &redis.url(0), &redis.url(1), &redis.url(2), logs.path());
+    let _worker = node.start_python();
+    all_go_well(app(&redis, &[]).expect("an app"), all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn canvases_sent_from_rust_over_rabbitmq_run_on_a_python_worker() {
+    let (redis, broker) = (RedisServer::start(), new_vhost());
+    let logs = tempfile::tempdir().expect("a folder for logs");
+    let node = Node::new("py@canvas", &broker, &redis.url(1), &redis.url(2), logs.path());
+    let _worker = node.start_python();
+    all_go_well(app_on(&broker, &redis.url(1)), all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chord_whose_results_would_come_by_rpc_is_refused() {
+    let app = app_on(&new_vhost(), "rpc://");
+    for canvas in [chord([add(1, 1), add(2, 2)], sum()), chain([add(1, 1), group([plus(1), plus(2)]), sum()])]
+    {
+        let refused = app.send_canvas(canvas).await.expect_err("a chord that could never end was sent");
+        assert!(refused.to_string().contains("`rpc://`"), "{refused}");
+    }
+    app.close().await.expect("connections close");
+}
+
+fn app_on(broker: &str, backend: &str) -> App {
+    let sources = Sources::none().set("broker_url", broker).set("result_backend", backend);
+    App::builder().sources(sources).build().expect("an app")
 }
 
 /// What is wrong with a case.

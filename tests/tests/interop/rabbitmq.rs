@@ -24,7 +24,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(100);
 
 /// The address of a new virtual host.
-fn new_vhost() -> String {
+pub(crate) fn new_vhost() -> String {
     let name = format!("interop-{}", uuid::Uuid::now_v7().simple());
     let ctl = env::var_os("TASKQ_TEST_RABBITMQCTL").expect("run the tests with `cargo xtask test`");
     for args in [vec!["add_vhost", &name], vec!["set_permissions", "-p", &name, "guest", ".*", ".*", ".*"]] {
