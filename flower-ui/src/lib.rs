@@ -10,6 +10,7 @@ mod flower;
 mod inspect;
 pub mod live;
 pub mod options;
+mod page;
 pub mod query;
 pub mod record;
 mod sample;

@@ -11,8 +11,8 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{Refusal, Shared, answer, etag, guard, routes};
-use crate::{api, auth::Area};
+use super::{Refusal, Shared, etag, guard, routes};
+use crate::{api, auth::Area, page::plain};
 
 /// Bodies of requests, in bytes.
 const BODY: usize = 8 << 20;
@@ -70,12 +70,14 @@ fn without_prefix(shared: &Shared, uri: &Uri) -> Result<Uri, Box<Response>> {
     match below {
         Some(path) if path.starts_with('/') => {
             let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
-            PathAndQuery::try_from(format!("{path}{query}")).map(Uri::from).map_err(|_| Box::new(not_found()))
+            PathAndQuery::try_from(format!("{path}{query}"))
+                .map(Uri::from)
+                .map_err(|_| Box::new(not_found(prefix)))
         }
         Some("") | None if !shared.options.strict() && matches!(below, Some("")) | (uri.path() == "/") => {
             Err(Box::new(Redirect::permanent(&format!("{prefix}/")).into_response()))
         }
-        _ => Err(Box::new(not_found())),
+        _ => Err(Box::new(not_found(prefix))),
     }
 }
 
@@ -112,7 +114,7 @@ fn finished(shared: &Shared, path: &str, mut response: Response) -> Response {
                 let text = format!("there is no `{path}`");
                 Refusal::text(StatusCode::NOT_FOUND, "not_found", text).into_json()
             } else {
-                not_found()
+                not_found(&shared.options.url_prefix)
             };
         }
         _ => {}
@@ -124,9 +126,7 @@ fn not_allowed() -> Response {
     Refusal::html(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "").into_response()
 }
 
-fn not_found() -> Response {
-    let page = "<!doctype html><html lang=en><title>Not found</title><h1>There is no such page</h1></html>\n";
-    let mut response = answer::html(page);
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
+fn not_found(prefix: &str) -> Response {
+    let why = "The address may be mistyped, or the link old.";
+    plain::page(prefix, StatusCode::NOT_FOUND, "There is no such page", &[why], &[("/", "The board")])
 }

@@ -14,7 +14,7 @@ use axum::{
 };
 
 use super::{Answer, Params, Shared, answer};
-use crate::{api, auth::login, flower};
+use crate::{api, auth::login, flower, page};
 
 /// Marks the answer to a path that is not there.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,7 @@ pub(super) fn routes() -> Router<Shared> {
         .merge(flower::routes())
         .merge(login::routes())
         .merge(api::routes())
+        .merge(page::routes())
         .route("/healthcheck", get(healthcheck))
         .route("/workers", get(workers))
         .fallback(unknown)
@@ -36,12 +37,12 @@ async fn healthcheck() -> Response {
     answer::html("OK")
 }
 
-/// The rows for programs.
+/// A page, or rows for programs.
 async fn workers(shared: State<Shared>, params: Params) -> Answer {
     if params.bool("json").unwrap_or_default() {
         flower::fleet::rows(shared, params).await
     } else {
-        Ok(unknown().await)
+        Ok(page::shell(shared).await)
     }
 }
 
