@@ -52,7 +52,7 @@ const take = ({ kind, data }) => {
 
 const open = () => {
   const source = new EventSource(URL_);
-  for (const kind of ['change', 'tick', 'reset', 'lagged', 'ping']) {
+  for (const kind of ['hello', 'change', 'tick', 'reset', 'lagged']) {
     source.addEventListener(kind, (event) => {
       let data = null;
       try {

@@ -1,0 +1,56 @@
+// What people and programs did through this board, and what came of it.
+
+import { may, path, post } from '../core/api.js';
+import { h } from '../core/dom.js';
+import { resource } from '../core/resource.js';
+import { count, cut, json } from '../core/format.js';
+import { age, empty, shown } from '../part/notice.js';
+import { card, head } from '../part/page.js';
+import { replyList } from '../part/reply.js';
+import { when } from '../part/rows.js';
+import { table } from '../part/table.js';
+import { open } from '../part/dialog.js';
+import { say } from '../part/toast.js';
+
+const outcome = (it) => {
+  const text = typeof it.outcome === 'string' ? it.outcome : json(it.outcome ?? 'not known');
+  return h('span', { class: /^(ok|done|accepted)/i.test(text) ? 'good' : /fail|refus|error|denied/i.test(text) ? 'bad' : '' }, cut(text, 120));
+};
+
+const details = (it) =>
+  open(it.action, (close) =>
+    h('form', { method: 'dialog' }, h('h2', it.action), h('p', cut(it.target, 400)), h('pre', { class: 'code' }, cut(json(it.arguments ?? {}), 4000)), it.replies?.length ? replyList({ replies: it.replies }) : h('p', { class: 'muted' }, 'No worker was asked, or none answered.'), h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'primary', onclick: close }, 'Close'))),
+  );
+
+const columns = [
+  { title: 'Action', kind: 'main', cell: (it) => h('button', { class: 'link', type: 'button', onclick: () => details(it) }, it.action) },
+  { title: 'When', show: true, cell: (it) => when(it.at) },
+  { title: 'Who', show: true, cell: (it) => it.user ?? 'not asked who' },
+  { title: 'On', kind: 'text mono', cell: (it) => cut(typeof it.target === 'string' ? it.target : json(it.target ?? '–'), 120) },
+  { title: 'With', kind: 'text mono', cell: (it) => cut(json(it.arguments ?? {}).replace(/\s+/g, ' '), 120) },
+  { title: 'Outcome', show: true, cell: outcome },
+  { title: 'Replies', kind: 'number', cell: (it) => count(it.replies?.length) },
+];
+
+const jobColumns = [
+  { title: 'Job', kind: 'main', cell: (it) => it.action ?? it.id },
+  { title: 'State', show: true, cell: (it) => it.state },
+  { title: 'Done', kind: 'number', show: true, label: 'done', cell: (it) => `${count(it.done)} of ${count(it.total)}` },
+  { title: 'Failed', kind: 'number', cell: (it) => count(it.failed) },
+  { kind: 'act', cell: (it) => (it.state === 'running' ? h('button', { onclick: () => post(path('jobs', it.id, 'stop')).then(() => say('Told to stop'), (error) => say(error.message, { level: 'bad' })) }, 'Stop') : null) },
+];
+
+/** The page. */
+export default () => {
+  const source = resource(() => path('activity'), { every: 5 });
+  const jobs = resource(() => (may('task.retry') ? path('jobs') : null), { every: 3 });
+  const list = () => {
+    const answer = jobs.data();
+    return answer?.jobs ?? (answer?.id ? [answer] : []);
+  };
+  return [
+    head('Activity', { sub: age(source.at, 15) }),
+    () => (list().length ? card('Jobs', table('Jobs', list, { columns: jobColumns, key: (it) => it.id }), { tight: true }) : null),
+    card('What was done', shown(source, (data) => table('Activity', () => data().entries, { columns, key: (it) => `${it.at} ${it.action} ${it.target}`, none: () => empty('Nothing was done yet', 'Every retry, revoke, purge and command through this board or its API is written here, with each worker’s answer.') })), { tight: true }),
+  ];
+};
