@@ -104,3 +104,32 @@ fn an_address_that_is_taken_is_an_error_at_start() {
     let said = run.failed(1);
     assert!(said.contains(&place.to_string()), "{said}");
 }
+
+/// The names in a text that begin as our metrics do.
+fn metric_names(text: &str) -> std::collections::BTreeSet<String> {
+    let name = |word: &str| word.starts_with("taskq_").then(|| word.to_owned());
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter_map(name).collect()
+}
+
+#[test]
+fn the_dashboard_asks_for_metrics_that_there_are() {
+    let dashboard = include_str!("../../docs/grafana.json");
+    let panels: serde_json::Value = serde_json::from_str(dashboard).expect("a dashboard is JSON");
+    assert!(panels["panels"].as_array().is_some_and(|panels| panels.len() > 10));
+    let demo = demo();
+    let mut worker = demo.start("worker -B --http 127.0.0.1:0");
+    let address = address(&mut worker);
+    demo.run("call demo.add -a [2,3] --wait=30").ok();
+    let wanted = metric_names(dashboard);
+    assert!(wanted.len() > 15, "{wanted:?}");
+    let mut missing: Vec<String> = Vec::new();
+    eventually("every metric is there", SOON, || {
+        let (_, metrics) = get(&address, "/metrics");
+        let there = metric_names(&metrics);
+        missing = wanted.difference(&there).cloned().collect();
+        missing.is_empty()
+    });
+    // What waited was measured: the id of a call says when it was made.
+    let (_, metrics) = get(&address, "/metrics");
+    assert!(metrics.contains(r#"taskq_task_wait_seconds_count{task="demo.add"} 1"#), "{metrics}");
+}

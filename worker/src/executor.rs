@@ -24,6 +24,7 @@ use crate::{
     emit, gate,
     held::{Held, Why},
     job::Job,
+    measure,
     node::Node,
     pool::process::{self, Crew, Ended, Hand},
     run::Run,
@@ -85,6 +86,9 @@ impl Executor {
             held.set_pid(hand.pid);
         }
         emit::started(&self.node, &known, &held.id);
+        if self.node.watched {
+            measure::started(&request, self.node.now());
+        }
         if known.policy.track_started && known.stores_result(&request) {
             self.store_started(&request, &held).await;
         }
