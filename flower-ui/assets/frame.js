@@ -38,7 +38,7 @@ const health = () => {
 };
 
 const banners = () => {
-  if (reached() === false) return notice('bad', h('p', { class: 'strong' }, 'The board does not answer'), h('p', 'What is shown is as old as it says. The page goes on trying; check that `taskq flower` runs.'));
+  if (reached() === false) return notice('bad', h('p', { class: 'strong' }, 'The board does not answer'), h('p', 'What is shown is as old as it says. The page goes on trying; check that taskq flower runs.'));
   const broker = tick()?.broker;
   if (broker && broker.connected === false) return notice('bad', h('p', { class: 'strong' }, 'The board does not reach the broker'), h('p', broker.error ?? 'Workers and queues are shown as they were last known; commands would not arrive.'));
   if (condition() === 'lost' && heard()) return notice('warn', h('p', `Nothing was heard for ${duration(Math.round(Date.now() / 1000 - heard()))}: the page asks every few seconds instead.`));

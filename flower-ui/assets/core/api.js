@@ -30,7 +30,7 @@ const unreachable = (cause) =>
   new Problem({
     title: 'The board does not answer',
     detail: cause.name === 'TimeoutError' ? `No answer within ${PATIENCE / 1000} s.` : 'The connection failed.',
-    fix: 'Check that `taskq flower` runs and that this machine reaches it. The page goes on trying.',
+    fix: 'Check that taskq flower runs and that this machine reaches it. The page goes on trying.',
   });
 
 const refused = async (response) => {

@@ -20,7 +20,7 @@ export default ({ name }) => {
   const recent = resource(() => `${path('tasks')}${query({ q: `name:${name}`, limit: 20 })}`, { every: 5, on: () => true });
   const one = (data) => data().names?.[0] ?? (Array.isArray(data()) ? data()[0] : data());
   return [
-    head(name, { crumb: { href: to('names'), text: 'Task names' }, sub: age(source.at, 30), actions: [may('task.call') ? h('a', { class: 'button', href: to('call', name) }, 'Call') : null, h('a', { class: 'button', href: toQuery(['tasks'], { q: `name:${name}` }) }, 'All of them')] }),
+    head(name, { crumb: { href: to('names'), text: 'Task names' }, sub: age(source.at, 30), actions: [() => (may('task.call') ? h('a', { class: 'button', href: to('call', name) }, 'Call') : null), h('a', { class: 'button', href: toQuery(['tasks'], { q: `name:${name}` }) }, 'All of them')] }),
     shown(source, (data) =>
       h('div', { class: 'columns' },
         card('So far', () => facts([['Tasks', count(one(data).count)], ['Failed', `${count(one(data).failed)} (${percent(one(data).count ? one(data).failed / one(data).count : null)})`], ['Retried', count(one(data).retried)], ['Last', when(one(data).last)]])),

@@ -48,7 +48,7 @@ const queueColumns = [
 const workers = (data) => {
   const fleet = data().workers;
   const list = fleet.list ?? [];
-  if (!list.length) return empty('No worker was heard', 'Start one: a Rust worker, or `celery worker -E` (with -E, or this board, it sends events).');
+  if (!list.length) return empty('No worker was heard', 'Start one: a Rust worker, or a Python one with -E.');
   return [
     h('p', { class: 'line small' }, h('span', many(fleet.online, 'worker'), ' online'), fleet.draining ? h('span', { class: 'warn' }, `${fleet.draining} draining`) : null, fleet.lost ? h('span', { class: 'bad' }, `${fleet.lost} lost`) : null, fleet.offline ? h('span', { class: 'muted' }, `${fleet.offline} offline`) : null),
     h('ul', { class: 'stack-tight' }, list.slice(0, 12).map(({ name, busy, slots, status }) => h('li', { class: 'between small' }, h('a', { href: to('workers', name) }, name), h('span', { class: 'nowrap' }, meter(busy, slots, 'Busy'), ` ${status && status !== 'online' ? status : `${count(busy)}/${count(slots)}`}`)))),

@@ -40,7 +40,7 @@ export default ({ queue: name }) => {
       },
     }),
     shown(source, (data) => [
-      () => (data().ready > 0 && data().consumers?.length === 0 ? notice('bad', h('p', { class: 'strong' }, `${many(data().ready, 'message')} wait and nobody consumes ${name}`), h('p', 'Start a worker with it (`-Q`), or tell one to consume it: Workers, then Queues.')) : null),
+      () => (data().ready > 0 && data().consumers?.length === 0 ? notice('bad', h('p', { class: 'strong' }, `${many(data().ready, 'message')} wait and nobody consumes ${name}`), h('p', 'Start a worker with it (with -Q), or tell one to consume it: Workers, then Queues.')) : null),
       h('div', { class: 'two' },
         card('Waiting, last hour', shown(depth, (series) => chart(`Waiting in ${name}`, () => own(series), { format: count, height: 150 })), { at: depth.at }),
         h('div', { class: 'stack' },

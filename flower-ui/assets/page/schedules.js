@@ -29,7 +29,7 @@ export default () => {
   return [
     head('Schedules', { sub: () => [source.data() ? h('span', source.data().leader ? `Sent by ${source.data().leader}` : 'Nobody sends them now') : null, age(source.at, 15)()] }),
     shown(source, (data) => [
-      () => (!data().leader && data().schedules.length ? notice('bad', h('p', { class: 'strong' }, 'No beat is running'), h('p', 'Entries are kept but nothing is sent. Start one: `taskq beat`, or a worker with `-B`.')) : null),
+      () => (!data().leader && data().schedules.length ? notice('bad', h('p', { class: 'strong' }, 'No beat is running'), h('p', 'Entries are kept but nothing is sent. Start one: taskq beat, or a worker with -B.')) : null),
       () => (data().note ? notice('info', h('p', data().note)) : null),
       h('section', { class: 'card', 'aria-label': 'Entries' }, table('Schedules', () => data().schedules, { columns: [...columns, { kind: 'act', cell: (_, item) => scheduleMenu(item, source.again) }], sort: 'Next', none: () => empty(data().readable === false ? 'They cannot be read' : 'Nothing is scheduled', data().note ?? 'Entries of taskq beat and of RedBeat appear here.') })),
     ]),

@@ -25,7 +25,7 @@ const SORTED = new Set(['received', 'name', 'state']);
 
 const facet = (text, name, values) =>
   values?.length
-    ? h('section', { 'aria-label': FACETS[name] }, h('h3', FACETS[name]), h('ul', values.slice(0, 10).map(([value, number]) => h('li', h('button', { type: 'button', title: value, 'aria-pressed': String(terms(text()).some((term) => term.toLowerCase() === `${name}:${value}`.toLowerCase())), onclick: () => text.set(toggled(text.peek(), name, name === 'state' ? value.toLowerCase() : value)) }, h('span', { class: 'what' }, name === 'state' ? word(value) : value), h('span', { class: 'muted' }, count(number)))))))
+    ? h('section', { 'aria-label': FACETS[name] }, h('h2', { class: 'small' }, FACETS[name]), h('ul', values.slice(0, 10).map(([value, number]) => h('li', h('button', { type: 'button', title: value, 'aria-pressed': String(terms(text()).some((term) => term.toLowerCase() === `${name}:${value}`.toLowerCase())), onclick: () => text.set(toggled(text.peek(), name, name === 'state' ? value.toLowerCase() : value)) }, h('span', { class: 'what' }, name === 'state' ? word(value) : value), h('span', { class: 'muted' }, count(number)))))))
     : null;
 
 /** The page. */
@@ -102,7 +102,7 @@ export default () => {
   const wideFacets = h('details', { class: 'facets-box', open: innerWidth > 1080 }, h('summary', 'Filters'), h('div', { class: 'facets' }, () => Object.keys(FACETS).map((name) => facet(text, name, facets()[name]))));
 
   return [
-    head('Tasks', { sub: () => [h('span', matched()), first.data()?.searched_back_to ? h('span', `searched back to ${time(first.data().searched_back_to)}`) : null, age(first.at, 20)()], actions: [may('task.call') ? h('a', { class: 'button', href: to('call') }, 'Call a task') : null, h('a', { class: 'button', href: () => `${to('api', 'v1', 'tasks')}${query({ q: text(), limit: 1000 })}`, download: 'tasks.json' }, 'Export')] }),
+    head('Tasks', { sub: () => [h('span', matched()), first.data()?.searched_back_to ? h('span', `searched back to ${time(first.data().searched_back_to)}`) : null, age(first.at, 20)()], actions: [() => (may('task.call') ? h('a', { class: 'button', href: to('call') }, 'Call a task') : null), h('a', { class: 'button', href: () => `${to('api', 'v1', 'tasks')}${query({ q: text(), limit: 1000 })}`, download: 'tasks.json' }, 'Export')] }),
     queryBox(text, { facets, problem: first.problem }),
     h(
       'div', { class: 'beside' },

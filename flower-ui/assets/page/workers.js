@@ -55,7 +55,7 @@ export default () => {
   return [
     head('Workers', { sub: () => [summary(), age(source.at, 15)()], actions: h('input', { type: 'search', 'data-search': true, placeholder: 'Name, kind, queue', 'aria-label': 'Find a worker', oninput: (event) => wanted.set(event.target.value) }) }),
     () => (list().length > 6 ? h('div', { class: 'strip' }, list().slice(0, 300).map(block)) : null),
-    h('section', { class: 'card', 'aria-label': 'Workers' }, shown(source, () => table('Workers', list, { columns: [...columns, { kind: 'act', cell: (_, item) => workerMenu(item, source.again) }], sort: 'Worker', none: () => empty(wanted() ? 'No worker matches' : 'No worker was heard', wanted() ? 'None has that in its name, kind or queues.' : 'Start a Rust worker, or `celery -A app worker -E`. Workers show up with their first heartbeat.') }))),
+    h('section', { class: 'card', 'aria-label': 'Workers' }, shown(source, () => table('Workers', list, { columns: [...columns, { kind: 'act', cell: (_, item) => workerMenu(item, source.again) }], sort: 'Worker', none: () => empty(wanted() ? 'No worker matches' : 'No worker was heard', wanted() ? 'None has that in its name, kind or queues.' : 'Start a Rust worker, or a Python one: celery -A app worker -E. Workers show up with their first heartbeat.') }))),
     () => (gone() ? h('label', { class: 'check muted' }, h('input', { type: 'checkbox', checked: withGone.peek(), onchange: (event) => withGone.set(event.target.checked) }), `Show ${many(gone(), 'worker')} that stopped`) : null),
   ];
 };

@@ -28,7 +28,7 @@ export const resize = (worker, by, done) => tell(worker, by > 0 ? 'pool-grow' : 
 
 /** A pool of fresh processes. */
 export const restart = (worker, done) =>
-  ask({ title: `Restart the pool of ${worker.name}?`, body: h('p', 'Processes are replaced; a Python worker allows it only with `worker_pool_restarts`.'), action: 'Restart', danger: true, act: () => tell(worker, 'pool-restart', {}, done) });
+  ask({ title: `Restart the pool of ${worker.name}?`, body: h('p', 'Processes are replaced; a Python worker allows it only with worker_pool_restarts.'), action: 'Restart', danger: true, act: () => tell(worker, 'pool-restart', {}, done) });
 
 /** Between how many slots it may choose. */
 export const autoscale = (worker, done) => {
