@@ -8,6 +8,7 @@ mod auth;
 pub mod feed;
 mod flower;
 mod inspect;
+mod layout;
 pub mod live;
 pub mod options;
 mod page;

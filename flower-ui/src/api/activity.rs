@@ -3,7 +3,10 @@
 use axum::{Router, extract::State, routing::get};
 use serde_json::{Value as Json, json};
 
-use super::problem::{Reply, reply};
+use super::{
+    audit,
+    problem::{Reply, reply},
+};
 use crate::{
     auth::{Caller, Permission},
     record::{BrokerHealth, Coverage, StoreHealth},
@@ -11,8 +14,8 @@ use crate::{
 };
 
 /// Entries when nothing is said, and at most.
-const LIMIT: usize = 200;
-const MOST: usize = 2_000;
+const LIMIT: u32 = 200;
+const MOST: u32 = 2_000;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/api/v1/activity", get(activity)).route("/api/v1/health", get(health))
@@ -20,11 +23,11 @@ pub(super) fn routes() -> Router<Shared> {
 
 async fn activity(State(shared): State<Shared>, caller: Caller, params: Params) -> Reply {
     caller.require(Permission::AuditView)?;
-    let limit = params.int("limit")?.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(LIMIT);
+    let limit = params.int("limit")?.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(LIMIT);
     let target = params.raw("target").filter(|target| !target.is_empty());
-    let entries: Vec<Json> =
-        shared.v1.audit.recent(target, limit.clamp(1, MOST)).iter().map(|entry| entry.json()).collect();
-    Ok(reply(&shared, json!({"entries": entries})))
+    let entries = audit::entries(&shared, target, limit.clamp(1, MOST)).await?;
+    let broken = shared.store.audit_break().await.ok().flatten();
+    Ok(reply(&shared, json!({"entries": entries, "broken_at": broken})))
 }
 
 async fn health(State(shared): State<Shared>) -> Reply {

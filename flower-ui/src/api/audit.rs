@@ -1,6 +1,7 @@
 //! The log of what was done through the board.
 //!
-//! Kept true here: whoever changes something is written down with what became of it, also when it failed.
+//! Kept true here: whoever changes something is written down with what became of it, also when it failed. What
+//! history cannot take is kept at hand, so that it is not lost while the board runs.
 
 use std::{
     collections::VecDeque,
@@ -10,58 +11,64 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{Problem, problem::now};
-use crate::{auth::Caller, server::Shared};
+use crate::{auth::Caller, server::Shared, store::AuditEntry};
 
-/// Entries that are kept at hand.
-const RECENT: usize = 2_000;
+/// Entries that are kept at hand while history cannot be written.
+const HELD: usize = 1_000;
 /// Arguments longer than this are cut in the log, in bytes.
 const LONG: usize = 16 << 10;
 
-/// One thing that somebody did.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) at: f64,
-    pub(crate) user: String,
-    /// `task.retry`
-    pub(crate) action: String,
-    /// What it was done to: an id or a name.
-    pub(crate) target: String,
-    pub(crate) arguments: Value,
-    /// `ok`, or why not.
-    pub(crate) outcome: String,
-    /// What each worker answered.
-    pub(crate) replies: Value,
-}
-
-impl Entry {
-    /// For answers.
-    pub(crate) fn json(&self) -> Value {
-        json!({
-            "at": self.at, "user": self.user, "action": self.action, "target": self.target,
-            "arguments": self.arguments, "outcome": self.outcome, "replies": self.replies,
-        })
-    }
-}
-
-/// The newest entries.
+/// Entries that history did not take.
 #[derive(Debug, Default)]
-pub(crate) struct Audit(Mutex<VecDeque<Entry>>);
+pub(crate) struct Audit(Mutex<VecDeque<AuditEntry>>);
 
 impl Audit {
-    /// The newest first, of one target or of all.
-    pub(crate) fn recent(&self, target: Option<&str>, limit: usize) -> Vec<Entry> {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = |entry: &&Entry| target.is_none_or(|target| entry.target == target);
-        entries.iter().rev().filter(wanted).take(limit).cloned().collect()
+    fn hold(&self, entry: AuditEntry) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.len() >= HELD {
+            held.pop_front();
+        }
+        held.push_back(entry);
     }
 
-    fn add(&self, entry: Entry) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= RECENT {
-            entries.pop_front();
-        }
-        entries.push_back(entry);
+    fn held(&self, target: Option<&str>) -> Vec<AuditEntry> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = |entry: &&AuditEntry| target.is_none_or(|target| entry.target == target);
+        held.iter().rev().filter(wanted).cloned().collect()
     }
+}
+
+/// The newest entries, of one target or of all.
+pub(crate) async fn entries(
+    shared: &Shared,
+    target: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Value>, Problem> {
+    let mut entries = shared.v1.audit.held(target);
+    let stored = shared
+        .store
+        .audits(target, None, limit)
+        .await
+        .map_err(|error| Problem::unavailable("the audit log cannot be read", &error))?;
+    entries.extend(stored.into_iter().map(|row| row.entry));
+    entries.sort_by(|a, b| b.at.total_cmp(&a.at));
+    entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(entries.iter().map(shown).collect())
+}
+
+fn shown(entry: &AuditEntry) -> Value {
+    let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+    let outcome: Value = value(&entry.outcome);
+    let (result, replies) = match &outcome {
+        Value::Object(map) if map.contains_key("result") => {
+            (outcome["result"].clone(), outcome["replies"].clone())
+        }
+        _ => (outcome, Value::Null),
+    };
+    json!({
+        "at": entry.at, "user": entry.actor, "action": entry.action, "target": entry.target,
+        "arguments": value(&entry.details), "outcome": result, "replies": replies,
+    })
 }
 
 /// Something that is about to be done.
@@ -83,26 +90,23 @@ impl Act {
     }
 
     /// Writes down what became of it; `replies` is what workers answered.
-    pub(crate) fn done<T>(self, shared: &Shared, result: &Result<T, Problem>, replies: Value) {
+    pub(crate) async fn done<T>(self, shared: &Shared, result: &Result<T, Problem>, replies: Value) {
         let outcome = match result {
-            Ok(_) => "ok".to_owned(),
-            Err(problem) => problem.detail().to_owned(),
+            Ok(_) => "ok",
+            Err(problem) => problem.detail(),
         };
-        tracing::info!(
-            who = self.user,
-            action = self.action,
-            target = self.target,
-            outcome,
-            "the board was asked to act"
-        );
-        shared.v1.audit.add(Entry {
+        tracing::info!(who = self.user, action = self.action, target = self.target, outcome, "asked to act");
+        let entry = AuditEntry {
             at: now(shared),
-            user: self.user,
+            actor: self.user,
             action: self.action.to_owned(),
             target: self.target,
-            arguments: self.arguments,
-            outcome,
-            replies,
-        });
+            details: self.arguments.to_string(),
+            outcome: json!({"result": outcome, "replies": replies}).to_string(),
+        };
+        if let Err(error) = shared.store.audit(entry.clone()).await {
+            tracing::warn!(%error, "could not write the audit log; the entry is kept in memory");
+            shared.v1.audit.hold(entry);
+        }
     }
 }

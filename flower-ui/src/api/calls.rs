@@ -59,7 +59,7 @@ async fn call(State(shared): State<Shared>, caller: Caller, body: Body) -> Reply
     let act = Act::new(&caller, "task.call", &name, body.shown());
     let result = called(&shared, &name, &body).await;
     let sent = result.as_ref().map_or(Json::Null, |id| json!({"id": id}));
-    act.done(&shared, &result, sent);
+    act.done(&shared, &result, sent).await;
     let id = result?;
     Ok(reply(&shared, json!({"id": id, "state": "PENDING"})))
 }
@@ -115,13 +115,7 @@ async fn known(State(shared): State<Shared>, caller: Caller, Path(name): Path<St
     let params: Option<Vec<Json>> = task.map(|task| {
         task.params.iter().map(|param| json!({"name": param.name, "kind": kind(param.kind)})).collect()
     });
-    let mut registered_by = Vec::new();
-    for (worker, said) in &shared.workers.all() {
-        let tasks = said.as_map().and_then(|said| said.get("registered")?.as_list()).unwrap_or_default();
-        // Limits follow the name: `shop.sleepy [rate_limit=0]`.
-        let names = tasks.iter().filter_map(|task| task.as_str()?.split(' ').next());
-        registered_by.extend(names.into_iter().any(|known| known == name).then(|| worker.clone()));
-    }
+    let registered_by = registered_by(&shared, &name);
     let query = TaskQuery { name: Some(name.clone()), ..TaskQuery::default() };
     let page = Page { limit: Some(LOOK), ..Page::default() };
     let rows = shared
@@ -152,6 +146,17 @@ async fn known(State(shared): State<Shared>, caller: Caller, Path(name): Path<St
             "note": note,
         }),
     ))
+}
+
+/// Workers that said they have a task of that name.
+pub(super) fn registered_by(shared: &Shared, name: &str) -> Vec<String> {
+    let has = |said: &Value| {
+        let tasks = said.as_map()?.get("registered")?.as_list()?;
+        // Limits follow the name: `shop.sleepy [rate_limit=0]`.
+        Some(tasks.iter().filter_map(|task| task.as_str()?.split(' ').next()).any(|known| known == name))
+    };
+    let all = shared.workers.all();
+    all.iter().filter(|(_, said)| has(said) == Some(true)).map(|(worker, _)| worker.clone()).collect()
 }
 
 fn kind(kind: ParamKind) -> &'static str {

@@ -8,17 +8,21 @@ mod audit;
 mod body;
 mod calls;
 mod dead;
+mod jobs;
+mod names;
+mod openapi;
 mod overview;
 mod plain;
 mod problem;
 mod queues;
-mod rates;
 mod schedules;
+mod series;
 mod session;
 mod state;
 mod stream;
 mod tasks;
 mod workers;
+mod workflows;
 
 use axum::{Router, routing::get};
 
@@ -37,11 +41,17 @@ pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/api/v1/session", get(session::session))
         .route("/api/v1/stream", get(stream::stream))
+        .route("/api/v1/openapi.json", get(openapi::openapi))
+        .route("/api/v1/overview", get(overview::overview))
+        .route("/api/v1/series", get(series::series))
         .merge(tasks::routes())
         .merge(calls::routes())
         .merge(dead::routes())
         .merge(schedules::routes())
         .merge(activity::routes())
+        .merge(names::routes())
+        .merge(jobs::routes())
+        .merge(workflows::routes())
         .merge(workers::routes())
         .merge(queues::routes())
 }

@@ -1,19 +1,30 @@
 //! What `/api/v1` remembers between answers.
 
-use super::{audit::Audit, queues::Kept, rates::Rates, stream::Hub, workers::Drains};
+use super::{
+    audit::Audit,
+    jobs::Jobs,
+    overview::{Judged, Numbers},
+    queues::Kept,
+    stream::Hub,
+    workers::Drains,
+};
 use crate::sample::Samples;
 
 /// Lives as long as the board.
 #[derive(Debug, Default)]
 pub(crate) struct State {
+    /// What is done to many tasks.
+    pub(crate) jobs: Jobs,
     /// What was done.
     pub(crate) audit: Audit,
     /// Who listens.
     pub(crate) hub: Hub,
     /// Queues and workers, looked at again and again.
     pub(crate) samples: Samples,
-    /// How fast queues move.
-    pub(crate) rates: Rates,
+    /// The numbers of now.
+    pub(crate) numbers: Numbers,
+    /// What needs attention.
+    pub(crate) judged: Judged,
     /// Purged messages, and queues that were paused.
     pub(crate) kept: Kept,
     /// Workers that go as soon as they are empty.

@@ -21,7 +21,10 @@ use tokio::sync::broadcast::error::RecvError;
 
 pub(crate) use self::hub::Hub;
 use self::hub::{Message, Start};
-use super::problem::{Problem, now};
+use super::{
+    overview,
+    problem::{Problem, now},
+};
 use crate::{sample, server::Shared};
 
 /// Streams at one time.
@@ -34,7 +37,8 @@ pub(crate) async fn run(shared: Shared) {
     tokio::join!(
         sample::keep_looking(shared.clone()),
         tick::keep_ticking(shared.clone()),
-        tick::keep_telling(shared)
+        tick::keep_telling(shared.clone()),
+        overview::keep_judging(shared)
     );
 }
 

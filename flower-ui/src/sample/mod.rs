@@ -19,7 +19,7 @@ use taskq_core::broker::QueueStats;
 
 use self::ring::Ring;
 pub(crate) use self::ring::Trend;
-use crate::{api::now, flower, server::Shared};
+use crate::{api::now, flower, server::Shared, store::QueueSample};
 
 /// How often the broker is asked while somebody watches.
 const WATCHED: Duration = Duration::from_secs(1);
@@ -27,6 +27,8 @@ const WATCHED: Duration = Duration::from_secs(1);
 const ALONE: Duration = Duration::from_secs(5);
 /// Somebody who asked so long ago still watches, in milliseconds.
 const ATTENTION: f64 = 15_000.0;
+/// How often samples are kept in history, in seconds.
+const STORED: f64 = 15.0;
 /// The longest time that the broker is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Queues and workers that are kept.
@@ -69,6 +71,8 @@ struct Kept {
     queues: IndexMap<String, (QueueStats, f64, Ring)>,
     workers: IndexMap<String, Ring>,
     as_of: Option<f64>,
+    /// When samples were last kept in history.
+    stored: f64,
     error: Option<String>,
     unsupported: bool,
 }
@@ -87,6 +91,16 @@ impl Samples {
     #[allow(clippy::cast_precision_loss)]
     fn is_watched(&self, now: f64) -> bool {
         now * 1e3 - (self.watched.load(Ordering::Relaxed) as f64) < ATTENTION
+    }
+
+    /// Whether samples are to be kept in history again.
+    fn is_time_to_keep(&self, at: f64) -> bool {
+        let mut kept = self.kept();
+        let is = at - kept.stored >= STORED;
+        if is {
+            kept.stored = at;
+        }
+        is
     }
 
     /// The queues now.
@@ -157,10 +171,34 @@ pub(crate) async fn look(shared: &Shared) {
     let processed = workers.into_iter().filter_map(|worker| Some((worker.hostname, worker.processed?)));
     samples.processed(now(shared), processed.collect());
     match tokio::time::timeout(PATIENCE, read(shared)).await {
-        Ok(Ok(Some(stats))) => samples.counted(now(shared), stats),
+        Ok(Ok(Some(stats))) => {
+            keep(shared, &stats).await;
+            samples.counted(now(shared), stats);
+        }
         Ok(Ok(None)) => samples.kept().unsupported = true,
         Ok(Err(error)) => samples.kept().error = Some(error.to_string()),
         Err(_) => samples.kept().error = Some("the broker did not answer within 5 s".to_owned()),
+    }
+}
+
+/// Into history, now and then.
+async fn keep(shared: &Shared, stats: &[QueueStats]) {
+    let at = now(shared);
+    if !shared.v1.samples.is_time_to_keep(at) {
+        return;
+    }
+    #[allow(clippy::cast_possible_truncation)] // whole seconds
+    let sample = |stats: &QueueStats| QueueSample {
+        at: at as i64,
+        queue: stats.queue.clone(),
+        waiting: Some(stats.ready + stats.delayed),
+        in_flight: Some(stats.in_flight),
+        oldest: stats.oldest.map(|age| age.as_secs_f64()),
+        consumers: None,
+    };
+    let samples: Vec<QueueSample> = stats.iter().map(sample).collect();
+    if let Err(error) = shared.store.record_queue_samples(&samples).await {
+        tracing::debug!(%error, "could not keep samples of queues");
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) use self::{
     messages::{admin, describe},
     pause::Paused,
     purge::Snapshots,
-    row::rows,
+    row::{QueueRow, rows},
 };
 use super::problem::{Problem, Reply, now, reply};
 use crate::{sample, server::Shared};

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A row. Counts are messages, spans seconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct QueueRow {
     pub(crate) name: String,
     pub(crate) ready: Option<u64>,
@@ -50,14 +50,14 @@ pub(crate) fn rows(shared: &Shared, known: &Queues) -> Vec<QueueRow> {
             .map(|worker| worker.name.clone())
             .collect()
     };
-    let rates = shared.v1.rates.get();
+    let numbers = shared.v1.numbers.get();
     let at = now(shared);
     known
         .queues
         .iter()
         .map(|queue| {
             let name = &queue.stats.queue;
-            let (in_rate, out_rate) = rates.get(name).copied().unwrap_or_default();
+            let (in_rate, out_rate) = numbers.by_queue.get(name).copied().unwrap_or_default();
             let waiting = queue.stats.ready + queue.stats.delayed;
             let net = queue.trend.rate;
             #[allow(clippy::cast_precision_loss)] // counts of messages

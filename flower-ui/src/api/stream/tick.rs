@@ -44,7 +44,7 @@ pub(super) async fn keep_ticking(shared: Shared) {
             fleet.iter().take(ROWS).map(|worker| json!([worker.name, worker.status, worker.busy])).collect();
         let data = json!({
             "at": now(&shared),
-            "now": crate::api::overview::numbers(&shared, &fleet),
+            "now": shared.v1.numbers.get().json(&fleet),
             "queues": queues,
             "workers": workers,
         });

@@ -5,7 +5,10 @@ use serde_json::{Value as Json, json};
 
 use super::{TaskRow, arguments, code, row, rows, stored};
 use crate::{
-    api::problem::{Problem, Reply, reply},
+    api::{
+        audit,
+        problem::{Problem, Reply, reply},
+    },
     auth::{Caller, Permission},
     query::{Page, TaskQuery},
     record::{Attempt, TaskRecord},
@@ -17,7 +20,7 @@ const CHILDREN: usize = 200;
 /// Tasks of the same name that are shown.
 const SIMILAR: u64 = 20;
 /// Audit entries that are shown.
-const AUDIT: usize = 50;
+const AUDIT: u32 = 50;
 
 pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(id): Path<String>) -> Reply {
     let task = known(&shared, &id).await?;
@@ -27,8 +30,10 @@ pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(id
         Ok(meta) => (meta, None),
         Err(problem) => (None, Some(problem.detail().to_owned())),
     };
-    let audit = caller.may(Permission::AuditView);
-    let audit = if audit { shared.v1.audit.recent(Some(&id), AUDIT) } else { Vec::new() };
+    let audit = match caller.may(Permission::AuditView) {
+        true => audit::entries(&shared, Some(&id), AUDIT).await?,
+        false => Vec::new(),
+    };
     let code = match (&found, &task.name) {
         (Ok(found), Some(name)) if payload => {
             code::code(name, &found.args, &found.kwargs, task.queue.as_deref())
@@ -45,7 +50,7 @@ pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(id
             "stored": stored.as_ref().filter(|_| payload).map(stored::shown),
             "stored_note": stored_note,
             "similar": similar(&shared, &task, &caller).await?,
-            "audit": audit.iter().map(|entry| entry.json()).collect::<Vec<_>>(),
+            "audit": audit,
             "code": code,
         }),
     ))

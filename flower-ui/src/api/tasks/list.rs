@@ -1,7 +1,7 @@
 //! `GET /tasks`: what matches a query, page by page.
 
 use axum::extract::State;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::rows;
 use crate::{
@@ -9,6 +9,7 @@ use crate::{
     auth::Caller,
     query::{Cursor, Page, Search, Sort, SortField, SyntaxError, TaskQuery},
     server::{Params, Shared},
+    store::Facets,
 };
 
 /// Rows of a page when nothing is said.
@@ -37,6 +38,10 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: P
         .tasks(&query, &page)
         .await
         .map_err(|error| Problem::unavailable("history cannot be read", &error))?;
+    let facets = match params.bool("facets")? {
+        true => shared.store.facets(&query).await.ok().map(|it| facets(&it)),
+        false => None,
+    };
     let next = match (query.sort, found.next) {
         (None, next) => next.map(after),
         (Some(_), _) if found.rows.len() as u64 == limit => Some(format!("o{}", page.offset + limit)),
@@ -49,9 +54,16 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: P
             "next": next,
             "matched": {"count": found.matched, "exact": found.matched_is_exact},
             "total": found.total,
+            "facets": facets,
             "searched_back_to": found.searched_back_to,
         }),
     ))
+}
+
+fn facets(it: &Facets) -> Json {
+    json!({
+        "state": it.states, "name": it.names, "queue": it.queues, "worker": it.workers, "exact": it.exact,
+    })
 }
 
 /// What was typed, understood.

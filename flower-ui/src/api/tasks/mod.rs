@@ -15,7 +15,9 @@ use axum::{
 };
 
 pub(crate) use self::{
+    act::again,
     arguments::request,
+    list::search,
     row::{TaskRow, rows},
 };
 use crate::server::Shared;

@@ -69,7 +69,7 @@ pub(super) async fn act(
         },
     };
     let replies = result.as_ref().map_or(Json::Null, Clone::clone);
-    act.done(&shared, &result, replies);
+    act.done(&shared, &result, replies).await;
     if action != "shutdown" && result.is_ok() {
         // What it said before is old now.
         let timeout = shared.options.inspect_timeout;

@@ -1,0 +1,152 @@
+//! The tasks of a workflow as a graph.
+//!
+//! Kept true here: an edge is drawn where a task says who sent it. Events do not tell chains, groups and chords
+//! apart, so that is concluded: tasks that one task sent together are a group, and what is sent when all of a
+//! group are done is the body of a chord.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{
+    layout::{Edge, Graph, Group, Node},
+    record::TaskRecord,
+};
+
+/// Tasks that one task sends within so many seconds of each other are sent together.
+const TOGETHER: f64 = 1.0;
+
+pub(super) fn graph(tasks: &[TaskRecord]) -> Graph {
+    let known: HashMap<&str, &TaskRecord> = tasks.iter().map(|task| (task.id.as_str(), task)).collect();
+    let nodes = tasks.iter().map(|task| Node {
+        id: task.id.clone(),
+        kind: "task",
+        label: task.name.clone().unwrap_or_else(|| task.id.clone()),
+        state: task.state.as_str().to_owned(),
+    });
+    let mut children: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
+    for task in tasks {
+        if let Some(parent) =
+            task.parent_id.as_deref().filter(|parent| known.contains_key(parent) && *parent != task.id)
+        {
+            children.entry(parent).or_default().push(task);
+        }
+    }
+    let mut groups: Vec<Group> = Vec::new();
+    for (parent, children) in &mut children {
+        children.sort_by(|a, b| sent(a).total_cmp(&sent(b)).then_with(|| a.id.cmp(&b.id)));
+        let together = children.chunk_by(|a, b| sent(b) - sent(a) <= TOGETHER);
+        for (at, members) in together.filter(|members| members.len() > 1).enumerate() {
+            groups.push(Group {
+                // By the parent, so that it stays when members come.
+                id: format!("group:{parent}:{at}"),
+                kind: "group",
+                label: label(members),
+                members: members.iter().map(|task| task.id.clone()).collect(),
+            });
+        }
+    }
+    let group_of: HashMap<&str, usize> = groups
+        .iter()
+        .enumerate()
+        .flat_map(|(at, group)| group.members.iter().map(move |member| (member.as_str(), at)))
+        .collect();
+    let mut edges = Vec::new();
+    let mut chords = Vec::new();
+    for (parent, children) in &children {
+        for child in children {
+            let body = group_of.get(parent).filter(|_| children.len() == 1).copied();
+            match body.filter(|at| joins(&groups[*at], child, &known)) {
+                Some(at) => {
+                    chords.push(at);
+                    edges.push(Edge { from: groups[at].id.clone(), to: child.id.clone(), kind: "chord" });
+                }
+                None => {
+                    let kind = if children.len() == 1 { "chain" } else { "sent" };
+                    edges.push(Edge { from: (*parent).to_owned(), to: child.id.clone(), kind });
+                }
+            }
+        }
+    }
+    for at in chords {
+        groups[at].kind = "chord";
+    }
+    Graph { nodes: nodes.collect(), edges, groups }
+}
+
+fn sent(task: &TaskRecord) -> f64 {
+    task.sent.or(task.received).or(task.started).unwrap_or(task.timestamp)
+}
+
+/// `40 × shop.add`
+fn label(members: &[&TaskRecord]) -> String {
+    let name = members[0].name.as_deref().unwrap_or("task");
+    match members.iter().all(|task| task.name == members[0].name) {
+        true => format!("{} × {name}", members.len()),
+        false => format!("{} tasks", members.len()),
+    }
+}
+
+/// Whether a task came when all of a group were done, and the one that sent it alone of them sent something.
+fn joins(group: &Group, task: &TaskRecord, known: &HashMap<&str, &TaskRecord>) -> bool {
+    let members = || group.members.iter().filter_map(|id| known.get(id.as_str()));
+    let sent = sent(task);
+    members().all(|member| member.ended().is_some_and(|ended| ended <= sent + TOGETHER))
+        && !members().any(|member| {
+            let other =
+                |other: &&&TaskRecord| other.parent_id.as_ref() == Some(&member.id) && other.id != task.id;
+            known.values().any(|it| other(&it))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use taskq_core::backend::State;
+
+    use super::*;
+
+    fn task(id: &str, parent: Option<&str>, sent: f64, ended: Option<f64>) -> TaskRecord {
+        TaskRecord {
+            id: id.to_owned(),
+            name: Some("t".to_owned()),
+            state: if ended.is_some() { State::Success } else { State::Started },
+            sent: Some(sent),
+            succeeded: ended,
+            parent_id: parent.map(str::to_owned),
+            ..TaskRecord::default()
+        }
+    }
+
+    #[test]
+    fn a_chain_is_a_line() {
+        let tasks = [
+            task("a", None, 0.0, Some(1.0)),
+            task("b", Some("a"), 1.0, Some(2.0)),
+            task("c", Some("b"), 2.0, None),
+        ];
+        let graph = graph(&tasks);
+        let edges: Vec<_> = graph.edges.iter().map(|edge| (&*edge.from, &*edge.to, edge.kind)).collect();
+        assert_eq!(edges, [("a", "b", "chain"), ("b", "c", "chain")]);
+        assert!(graph.groups.is_empty());
+    }
+
+    #[test]
+    fn what_is_sent_together_is_a_group_and_what_follows_all_of_it_a_chord() {
+        let mut tasks = vec![task("r", None, 0.0, Some(1.0))];
+        tasks.extend(["x", "y", "z"].map(|id| task(id, Some("r"), 1.0, Some(5.0))));
+        tasks.push(task("body", Some("z"), 5.0, None));
+        let chord = graph(&tasks);
+        assert_eq!((chord.groups[0].kind, &*chord.groups[0].label), ("chord", "3 × t"));
+        assert!(chord.edges.contains(&Edge { from: "group:r:0".into(), to: "body".into(), kind: "chord" }));
+        // One that still runs: `body` is not theirs in common.
+        tasks[1].succeeded = None;
+        tasks[1].state = State::Started;
+        let group = graph(&tasks);
+        assert_eq!(group.groups[0].kind, "group");
+        assert!(group.edges.contains(&Edge { from: "z".into(), to: "body".into(), kind: "chain" }));
+    }
+
+    #[test]
+    fn a_task_that_is_its_own_parent_or_whose_parent_is_unknown_stands_alone() {
+        let tasks = [task("a", Some("a"), 0.0, None), task("b", Some("nobody"), 0.0, None)];
+        assert!(graph(&tasks).edges.is_empty());
+    }
+}
