@@ -20,7 +20,7 @@ use super::intake::Intake;
 use crate::live::{Live, clock};
 
 /// Shortest and longest pause between two tries to connect; a random part of up to a half is taken off.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+pub(super) const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// How often a message is sent: as often as Flower tells workers to send events.
 const PROBE: Duration = Duration::from_secs(5);
 /// How long it may take.
@@ -81,7 +81,7 @@ async fn hear(
     }
 }
 
-fn jittered(pause: Duration) -> Duration {
+pub(super) fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(1.0 - fastrand::f64() / 2.0)
 }
 

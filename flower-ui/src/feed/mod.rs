@@ -6,6 +6,8 @@
 mod backfill;
 mod intake;
 mod listen;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +15,7 @@ use taskq_core::{Error, ErrorKind, app::App};
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use self::intake::Intake;
+pub(crate) use self::intake::Intake;
 use crate::{
     live::Live,
     store::{Store, StoreOptions},
