@@ -1,7 +1,7 @@
 //! The project's own commands.
 //!
 //! * `cargo xtask test` sets a machine up and runs every test: [`mod@test`].
-//! * `cargo xtask bench` measures: [`mod@bench`].
+//! * `cargo xtask bench` measures: [`mod@bench`]; `bench-board` the board: [`mod@bench_board`].
 //!
 //! Both start private servers on free ports in a folder of their own and never touch a server that already
 //! runs. Whatever a run started ends with it, also after Ctrl-C, a panic or `kill -9`: see [`reap`].
@@ -29,6 +29,7 @@
 //! | `TASKQ_TEST_PYTHON` | a Python with `tests/python/requirements.txt` installed; unset with `--no-python` |
 
 mod bench;
+mod bench_board;
 mod examples;
 mod progress;
 mod reap;
@@ -58,6 +59,8 @@ enum Command {
     Test(test::Options),
     /// Measure, one number per line.
     Bench(bench::Options),
+    /// Measure the board under load, one number per line.
+    BenchBoard(bench_board::Options),
     /// End what a run left behind (started by the run itself).
     #[command(hide = true)]
     Reap {
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::BenchBoard(options) => bench_board::run(&options),
         Command::Reap { dir } => reap::serve(&dir).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
