@@ -73,7 +73,7 @@ pub struct Options {
     pub basic_auth: Vec<(String, SecretString)>,
     pub cookie_secret: Option<SecretString>,
     pub max_workers: usize,
-    pub max_tasks: usize,
+    pub max_tasks: u64,
     pub db: Option<PathBuf>,
     pub persistent: Option<bool>,
     pub state_save_interval: Duration,
@@ -104,10 +104,16 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     pub metrics_worker_label: WorkerLabel,
     pub store: Option<PathBuf>,
+    pub store_max_bytes: u64,
+    pub keep_successes: Duration,
+    pub keep_payloads: Duration,
+    pub keep_failures: Duration,
+    pub keep_audit: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
+        let kept = StoreOptions::default();
         Self {
             port: 5555,
             address: "127.0.0.1".to_owned(),
@@ -122,7 +128,7 @@ impl Default for Options {
             basic_auth: Vec::new(),
             cookie_secret: None,
             max_workers: 5000,
-            max_tasks: 100_000,
+            max_tasks: kept.max_tasks,
             db: None,
             persistent: None,
             state_save_interval: Duration::ZERO,
@@ -153,6 +159,11 @@ impl Default for Options {
             allowed_hosts: Vec::new(),
             metrics_worker_label: WorkerLabel::Full,
             store: None,
+            store_max_bytes: kept.max_bytes,
+            keep_successes: kept.successes,
+            keep_payloads: kept.payloads,
+            keep_failures: kept.failures,
+            keep_audit: kept.audit,
         }
     }
 }
@@ -171,7 +182,15 @@ impl Options {
     /// How events are heard and kept.
     pub(crate) fn watch(&self) -> feed::Start {
         feed::Start {
-            store: StoreOptions { path: self.store_path(), ..StoreOptions::default() },
+            store: StoreOptions {
+                path: self.store_path(),
+                max_bytes: self.store_max_bytes,
+                max_tasks: self.max_tasks,
+                successes: self.keep_successes,
+                payloads: self.keep_payloads,
+                failures: self.keep_failures,
+                audit: self.keep_audit,
+            },
             runtime_buckets: self.task_runtime_metric_buckets.clone(),
             enable_events: self.enable_events,
             max_workers: self.max_workers,

@@ -60,7 +60,7 @@ options! {
     flower basic_auth = "USER:PASSWORD,…", "Who may log in with a password; better in a file, one a line: `@/run/secrets/board`", value::pairs;
     flower cookie_secret = "SECRET", "Signs sessions, which otherwise end with the process", value::secret;
     flower max_workers = "N", "Workers kept in memory [default: 5000]", value::number;
-    flower max_tasks = "N", "Tasks kept in memory [default: 100000]", value::number;
+    flower max_tasks = "N", "Tasks kept; the oldest that succeeded go first [default: 10000000]", value::number;
     flower db = "PATH", "Beside it, as `PATH.sqlite`, the history is kept unless `store` says where", value::path;
     flower persistent, "Whether history outlives the process [default: yes]", value::maybe;
     flower state_save_interval = "MS", "Accepted: everything is saved within a second", value::milliseconds;
@@ -91,6 +91,11 @@ options! {
     ours allowed_hosts = "HOSTS", "Host names this board is called by, while it does not ask who somebody is", value::list;
     ours metrics_worker_label = "off|host|full", "What the label `worker` of the metrics tells [default: full]", value::label;
     ours store = "PATH", "Where the history is kept; `:memory:` keeps none [default: taskq-board.sqlite]", value::path;
+    ours store_max_bytes = "BYTES", "Size that the store may grow to; the oldest that succeeded go first [default: 4294967296]", value::number;
+    ours keep_successes = "DAYS", "How long tasks that succeeded are kept [default: 7]", value::days;
+    ours keep_payloads = "DAYS", "How long their arguments and results are kept [default: 1]", value::days;
+    ours keep_failures = "DAYS", "How long all other tasks are kept [default: 30]", value::days;
+    ours keep_audit = "DAYS", "How long it is kept who did what [default: 400]", value::days;
 }
 
 /// What Flower or Tornado has and this board has not, with the reason.

@@ -69,6 +69,10 @@ pub(super) fn some_seconds(text: &str) -> Result<Option<Duration>, String> {
     seconds_of(text, 1.0).map(|time| Some(time).filter(|time| !time.is_zero()))
 }
 
+pub(super) fn days(text: &str) -> Result<Duration, String> {
+    seconds_of(text, 86_400.0)
+}
+
 fn seconds_of(text: &str, unit: f64) -> Result<Duration, String> {
     let number: f64 = number(text)?;
     Duration::try_from_secs_f64(number * unit).map_err(|_| format!("`{text}` is no time"))
