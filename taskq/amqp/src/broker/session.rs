@@ -3,6 +3,9 @@
 //! With a window, all queues are subscribed to and stay so. Without one, messages come only when they are asked
 //! for: a take subscribes for as many as it wants, and the first that comes ends the subscription.
 
+mod arrival;
+mod ask;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -18,22 +21,16 @@ use lapin::{
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::{FieldTable, ShortString},
 };
-use taskq_core::{
-    broker::{BrokerError, Delivery, DeliveryTag, Queue},
-    protocol::DeliveryInfo,
-};
+use taskq_core::broker::{BrokerError, Delivery, Queue};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    counts, delay,
+    delay,
     feed::{Feed, Order, is_final, lost, refuses_shared_window},
-    ledger::Holding,
     publish::short,
-    suspect::{self, Verdict},
     topology,
 };
-use crate::wire::{self, Read};
 
 /// How a channel ended.
 #[derive(Debug)]
@@ -289,51 +286,6 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Subscribes for `wish` messages until the first has come, or something else is to be done.
-    async fn ask(&mut self, wish: usize) -> Option<Ended> {
-        let fetched = self.fetch(wish).await;
-        // Only now: what is settled while the subscription still runs makes room for more.
-        for (queue, delivery) in self.asked.drain(..) {
-            self.feed.inbox.push(&queue, delivery);
-        }
-        fetched.err().map(|error| self.broken(&error))
-    }
-
-    async fn fetch(&mut self, wish: usize) -> lapin::Result<()> {
-        let queues = self.feed.queues.clone();
-        let each = u16::try_from(wish / queues.len().max(1)).unwrap_or(u16::MAX).max(1);
-        self.channel.basic_qos(each, BasicQosOptions { global: false }).await?;
-        for queue in &queues {
-            self.subscribe(queue).await?;
-        }
-        let (inbox, stop) = (Arc::clone(&self.feed.inbox), self.feed.stop.clone());
-        loop {
-            tokio::select! {
-                biased;
-                event = self.events.next() => match event {
-                    Some(Event::Arrived(source, delivery)) => {
-                        self.arrive(&source, *delivery);
-                        break;
-                    }
-                    Some(Event::Failed(error)) => return Err(error),
-                    Some(Event::Ended(source)) => {
-                        self.forget(&source);
-                        break;
-                    }
-                    None => break,
-                },
-                () = stop.cancelled() => break,
-                Some(order) = self.feed.orders.recv() => {
-                    self.order = Some(order);
-                    break;
-                }
-                () = inbox.wanted.notified() => if inbox.wish() == 0 { break },
-            }
-        }
-        let sources = std::mem::take(&mut self.sources);
-        self.cancel(&sources).await
-    }
-
     /// Stops receiving; the channel stays for those who settle.
     async fn close(mut self) -> Ended {
         let sources = std::mem::take(&mut self.sources);
@@ -343,76 +295,4 @@ impl<'a> Session<'a> {
         while self.chores.join_next().await.is_some() {}
         Ended::Stopped
     }
-
-    /// Enters a delivery into the books and passes it on.
-    fn arrive(&mut self, source: &Source, delivery: lapin::message::Delivery) {
-        let tag = DeliveryTag { id: delivery.delivery_tag, epoch: self.epoch };
-        let (exchange, routing_key) = (delivery.exchange.to_string(), delivery.routing_key.to_string());
-        let (properties, body) = (delivery.properties, bytes::Bytes::from(delivery.data));
-        let Read { payload, mark } = wire::read(&properties, &body);
-        let feed = &*self.feed;
-        let counted = counted_by_queue(&properties);
-        let (failed, verdict) = if source.quorum || counted.is_some() {
-            (mark.failed.saturating_add(counted.unwrap_or(0)), Verdict::Deliver)
-        } else if delivery.redelivered {
-            match feed.shared.counts.take(counts::key(&source.name, &properties, &body)) {
-                Some(failed) => (failed, Verdict::Deliver),
-                None if feed.max_deliveries == 0 => (mark.failed.saturating_add(1), Verdict::Deliver),
-                None => (mark.failed.saturating_add(1), Verdict::Count),
-            }
-        } else {
-            (mark.failed, Verdict::Deliver)
-        };
-        let deliveries = failed.saturating_add(1);
-        let verdict = match feed.max_deliveries {
-            max if max > 0 && deliveries > max => Verdict::Poison,
-            _ => verdict,
-        };
-        let sent_to = mark
-            .sent_to
-            .or_else(|| delay::restore(&exchange, &routing_key, &source.queue))
-            .unwrap_or((exchange, routing_key));
-        let info = DeliveryInfo {
-            queue: Arc::clone(&source.name),
-            exchange: sent_to.0.clone(),
-            routing_key: sent_to.1.clone(),
-            priority: properties.priority().map(i64::from),
-            redelivered: delivery.redelivered || mark.redelivered,
-        };
-        let holding =
-            Arc::new(Holding { queue: Arc::clone(&source.name), properties, body, deliveries, sent_to });
-        if !feed.ledger.enter(tag, Arc::clone(&holding)) {
-            return;
-        }
-        let settler = Arc::clone(&feed.settler);
-        let handed = Delivery::new(tag, payload, info, deliveries, Arc::<_>::clone(&settler) as _);
-        let shared = Arc::clone(&feed.shared);
-        match verdict {
-            Verdict::Deliver if feed.prefetch == 0 => self.asked.push((Arc::clone(&source.name), handed)),
-            Verdict::Deliver => feed.inbox.push(&source.name, handed),
-            Verdict::Count => {
-                let inbox = Arc::clone(&feed.inbox);
-                self.chores.spawn(suspect::count(shared, settler, holding, handed, inbox));
-            }
-            Verdict::Poison => {
-                self.chores.spawn(suspect::poison(shared, settler, holding, handed));
-            }
-        }
-    }
-}
-
-/// The number of earlier deliveries that a quorum queue writes.
-fn counted_by_queue(properties: &lapin::BasicProperties) -> Option<u32> {
-    use lapin::types::AMQPValue;
-    let count = match properties.headers().as_ref()?.inner().get("x-delivery-count")? {
-        AMQPValue::LongLongInt(count) => *count,
-        AMQPValue::LongInt(count) => i64::from(*count),
-        AMQPValue::LongUInt(count) => i64::from(*count),
-        AMQPValue::ShortInt(count) => i64::from(*count),
-        AMQPValue::ShortUInt(count) => i64::from(*count),
-        AMQPValue::ShortShortInt(count) => i64::from(*count),
-        AMQPValue::ShortShortUInt(count) => i64::from(*count),
-        _ => return None,
-    };
-    Some(u32::try_from(count).unwrap_or(u32::MAX))
 }
