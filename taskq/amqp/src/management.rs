@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use taskq_core::{
-    broker::{BrokerError, BrokerErrorKind},
+    broker::{Binding, BrokerError, BrokerErrorKind, Rates},
     config::ServiceUrl,
 };
 use ureq::{
@@ -43,6 +43,42 @@ pub(crate) struct ListedQueue {
     /// What its policies, the operators' too, come to.
     #[serde(default, rename = "effective_policy_definition", deserialize_with = "or_default")]
     pub(crate) policy: Policy,
+    /// Absent until the first message.
+    #[serde(default, rename = "message_stats")]
+    flow: Flow,
+}
+
+impl ListedQueue {
+    pub(crate) fn rates(&self) -> Rates {
+        let Flow { published, delivered, settled } = self.flow;
+        Rates { published: published.rate, delivered: delivered.rate, settled: settled.rate }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Flow {
+    #[serde(rename = "publish_details")]
+    published: Rate,
+    #[serde(rename = "deliver_get_details")]
+    delivered: Rate,
+    #[serde(rename = "ack_details")]
+    settled: Rate,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Rate {
+    rate: f64,
+}
+
+/// A binding, as the API tells.
+#[derive(Debug, Deserialize)]
+struct ListedBinding {
+    source: String,
+    destination: String,
+    destination_type: String,
+    routing_key: String,
 }
 
 /// What policies say of a queue.
@@ -146,6 +182,20 @@ impl Management {
     /// The nodes of the cluster.
     pub(crate) async fn nodes(&self) -> Result<Vec<Node>, BrokerError> {
         self.get("nodes".to_owned()).await
+    }
+
+    /// What leads to the queues of tasks.
+    pub(crate) async fn bindings(&self) -> Result<Vec<Binding>, BrokerError> {
+        let listed: Vec<ListedBinding> = self.get(format!("bindings/{}", encode(&self.vhost))).await?;
+        let is_queue = |listed: &ListedBinding| listed.destination_type == "queue";
+        let queues = listed.into_iter().filter(|listed| is_queue(listed) && is_of_tasks(&listed.destination));
+        Ok(queues
+            .map(|listed| Binding {
+                exchange: listed.source,
+                routing_key: listed.routing_key,
+                queue: listed.destination,
+            })
+            .collect())
     }
 
     async fn get<T: DeserializeOwned + Send + 'static>(&self, path: String) -> Result<T, BrokerError> {

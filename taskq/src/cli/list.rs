@@ -1,8 +1,10 @@
-//! `list`: the tasks this program has.
+//! `list`: the tasks this program has, and the bindings its broker has.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
+use serde_json::json;
 use taskq_core::{
+    broker::Binding,
     protocol::{Param, ParamKind},
     task::{RateScope, TaskDef, TaskKind, TaskOptions},
 };
@@ -13,11 +15,21 @@ use super::{
     time_arg,
 };
 
-/// List the tasks of this program
+/// List the tasks of this program, or the bindings of the broker
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct List {
     /// Only tasks whose name contains this
     filter: Option<String>,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+/// What else can be listed.
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum What {
+    /// List which exchanges lead to which queues, and with which keys
+    Bindings,
 }
 
 #[derive(Serialize)]
@@ -36,7 +48,14 @@ struct Parameter {
 }
 
 impl List {
-    pub(crate) fn run(&self, session: &Session) -> Result<(), Failure> {
+    pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
+        match self.what {
+            Some(What::Bindings) => bindings(session).await,
+            None => self.tasks(session),
+        }
+    }
+
+    fn tasks(&self, session: &Session) -> Result<(), Failure> {
         let filter = self.filter.as_deref().unwrap_or_default();
         let tasks: Vec<_> = session.app.registry().iter().filter(|task| task.name.contains(filter)).collect();
         if tasks.is_empty() && !session.out.is_json() {
@@ -66,6 +85,28 @@ impl List {
             },
         )
     }
+}
+
+async fn bindings(session: &Session) -> Result<(), Failure> {
+    let bindings = session.within(session.admin().await?.bindings()).await?;
+    session.out.print(
+        || {
+            let document = |binding: &Binding| {
+                json!({
+                    "exchange": binding.exchange, "routing_key": binding.routing_key, "queue": binding.queue,
+                })
+            };
+            bindings.iter().map(document).collect::<Vec<_>>()
+        },
+        |style| {
+            let columns = [("exchange", Align::Left), ("routing key", Align::Left), ("queue", Align::Left)];
+            let mut table = Table::new(columns);
+            for binding in &bindings {
+                table.row([&binding.exchange, &binding.routing_key, &binding.queue]);
+            }
+            table.render(style)
+        },
+    )
 }
 
 fn row(task: &TaskDef) -> Row<'_> {

@@ -18,6 +18,7 @@ mod json_arg;
 mod list;
 mod meta;
 mod migrate;
+mod move_to;
 mod output;
 mod purge;
 mod queues;
@@ -75,6 +76,7 @@ pub(crate) enum Command {
     List(list::List),
     Queues(queues::Queues),
     Purge(purge::Purge),
+    Move(move_to::Move),
     #[command(subcommand)]
     Dead(dead::Dead),
     #[command(subcommand)]
@@ -121,9 +123,10 @@ impl Command {
             Self::Flower(flower) => Box::pin(flower.run(session)),
             Self::Call(call) => Box::pin(call.run(session)),
             Self::Result(result) => Box::pin(result.run(session)),
-            Self::List(list) => Box::pin(async { list.run(session) }),
+            Self::List(list) => Box::pin(list.run(session)),
             Self::Queues(queues) => Box::pin(queues.run(session)),
             Self::Purge(purge) => Box::pin(purge.run(session)),
+            Self::Move(to) => Box::pin(to.run(session)),
             Self::Dead(dead) => Box::pin(dead.run(session)),
             Self::Schedule(schedule) => Box::pin(schedule.run(session)),
             Self::Inspect(inspect) => Box::pin(inspect.run(session)),

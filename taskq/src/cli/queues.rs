@@ -34,7 +34,11 @@ impl Queues {
                     ("in flight", Align::Right),
                     ("dead", Align::Right),
                     ("oldest", Align::Right),
+                    ("consumers", Align::Right),
+                    ("in/s", Align::Right),
+                    ("out/s", Align::Right),
                 ]);
+                let rate = |rate: f64| format!("{rate:.1}");
                 for row in &stats {
                     table.row([
                         row.queue.clone(),
@@ -43,9 +47,12 @@ impl Queues {
                         row.in_flight.to_string(),
                         row.dead.to_string(),
                         row.oldest.map(time_arg::show).unwrap_or_default(),
+                        row.consumers.map(|count| count.to_string()).unwrap_or_default(),
+                        row.rates.map(|rates| rate(rates.published)).unwrap_or_default(),
+                        row.rates.map(|rates| rate(rates.delivered)).unwrap_or_default(),
                     ]);
                 }
-                table.render(style)
+                table.without_empty(6).render(style)
             },
         )
     }
@@ -59,6 +66,10 @@ struct Document<'a> {
     in_flight: u64,
     dead: u64,
     oldest_seconds: Option<f64>,
+    consumers: Option<u64>,
+    published_per_second: Option<f64>,
+    delivered_per_second: Option<f64>,
+    settled_per_second: Option<f64>,
 }
 
 fn document(row: &QueueStats) -> Document<'_> {
@@ -69,5 +80,9 @@ fn document(row: &QueueStats) -> Document<'_> {
         in_flight: row.in_flight,
         dead: row.dead,
         oldest_seconds: row.oldest.map(|age| age.as_secs_f64()),
+        consumers: row.consumers,
+        published_per_second: row.rates.map(|rates| rates.published),
+        delivered_per_second: row.rates.map(|rates| rates.delivered),
+        settled_per_second: row.rates.map(|rates| rates.settled),
     }
 }

@@ -31,6 +31,21 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Leaves out columns that are empty in every row, from `first` on.
+    pub(crate) fn without_empty(mut self, first: usize) -> Self {
+        let rows = &self.rows;
+        let keep: Vec<bool> = (0..self.columns.len())
+            .map(|index| index < first || rows.iter().any(|row| !row[index].is_empty()))
+            .collect();
+        let mut kept = keep.iter();
+        self.columns.retain(|_| kept.next().copied().unwrap_or(true));
+        for row in &mut self.rows {
+            let mut kept = keep.iter();
+            row.retain(|_| kept.next().copied().unwrap_or(true));
+        }
+        self
+    }
+
     /// The text, headings dimmed, no space at the ends of lines.
     pub(crate) fn render(&self, style: Style) -> String {
         let widths: Vec<usize> = self

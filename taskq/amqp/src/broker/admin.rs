@@ -13,11 +13,11 @@ use std::{
 use bytes::Bytes;
 use taskq_core::{
     BoxFuture,
-    broker::{BrokerAdmin, BrokerError, DeadLetter, Finding, Payload, PeekedMessage, QueueStats},
+    broker::{Binding, BrokerAdmin, BrokerError, DeadLetter, Finding, Payload, PeekedMessage, QueueStats},
 };
 
 use super::{Shared, checkup, dead, look::Look, publish::Publication};
-use crate::wire;
+use crate::{management::ListedQueue, wire};
 
 /// Messages taken in one round trip.
 const STEP: usize = 500;
@@ -60,30 +60,43 @@ impl AmqpAdmin {
     async fn replay_found(&self, queue: &str, ids: &[String]) -> Result<u64, BrokerError> {
         let mut look = Look::open(&self.0, "replay dead letters").await?;
         let found = self.find(&mut look, &dead::place(queue), ids).await?;
+        let letters: Vec<_> = found.into_iter().map(|(_, letter)| letter).collect();
+        let (done, failed) = self.move_step(&look, &letters, queue).await?;
+        look.put_back().await?;
+        failed.map_or(Ok(done), Err)
+    }
+
+    /// Publishes what was taken to a queue, and removes what was stored there; answers how many, and the first
+    /// error.
+    async fn move_step(
+        &self,
+        look: &Look<'_>,
+        taken: &[lapin::message::Delivery],
+        to: &str,
+    ) -> Result<(u64, Option<BrokerError>), BrokerError> {
         let user = self.0.publisher.link().addresses().user();
-        let batch: Vec<Publication> = found
+        let batch: Vec<Publication> = taken
             .iter()
-            .map(|(_, letter)| Publication {
+            .map(|message| Publication {
                 exchange: String::new(),
-                routing_key: queue.to_owned(),
-                properties: dead::replayed(&letter.properties, user),
-                body: Bytes::copy_from_slice(&letter.data),
+                routing_key: to.to_owned(),
+                properties: dead::replayed(&message.properties, user),
+                body: Bytes::copy_from_slice(&message.data),
             })
             .collect();
         let stored = super::publish::send_each(&self.0, &batch).await?;
         let mut done = 0;
         let mut failed = None;
-        for ((_, letter), error) in found.iter().zip(stored) {
+        for (message, error) in taken.iter().zip(stored) {
             match error {
                 None => {
-                    look.remove(letter.delivery_tag).await?;
+                    look.remove(message.delivery_tag).await?;
                     done += 1;
                 }
-                Some(error) => failed = Some(error),
+                Some(error) => failed = failed.or(Some(error)),
             }
         }
-        look.put_back().await?;
-        failed.map_or(Ok(done), Err)
+        Ok((done, failed))
     }
 }
 
@@ -118,11 +131,14 @@ impl BrokerAdmin for AmqpAdmin {
             let mut look = Look::open(&self.0, "count messages").await?;
             let mut stats = Vec::with_capacity(queues.len());
             for queue in queues {
-                let in_flight = known.iter().find(|known| known.name == *queue).map(|known| known.in_flight);
+                let listed = known.iter().find(|known| known.name == *queue);
+                let counts = look.counts(queue).await?;
                 stats.push(QueueStats {
                     queue: queue.clone(),
-                    ready: look.count(queue).await?.unwrap_or(0),
-                    in_flight: in_flight.unwrap_or(0),
+                    ready: counts.map_or(0, |(ready, _)| ready),
+                    in_flight: listed.map_or(0, |listed| listed.in_flight),
+                    consumers: counts.map(|(_, consumers)| consumers),
+                    rates: listed.map(ListedQueue::rates),
                     dead: look.count(&dead::place(queue)).await?.unwrap_or(0),
                     ..QueueStats::default()
                 });
@@ -185,6 +201,45 @@ impl BrokerAdmin for AmqpAdmin {
             }
             look.put_back().await?;
             Ok(removed)
+        })
+    }
+
+    fn move_ready<'a>(
+        &'a self,
+        from: &'a str,
+        to: &'a str,
+        progress: &'a (dyn Fn(u64) + Send + Sync),
+    ) -> BoxFuture<'a, Result<u64, BrokerError>> {
+        Box::pin(async move {
+            let _alone = self.0.looking.lock().await;
+            let mut look = Look::open(&self.0, "move messages").await?;
+            let (mut moved, mut failed) = (0, None);
+            // A queue that is moved to itself would never end.
+            while from != to && failed.is_none() {
+                let step = look.take(from, STEP).await?;
+                if step.is_empty() {
+                    break;
+                }
+                let stored;
+                (stored, failed) = self.move_step(&look, &step, to).await?;
+                moved += stored;
+                progress(moved);
+            }
+            look.put_back().await?;
+            failed.map_or(Ok(moved), Err)
+        })
+    }
+
+    /// Those of queues of tasks, as the management API lists them, else those that this process declared.
+    fn bindings(&self) -> BoxFuture<'_, Result<Vec<Binding>, BrokerError>> {
+        Box::pin(async move {
+            let mut bindings = match &self.0.management {
+                Some(management) => management.bindings().await?,
+                None => self.0.declared.bindings(),
+            };
+            bindings.sort_unstable();
+            bindings.dedup();
+            Ok(bindings)
         })
     }
 

@@ -47,9 +47,14 @@ impl<'a> Look<'a> {
 
     /// How many messages are ready; `None` when there is no such queue.
     pub(super) async fn count(&mut self, queue: &str) -> Result<Option<u64>, BrokerError> {
+        Ok(self.counts(queue).await?.map(|(ready, _)| ready))
+    }
+
+    /// The same, and how many consume it.
+    pub(super) async fn counts(&mut self, queue: &str) -> Result<Option<(u64, u64)>, BrokerError> {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         match self.channel.queue_declare(short("queue", queue)?, passive, FieldTable::default()).await {
-            Ok(found) => Ok(Some(found.message_count().into())),
+            Ok(found) => Ok(Some((found.message_count().into(), found.consumer_count().into()))),
             Err(error) if error::is_missing(&error) => {
                 self.missing().await?;
                 Ok(None)

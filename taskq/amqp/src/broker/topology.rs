@@ -14,7 +14,7 @@ use lapin::{
     types::FieldTable,
 };
 use taskq_core::{
-    broker::{BrokerError, BrokerErrorKind, Exchange, ExchangeKind, Queue},
+    broker::{Binding, BrokerError, BrokerErrorKind, Exchange, ExchangeKind, Queue},
     codec::{Map, Value},
 };
 
@@ -45,6 +45,17 @@ impl Declared {
     /// Their names.
     pub(super) fn names(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// What leads to them.
+    pub(super) fn bindings(&self) -> Vec<Binding> {
+        let queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let binding = |queue: &Queue| Binding {
+            exchange: queue.exchange.name.clone(),
+            routing_key: queue.routing_key.clone(),
+            queue: queue.name.clone(),
+        };
+        queues.values().map(binding).collect()
     }
 
     /// The queues that a message sent there could be for.

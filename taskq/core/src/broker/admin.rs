@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-use super::{BrokerError, DeadReason, Finding, Queue};
+use super::{BrokerError, BrokerErrorKind, DeadReason, Finding, Queue};
 use crate::{BoxFuture, Timestamp, protocol::Message};
 
 /// Looks into queues and changes them. Every operation names its queue.
@@ -67,6 +67,23 @@ pub trait BrokerAdmin: Send + Sync + fmt::Debug {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    /// Moves what is ready in a queue to another one of this broker, bytes unchanged; answers how many. Each is
+    /// stored there before it is removed here: an error in between may double, never lose. Default: an error.
+    fn move_ready<'a>(
+        &'a self,
+        from: &'a str,
+        to: &'a str,
+        progress: &'a (dyn Fn(u64) + Send + Sync),
+    ) -> BoxFuture<'a, Result<u64, BrokerError>> {
+        let _ = (from, to, progress);
+        Box::pin(async { Err(cannot("move messages between its queues")) })
+    }
+
+    /// What leads to queues, sorted, where the broker can tell. Default: an error.
+    fn bindings(&self) -> BoxFuture<'_, Result<Vec<Binding>, BrokerError>> {
+        Box::pin(async { Err(cannot("list bindings")) })
+    }
+
     /// Removes a queue with its binding and everything in it: reply queues that have served. Default: nothing,
     /// for brokers that remove auto-delete queues by themselves.
     fn remove_queue<'a>(&'a self, queue: &'a Queue) -> BoxFuture<'a, Result<(), BrokerError>> {
@@ -75,8 +92,34 @@ pub trait BrokerAdmin: Send + Sync + fmt::Debug {
     }
 }
 
+fn cannot(what: &str) -> BrokerError {
+    BrokerError::new(BrokerErrorKind::Other, format!("this broker cannot {what}"))
+}
+
+/// What leads from an exchange to a queue.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Binding {
+    /// The exchange; `""` is the anonymous one.
+    pub exchange: String,
+    /// The binding key.
+    pub routing_key: String,
+    /// The queue.
+    pub queue: String,
+}
+
+/// Messages a second, lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// Published to the queue.
+    pub published: f64,
+    /// Delivered from it, again or not.
+    pub delivered: f64,
+    /// Acknowledged.
+    pub settled: f64,
+}
+
 /// Counts of a queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueueStats {
     /// Its name.
     pub queue: String,
@@ -90,6 +133,10 @@ pub struct QueueStats {
     pub dead: u64,
     /// Age of the oldest ready message, where the broker can tell.
     pub oldest: Option<Duration>,
+    /// Who consumes it, where the broker can tell.
+    pub consumers: Option<u64>,
+    /// How fast it is filled and emptied, where the broker can tell.
+    pub rates: Option<Rates>,
 }
 
 /// A message looked at in its queue.

@@ -23,7 +23,7 @@ mod revocations;
 mod settle;
 mod topology;
 
-pub use admin::{BrokerAdmin, DeadLetter, PeekedMessage, QueueStats};
+pub use admin::{Binding, BrokerAdmin, DeadLetter, PeekedMessage, QueueStats, Rates};
 pub use bindings::{Bindings, topic_matches};
 pub use broadcast::{Broadcast, Subscription};
 pub use capabilities::{Capabilities, PriorityOrder};

@@ -140,7 +140,7 @@ impl BrokerAdmin for RedisAdmin {
                     delayed: counts[steps],
                     in_flight,
                     dead: counts[steps + 1],
-                    oldest: None,
+                    ..QueueStats::default()
                 })
                 .collect())
         })
