@@ -2,6 +2,7 @@
 //!
 //! Each test has a virtual host of its own, so that queues do not meet.
 
+mod control;
 mod delays;
 mod priorities;
 mod results;

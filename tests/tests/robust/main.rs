@@ -4,6 +4,7 @@ mod amqp_input;
 mod bad_input;
 mod canvas_input;
 mod chord_crash;
+mod control_flood;
 mod crash;
 mod ledger;
 mod outage;
