@@ -5,6 +5,7 @@ mod cli;
 mod drivers;
 mod entry;
 mod http;
+mod notify;
 pub mod prelude;
 #[doc(hidden)]
 pub mod private;

@@ -24,6 +24,7 @@
 
 #![forbid(unsafe_code)]
 
+mod autoscale;
 mod builtin;
 mod completer;
 mod connect;

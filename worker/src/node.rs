@@ -23,6 +23,7 @@ use tracing::warn;
 
 use crate::{
     Stop,
+    autoscale::Autoscale,
     gate::Revoked,
     held::HeldTable,
     monitor::Seen,
@@ -61,6 +62,7 @@ pub(crate) struct Node {
     pub(crate) place: Place,
     /// The children that run its tasks; `None`: they run in this process.
     pub(crate) crew: Option<Crew>,
+    pub(crate) autoscale: Option<Autoscale>,
     pub(crate) seen: Arc<Seen>,
     /// Somebody reads what is seen and measured.
     pub(crate) watched: bool,
@@ -81,7 +83,8 @@ impl Node {
         stop: Stop,
         crew: Option<Crew>,
     ) -> Self {
-        let Plan { app, name, queues, tasks, tuning, decoding, counters, seen, watched, .. } = plan;
+        let Plan { autoscale, app, name, queues, tasks, tuning, decoding, counters, seen, watched, .. } =
+            plan;
         let events = app.event_bus(Arc::clone(&name), app.settings().worker_send_task_events);
         let totals = Totals::new(&tasks);
         let place = Place {
@@ -95,6 +98,7 @@ impl Node {
             revocations: broker.revocations().or_else(|| backend.revocations()),
             place,
             crew,
+            autoscale,
             can: broker.capabilities(),
             name,
             app,

@@ -15,6 +15,10 @@ pub struct WorkerOptions {
     /// How many tasks run at once (`-c`), of both kinds together. Default: `worker_concurrency`, by default the
     /// number of CPUs.
     pub concurrency: Option<usize>,
+    /// The most and the least slots (`--autoscale`): as many as there is work, instead of `concurrency`.
+    pub autoscale: Option<(usize, usize)>,
+    /// How long after it grew an autoscaled pool shrinks. Default: 30 s. Celery: `AUTOSCALE_KEEPALIVE`.
+    pub autoscale_keep: Option<Duration>,
     /// What runs the tasks (`-P`). Default: `worker_pool`.
     pub pool: Option<PoolKind>,
     /// Node name (`-n`): `%h` is the host's name, `%n` its first part, `%d` its domain, `%%` a percent sign; a
@@ -68,6 +72,13 @@ impl WorkerOptions {
     #[must_use]
     pub fn concurrency(mut self, slots: usize) -> Self {
         self.concurrency = Some(slots);
+        self
+    }
+
+    /// Runs between `min` and `max` tasks at once, as there is work.
+    #[must_use]
+    pub fn autoscale(mut self, max: usize, min: usize) -> Self {
+        self.autoscale = Some((max, min));
         self
     }
 

@@ -10,7 +10,9 @@ use taskq_core::{
 };
 
 use crate::{
-    WorkerOptions, hostname,
+    WorkerOptions,
+    autoscale::{self, Autoscale},
+    hostname,
     monitor::Seen,
     node::{Decoding, Tuning},
     pool::process::CrewOptions,
@@ -33,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) tasks: Tasks,
     /// The limits of the children that run its tasks; `None`: they run in this process.
     pub(crate) children: Option<CrewOptions>,
+    /// The bounds of a pool that follows its work.
+    pub(crate) autoscale: Option<Autoscale>,
     pub(crate) tuning: Tuning,
     pub(crate) decoding: Decoding,
     pub(crate) counters: Arc<Counters>,
@@ -56,7 +60,17 @@ impl Plan {
         let settings = app.settings();
         app.registry().check_states(app.states())?;
         let pool = options.pool.unwrap_or(settings.worker_pool);
+        let autoscale = options.autoscale.map(|(max, min)| (max, min.max(1)));
+        if let Some((max, min)) = autoscale
+            && (max < min || pool == PoolKind::Solo)
+        {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("could not scale a pool of `{pool}` between {min} and {max} slots"),
+            ));
+        }
         let concurrency = match options.concurrency {
+            _ if autoscale.is_some() => autoscale.map_or(1, |(_, min)| min),
             Some(concurrency) => concurrency,
             None if pool == PoolKind::Solo => 1,
             None => settings.worker_concurrency.get(),
@@ -118,6 +132,9 @@ impl Plan {
             queues: queues(app, options)?,
             tasks,
             children,
+            autoscale: autoscale.map(|(max, min)| {
+                Autoscale::new(max, min, options.autoscale_keep.unwrap_or(autoscale::KEEP))
+            }),
             tuning,
             decoding,
             counters: Arc::default(),

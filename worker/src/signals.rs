@@ -34,7 +34,8 @@ impl Signals {
         let term = signal(SignalKind::terminate())?;
         let int = signal(SignalKind::interrupt())?;
         let quit = signal(SignalKind::quit())?;
-        Ok(Self(tokio::spawn(listen(stop.clone(), rule, term, int, quit))))
+        let remapped = remapped(std::env::var("REMAP_SIGTERM").ok().as_deref());
+        Ok(Self(tokio::spawn(listen(stop.clone(), rule, remapped, term, int, quit))))
     }
 }
 
@@ -44,11 +45,24 @@ impl Drop for Signals {
     }
 }
 
-async fn listen(stop: Stop, rule: SignalRule, mut term: Signal, mut int: Signal, mut quit: Signal) {
+/// Whether SIGTERM means what SIGQUIT means: `REMAP_SIGTERM=SIGQUIT`, as in Celery.
+fn remapped(to: Option<&str>) -> bool {
+    matches!(to, Some("SIGQUIT" | "QUIT"))
+}
+
+async fn listen(
+    stop: Stop,
+    rule: SignalRule,
+    remapped: bool,
+    mut term: Signal,
+    mut int: Signal,
+    mut quit: Signal,
+) {
     loop {
         let name = tokio::select! {
             Some(()) = term.recv() => {
                 match rule {
+                    _ if remapped && !stop.is_cold() => stop.cold(),
                     SignalRule::Escalate => stop.escalate(),
                     SignalRule::Celery => stop.warm(),
                 }

@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
 use crate::{
-    Monitor, Report, Stop, WorkerHandle, WorkerOptions,
+    Monitor, Report, Stop, WorkerHandle, WorkerOptions, autoscale,
     completer::{Completer, Completions},
     connect::{self, Connected},
     consume::{self, Fetch},
@@ -112,6 +112,7 @@ impl Worker {
         let life = Life::begin(&node, heartbeat);
         let (asks, asked) = mpsc::channel(consume::ASKS);
         let panel = Panel { node: Arc::clone(&node), pool: pool.view(), asks, since: Instant::now() };
+        let scaling = AbortOnDropHandle::new(tokio::spawn(autoscale::keep(Arc::clone(&node), pool.view())));
         let control = control::start(panel);
         let mark = control::read_remembered(&node).await;
         let remembered = AbortOnDropHandle::new(tokio::spawn(control::keep_reading(Arc::clone(&node), mark)));
@@ -127,6 +128,7 @@ impl Worker {
         // Run.
         let fetched = fetch.run(consumer.as_mut()).await;
 
+        drop(scaling);
         // Stop: take nothing more, give back what has not started, let the rest finish.
         node.stop.warm();
         node.seen.stopping();

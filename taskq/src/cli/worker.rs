@@ -2,6 +2,7 @@
 
 pub(super) mod idle;
 mod later;
+mod restart;
 mod run;
 
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use crate::telemetry::{LogFormat, LogLevel};
 
 const STOPPING: &str = "\
 SIGTERM or Ctrl-C stops it when the running tasks are done; a second one gives them back to their
-queues, a third one waits for nothing.";
+queues, a third one waits for nothing. SIGHUP: it stops like that and starts again.";
 
 /// Run tasks
 #[derive(Args, Debug)]
@@ -55,6 +56,10 @@ pub(crate) struct Options {
     /// program, which hard limits and `terminate` kill) or `solo` (one at a time)
     #[arg(short = 'P', long, value_name = "POOL")]
     pool: Option<String>,
+
+    /// As many tasks at once as there is work, between MIN (default 1) and MAX
+    #[arg(long, value_name = "MAX,MIN", value_delimiter = ',', num_args = 1, conflicts_with = "concurrency")]
+    autoscale: Vec<usize>,
 
     /// Replace a child of `-P processes` after so many tasks
     #[arg(long, value_name = "N", visible_alias = "maxtasksperchild")]
@@ -237,9 +242,10 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_is_refused_by_name() {
-        let error = parse("proj worker --autoscale 10,2").flags().unwrap_err();
+        assert_eq!(parse("proj worker --autoscale 10,2").options.autoscale, [10, 2]);
+        let error = parse("proj worker -D").flags().unwrap_err();
         let text = error.render(super::super::style::Style::PLAIN);
-        assert!(text.contains("`--autoscale`") && text.contains("-c"), "{text}");
+        assert!(text.contains("`--detach`") && text.contains("service"), "{text}");
         assert!(parse("proj worker -B --schedule x").flags().is_err());
     }
 }

@@ -84,7 +84,7 @@ impl Panel {
             "pool_grow" => pool::grow(self, args),
             "pool_shrink" => pool::shrink(self, args),
             "pool_restart" => pool::restart(self),
-            "autoscale" => pool::autoscale(args),
+            "autoscale" => pool::autoscale(self, args),
             "add_consumer" => queues::add(self, args).await,
             "cancel_consumer" => queues::cancel(self, args).await,
             "active_queues" => queues::active(self, args),

@@ -6,6 +6,7 @@ use super::{
     args::{Args, value_error},
     panel::{Done, Panel},
 };
+use crate::autoscale::resize;
 
 /// The most slots that one command may add.
 const MOST: f64 = 10_000.0;
@@ -32,15 +33,11 @@ fn by(args: &Args<'_>) -> Result<isize, StoredError> {
     Ok(by as isize)
 }
 
-/// What may be held grows and shrinks with the slots.
 fn change(panel: &Panel, by: isize) {
-    let tuning = panel.node.tuning;
-    panel.pool.resize(by);
-    if let Some(crew) = &panel.node.crew {
-        crew.resize(panel.pool.slots());
+    if let Some(autoscale) = &panel.node.autoscale {
+        autoscale.include(panel.pool.slots().saturating_add_signed(by).max(1));
     }
-    let per_slot = (tuning.prefetch / tuning.concurrency).max(1);
-    panel.node.resize_prefetch(by.saturating_mul(isize::try_from(per_slot).unwrap_or(1)));
+    resize(&panel.node, &panel.pool, by);
 }
 
 /// Children are replaced. Without them there is nothing to restart: tasks are compiled in, and threads keep
@@ -56,7 +53,17 @@ pub(super) fn restart(panel: &Panel) -> Done {
     }
 }
 
-pub(super) fn autoscale(args: &Args<'_>) -> Done {
+/// Other bounds for a pool that follows its work; it is within them by the next second.
+pub(super) fn autoscale(panel: &Panel, args: &Args<'_>) -> Done {
     args.only(&["max", "min"])?;
-    Err(value_error("Autoscale not enabled"))
+    let Some(autoscale) = &panel.node.autoscale else { return Err(value_error("Autoscale not enabled")) };
+    let bound = |name| {
+        let slots = args.number(name)?;
+        match slots.filter(|slots| !(0.0..=MOST).contains(slots)) {
+            Some(_) => Err(args.wrong(name, args.get(name).unwrap_or(&Value::Null), "a number of slots")),
+            None => Ok(slots.map(|slots| slots as usize)),
+        }
+    };
+    let (max, min) = autoscale.set(bound("max")?, bound("min")?).map_err(value_error)?;
+    Ok(ok(format!("autoscale now max={max} min={min}")))
 }

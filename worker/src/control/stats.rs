@@ -50,7 +50,7 @@ pub(super) fn stats(panel: &Panel) -> Done {
         ),
         ("writes", writes),
     ]);
-    Ok(map(vec![
+    let mut stats = vec![
         ("total", totals),
         ("pid", std::process::id().into()),
         ("clock", node.app.logical_time().to_string().into()),
@@ -59,7 +59,18 @@ pub(super) fn stats(panel: &Panel) -> Done {
         ("broker", broker(panel)),
         ("prefetch_count", node.prefetch().into()),
         ("rusage", rusage()),
-    ]))
+    ];
+    if let Some(autoscale) = &node.autoscale {
+        let (max, min) = autoscale.bounds();
+        let scaled = [
+            ("max", Value::from(max)),
+            ("min", Value::from(min)),
+            ("current", panel.pool.slots().into()),
+            ("qty", node.held.total().into()),
+        ];
+        stats.push(("autoscaler", scaled.into_iter().collect()));
+    }
+    Ok(map(stats))
 }
 
 /// As kombu's `Connection.info`; nothing secret is in it.

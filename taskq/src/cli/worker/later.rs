@@ -7,8 +7,6 @@ use super::super::Failure;
 /// Options that are known and refused.
 #[derive(Args, Debug, Default)]
 pub(super) struct Later {
-    #[arg(long, hide = true, value_name = "MAX,MIN")]
-    autoscale: Option<String>,
     #[arg(short = 's', long, visible_alias = "schedule-filename", hide = true)]
     schedule: Option<String>,
     #[arg(long, hide = true)]
@@ -38,11 +36,6 @@ const START: &str = "children of `-P processes` are always started afresh";
 impl Later {
     pub(super) fn refuse(&self) -> Result<(), Failure> {
         let given = [
-            (
-                self.autoscale.is_some(),
-                "--autoscale",
-                "use a fixed `-c N`; autoscaling is not part of taskq yet",
-            ),
             (self.schedule.is_some(), "--schedule", BEAT),
             (self.scheduler.is_some(), "--scheduler", BEAT),
             (self.statedb.is_some(), "--statedb", "revoked ids are kept in memory only"),

@@ -8,8 +8,9 @@ use taskq_worker::{SignalRule, Signals, Stop, WorkerOptions};
 use super::{
     super::{Exit, Failure, Session, beat, purge},
     Options, idle,
+    restart::Restart,
 };
-use crate::{http, progress};
+use crate::{http, notify, progress};
 
 impl Options {
     /// Runs a worker until a signal stops it, and a beat beside it if `-B` was given.
@@ -25,7 +26,7 @@ impl Options {
     async fn run_both(&self, session: &Session, with_beat: bool) -> Result<(), Failure> {
         let mut options = WorkerOptions::new().queues(&self.queues).exclude_queues(&self.exclude_queues);
         options.hostname.clone_from(&self.hostname);
-        options.watched = self.http.is_some();
+        options.watched = self.http.is_some() || std::env::var_os("WATCHDOG_USEC").is_some();
         options.mingle = !self.without_mingle;
         options.heartbeat = match (self.without_heartbeat, self.heartbeat_interval) {
             (true, _) => Some(Duration::ZERO),
@@ -34,6 +35,17 @@ impl Options {
                     .map_err(|_| Failure::usage(format!("`--heartbeat-interval {seconds}` is no time")))?,
             ),
             (false, None) => None,
+        };
+        options.autoscale = match self.autoscale[..] {
+            [] => None,
+            [max] => Some((max, 1)),
+            [max, min] => Some((max, min)),
+            _ => return Err(Failure::usage("`--autoscale` takes two numbers: MAX,MIN")),
+        };
+        options.autoscale_keep = match std::env::var("AUTOSCALE_KEEPALIVE").map(|text| text.parse()) {
+            Ok(Ok(seconds)) => Duration::try_from_secs_f64(seconds).ok(),
+            Ok(Err(_)) => return Err(Failure::usage("`AUTOSCALE_KEEPALIVE` is no number of seconds")),
+            Err(_) => None,
         };
         if session.app.settings().worker_pool == PoolKind::Solo {
             options.concurrency = Some(1);
@@ -50,6 +62,9 @@ impl Options {
         let stop = Stop::new();
         let _signals = Signals::install(&stop, SignalRule::Escalate)
             .map_err(|error| Failure::new(Exit::Failed, format!("could not listen for signals: {error}")))?;
+        let restart = Restart::listen(stop.clone())
+            .map_err(|error| Failure::new(Exit::Failed, format!("could not listen for SIGHUP: {error}")))?;
+        let _told = notify::start(worker.ready(), stop.clone(), worker.monitor());
         if self.purge {
             purge::of_worker(session, &self.queues, &self.exclude_queues).await?;
         }
@@ -61,7 +76,12 @@ impl Options {
         }
         draining.abort();
         let _ = draining.await; // its sign is gone before anything else is printed
-        ended?;
+        let report = ended?;
+        if restart.is_asked() {
+            tracing::info!(left = report.left, "starting again");
+            let error = restart.now();
+            return Err(Failure::new(Exit::Failed, format!("could not start again: {error}")));
+        }
         Ok(())
     }
 }

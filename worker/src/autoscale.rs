@@ -1,0 +1,136 @@
+//! A pool that follows its work: more slots while more is taken than runs, fewer when less is.
+//!
+//! Kept true here: between `min` and `max` slots, whoever changes them; slots are taken away only when the last
+//! ones were added long enough ago, so that a short pause does not end processes that are needed right after.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::info;
+
+use crate::{node::Node, pool::PoolView};
+
+/// How often it looks.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long after slots were added some are taken away. Celery: `AUTOSCALE_KEEPALIVE`.
+pub(crate) const KEEP: Duration = Duration::from_secs(30);
+
+/// The bounds of a pool, and when it last grew.
+#[derive(Debug)]
+pub(crate) struct Autoscale {
+    keep: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    max: usize,
+    min: usize,
+    grew: Instant,
+}
+
+impl Autoscale {
+    pub(crate) fn new(max: usize, min: usize, keep: Duration) -> Self {
+        Self { keep, state: Mutex::new(State { max, min, grew: Instant::now() }) }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) -> (usize, usize) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        (state.max, state.min)
+    }
+
+    /// The most and the least slots.
+    pub(crate) fn bounds(&self) -> (usize, usize) {
+        self.change(|_| ())
+    }
+
+    /// Other bounds, of which one may stay as it is; answers both.
+    ///
+    /// # Errors
+    /// When there would be no number between them.
+    pub(crate) fn set(&self, max: Option<usize>, min: Option<usize>) -> Result<(usize, usize), String> {
+        let (now_max, now_min) = self.bounds();
+        let (max, min) = (max.unwrap_or(now_max), min.unwrap_or(now_min));
+        if max == 0 || min > max {
+            return Err(format!("no pool has at least {min} and at most {max} slots"));
+        }
+        Ok(self.change(|state| (state.max, state.min) = (max, min.max(1))))
+    }
+
+    /// Makes room for a pool of that size, which somebody asked for.
+    pub(crate) fn include(&self, slots: usize) {
+        self.change(|state| (state.max, state.min) = (state.max.max(slots), state.min.min(slots)));
+    }
+
+    /// How many slots there should be, with so many now and so many deliveries taken.
+    fn wanted(&self, slots: usize, taken: usize) -> usize {
+        let (max, min) = self.bounds();
+        let wanted = taken.clamp(min, max);
+        if wanted > slots {
+            self.change(|state| state.grew = Instant::now());
+            return wanted;
+        }
+        let grew = self.state.lock().unwrap_or_else(PoisonError::into_inner).grew;
+        if slots > max {
+            max
+        } else if wanted < slots && grew.elapsed() >= self.keep {
+            wanted
+        } else {
+            slots
+        }
+    }
+}
+
+/// Looks after the pool until dropped.
+pub(crate) async fn keep(node: Arc<Node>, pool: PoolView) {
+    let Some(autoscale) = &node.autoscale else { return };
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        look.tick().await;
+        let (slots, taken) = (pool.slots(), node.held.total());
+        let wanted = autoscale.wanted(slots, taken);
+        if wanted != slots && slots > 0 {
+            info!(from = slots, to = wanted, taken, "scaling the pool");
+            resize(&node, &pool, wanted.cast_signed() - slots.cast_signed());
+        }
+    }
+}
+
+/// Adds slots, or takes some away; what may be held, and the children, follow.
+pub(crate) fn resize(node: &Node, pool: &PoolView, by: isize) {
+    let tuning = node.tuning;
+    pool.resize(by);
+    if let Some(crew) = &node.crew {
+        crew.resize(pool.slots());
+    }
+    let per_slot = (tuning.prefetch / tuning.concurrency).max(1);
+    node.resize_prefetch(by.saturating_mul(isize::try_from(per_slot).unwrap_or(1)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_grows_at_once_and_shrinks_after_a_while() {
+        let scale = Autoscale::new(8, 2, KEEP);
+        assert_eq!(scale.wanted(2, 0), 2);
+        assert_eq!(scale.wanted(2, 5), 5);
+        assert_eq!(scale.wanted(5, 100), 8);
+        assert_eq!(scale.wanted(8, 0), 8, "it has just grown");
+        tokio::time::advance(KEEP).await;
+        assert_eq!(scale.wanted(8, 3), 3);
+        assert_eq!(scale.wanted(3, 0), 2);
+        assert_eq!(scale.set(Some(4), None), Ok((4, 2)));
+        assert_eq!(scale.wanted(8, 9), 4, "a lower bound holds at once");
+        assert!(scale.set(Some(1), None).is_err());
+        scale.include(6);
+        assert_eq!(scale.bounds(), (6, 2));
+    }
+}
