@@ -27,6 +27,8 @@
 //! | `TASKQ_TEST_RABBITMQCTL` | `rabbitmqctl` for that node; needs nothing else |
 //! | `TASKQ_TEST_RABBITMQ_SCRIPTS` | the folder of `rabbitmq-server` and `rabbitmqctl`, to start nodes of one's own |
 //! | `TASKQ_TEST_PYTHON` | a Python with `tests/python/requirements.txt` installed; unset with `--no-python` |
+//! | `TASKQ_TEST_CHROMIUM`, `TASKQ_TEST_NODE` | a browser and what drives it; unset with `--no-python` |
+//! | `TASKQ_TEST_UI` | a folder with the packages of `tests/ui/package.json` |
 
 mod bench;
 mod bench_board;

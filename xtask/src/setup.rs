@@ -1,6 +1,7 @@
 //! Makes a machine fit to run the tests: finds each program, or installs it, or says how to.
 
 pub(crate) mod apt;
+pub(crate) mod browser;
 pub(crate) mod python;
 pub(crate) mod rabbitmq;
 pub(crate) mod redis;

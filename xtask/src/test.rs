@@ -19,7 +19,8 @@ pub(crate) struct Options {
     /// Run only tests whose name contains this; may be given several times. Leaves out the rest of the suite.
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
-    /// Leave out the tests against real Celery (the test binary `interop`), and their set-up.
+    /// Leave out the tests against real Celery (the test binary `interop`, and the board's in a browser), and their
+    /// set-up.
     #[arg(long)]
     no_python: bool,
     /// Leave out the examples in the documentation.
@@ -54,6 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         left_out.push("tests against real Celery (--no-python)");
     } else {
         setup::python::provide(&mut run)?;
+        setup::browser::provide(&mut run)?;
     }
     let sentinels = servers::sentinel::start(&mut run)?;
     servers::redis::start(&mut run)?;
@@ -96,7 +98,7 @@ fn tests(run: &Run, options: &Options) -> Result<Totals> {
         progress::heading("tests, by cargo nextest");
         command.args(["nextest", "run", "--workspace", "--no-fail-fast"]).args(&options.rest);
         if options.no_python {
-            command.args(["--filterset", "not binary(interop)"]);
+            command.args(["--filterset", "not binary(interop) and not test(/^pages::/)"]);
         }
         command.args(&options.filter);
     } else {

@@ -123,13 +123,16 @@ export default ({ id }) => {
     ];
   };
   const title = h('span', () => source.data()?.task.name ?? 'Task');
+  const unheard = () => source.problem()?.status === 404 && !source.data();
+  const known = { ...source, problem: () => (unheard() ? null : source.problem()) };
   return [
     head(title, {
       crumb: { href: toQuery(['tasks'], { q: '' }), text: 'Tasks' },
       sub: () => [source.data() ? chip(source.data().task.state, source.data().task.reason) : null, h('span', { class: 'line' }, h('code', id), copyButton('id', id)), source.data() ? when(source.data().task.timestamp) : null, age(source.at, 30)()],
       actions,
     }),
-    shown(source, (data) => [
+    () => (unheard() ? empty('Nothing was heard of this task', 'If it was sent just now, it appears with its first event. An old one may have been deleted by age or size.', h('button', { onclick: source.again }, 'Look again')) : null),
+    shown(known, (data) => [
       card('Attempts', () => (data().attempts?.length ? attempts(data().attempts) : empty('No attempt was heard', 'The task is known, but no worker has said that it received it.'))),
       h(
         'div', { class: 'two' },

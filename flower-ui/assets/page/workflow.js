@@ -5,6 +5,7 @@ import { h, svg } from '../core/dom.js';
 import { resource } from '../core/resource.js';
 import { parameter, to } from '../core/router.js';
 import { brief, count, duration, many } from '../core/format.js';
+import { toMany } from '../part/bulk.js';
 import { ask } from '../part/dialog.js';
 import { graph } from '../part/graph.js';
 import { age, empty, shown } from '../part/notice.js';
@@ -43,7 +44,7 @@ export default ({ root }) => {
   const act = (verb, title, text, action, danger) => () =>
     ask({ title, body: h('p', text), action, danger, act: async () => {
       const answer = await post(path('workflows', root, verb));
-      say(typeof answer?.count === 'number' ? many(answer.count, 'task') : 'Done');
+      say(answer?.note ?? 'Workers were told');
       source.again();
     } });
   const open = () => (source.data()?.tasks ?? []).filter((task) => !isOver(task.state)).length;
@@ -62,7 +63,7 @@ export default ({ root }) => {
     head(h('span', () => first()?.name ?? 'Workflow'), {
       crumb: { href: to('workflows'), text: 'Workflows' },
       sub: () => [first() ? chip(first().state, first().reason) : null, h('code', root), first() ? when(first().sent ?? first().timestamp) : null, age(source.at, 15)()],
-      actions: () => [h('a', { class: 'button', href: to('tasks', root) }, 'First task'), may('task.retry') && failed() ? h('button', { onclick: act('retry', 'Retry what failed?', `${many(failed(), 'task')} that failed are sent again, each with the same arguments.`, 'Retry', false) }, `Retry ${count(failed())} failed …`) : null, may('task.revoke') && open() ? h('button', { class: 'danger', onclick: act('cancel', 'Cancel the workflow?', `${many(open(), 'task')} that are not over are revoked. Those that run end first.`, 'Cancel the workflow', true) }, 'Cancel …') : null],
+      actions: () => [h('a', { class: 'button', href: to('tasks', root) }, 'First task'), may('task.retry') && failed() ? h('button', { onclick: () => toMany('retry', { query: `root:${root} state:failure` }, source.again) }, `Retry ${count(failed())} failed …`) : null, may('task.revoke') && open() ? h('button', { class: 'danger', onclick: act('cancel', 'Cancel the workflow?', `${many(open(), 'task')} that are not over are revoked. Those that run end first.`, 'Cancel the workflow', true) }, 'Cancel …') : null],
     }),
     shown(source, (data) => [
       card('So far', () => facts([['Tasks', count(data().tasks.length)], ['Over', count(data().tasks.filter((task) => isOver(task.state)).length)], ['Failed', count(failed())], ['Ran in all', duration(data().tasks.reduce((sum, task) => sum + (task.run ?? 0), 0))]])),

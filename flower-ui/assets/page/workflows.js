@@ -13,7 +13,7 @@ import { tone, word } from '../part/state.js';
 import { table } from '../part/table.js';
 
 const states = (it) => (Array.isArray(it.states) ? it.states : Object.entries(it.states ?? it.counts ?? {})).filter(([, number]) => number > 0);
-const total = (it) => (typeof it.total === 'number' ? it.total : typeof it.count === 'number' ? it.count : states(it).reduce((sum, [, number]) => sum + number, 0));
+const total = (it) => (typeof it.tasks === 'number' ? it.tasks : typeof it.total === 'number' ? it.total : typeof it.count === 'number' ? it.count : states(it).reduce((sum, [, number]) => sum + number, 0));
 const over = (it) => states(it).filter(([state]) => ['SUCCESS', 'FAILURE', 'REVOKED', 'REJECTED'].includes(state)).reduce((sum, [, number]) => sum + number, 0);
 const failed = (it) => states(it).find(([state]) => state === 'FAILURE')?.[1] ?? 0;
 

@@ -68,6 +68,9 @@ const begin = (entry, what, done) =>
     );
   });
 
+/** Does `action` to what `what` says, `{query}` or `{targets}`, once it was counted and confirmed. */
+export const toMany = (action, what, done) => begin(ACTIONS.find((entry) => entry.action === action), what, done);
+
 /** The bar of what may be done to the tasks that are chosen, or to all that match. */
 export const bulk = ({ chosen, text, matched, done }) => {
   const all = signal(false);

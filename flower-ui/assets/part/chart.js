@@ -67,7 +67,7 @@ const asTable = (title, data, format) =>
   );
 
 /** The colour of a line: failures are always red, and so on. */
-const colour = (line, place) => ({ p50: 1, p95: 6, p99: 5, FAILURE: 2, failed: 2, failures: 2, RETRY: 3, retried: 3, SUCCESS: 4, succeeded: 4, ok: 4, REVOKED: 5, STARTED: 1, REJECTED: 7 })[line.key] ?? (place % 8) + 1;
+const colour = (line, place) => ({ p50: 1, p95: 6, p99: 5, FAILURE: 2, failed: 2, failures: 2, RETRY: 3, retried: 3, SUCCESS: 4, succeeded: 4, ok: 4, REVOKED: 5, revoked: 5, rejected: 7, STARTED: 1, REJECTED: 7 })[line.key] ?? (place % 8) + 1;
 
 /** A chart of `data()`, an answer of `/series`. `kind` is `lines` or `areas`; `onzoom(from, to)` lets drag choose a span. */
 export const chart = (title, data, { kind = 'lines', format = number, height = 130, onzoom = null } = {}) => {

@@ -46,7 +46,7 @@ export const shown = (source, draw, waiting = 'Loading …') => {
     },
     () => {
       if (has()) return untracked(() => draw(source.data));
-      return source.problem() ? null : h('p', { class: 'empty', role: 'status' }, waiting);
+      return source.problem() || source.loading?.() === false ? null : h('p', { class: 'empty', role: 'status' }, waiting);
     },
   ];
 };

@@ -4,3 +4,4 @@ mod board;
 mod http;
 mod oidc;
 mod v1;
+mod pages;
