@@ -32,8 +32,8 @@ const facet = (text, name, values) =>
 export default () => {
   const [text, sort] = [parameter('q'), parameter('sort')];
   const [rows, next, chosen, waiting, more] = [signal([]), signal(null), signal(new Set()), signal(0), signal(null)];
-  const where = (cursor = '') => `${path('tasks')}${query({ q: text(), sort: sort(), limit: PAGE, cursor })}`;
-  const first = resource(where);
+  const where = (cursor = '', more = {}) => `${path('tasks')}${query({ q: text(), sort: sort(), limit: PAGE, cursor, ...more })}`;
+  const first = resource(() => where('', { facets: true }));
 
   const fresh = () => {
     waiting.set(0);
@@ -99,7 +99,7 @@ export default () => {
   const columns = ['state', 'name', 'id', 'received', 'queue', 'wait', 'run', 'attempts', 'worker', 'input', 'outcome'].map((name) => ({ ...COLUMNS[name], value: SORTED.has(name) ? true : null }));
   const order = Object.assign(() => sort() || '-received', { peek: () => sort.peek() || '-received', set: sort.set });
   const facets = () => first.data()?.facets ?? {};
-  const wideFacets = h('details', { class: 'facets-box', open: innerWidth > 1080 }, h('summary', 'Filters'), h('div', { class: 'facets' }, () => Object.keys(FACETS).map((name) => facet(text, name, facets()[name]))));
+  const wideFacets = h('details', { class: 'facets-box', hidden: () => !Object.values(facets()).some((values) => values?.length), open: innerWidth > 1080 }, h('summary', 'Filters'), h('div', { class: 'facets' }, () => Object.keys(FACETS).map((name) => facet(text, name, facets()[name]))));
 
   return [
     head('Tasks', { sub: () => [h('span', matched()), first.data()?.searched_back_to ? h('span', `searched back to ${time(first.data().searched_back_to)}`) : null, age(first.at, 20)()], actions: [() => (may('task.call') ? h('a', { class: 'button', href: to('call') }, 'Call a task') : null), h('a', { class: 'button', href: () => `${to('api', 'v1', 'tasks')}${query({ q: text(), limit: 1000 })}`, download: 'tasks.json' }, 'Export')] }),

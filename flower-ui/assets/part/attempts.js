@@ -18,7 +18,7 @@ const segment = (attempt) => ([name, seconds]) => {
   const failed = name === 'run' && ['FAILURE', 'RETRY', 'REVOKED', 'REJECTED'].includes(attempt.state);
   // A root, so that 10 ms beside 10 minutes can be seen.
   const part = h('span', { class: `part-${name} ${failed ? 'failed' : ''}`, title: `${PARTS[name]} ${duration(seconds)}` }, duration(seconds));
-  part.style.setProperty('flex', `${Math.max(0.04, seconds ** 0.4)} 1 0`);
+  part.style.setProperty('flex', `${Math.max(4, 100 * seconds ** 0.4)} 1 0`);
   return part;
 };
 
