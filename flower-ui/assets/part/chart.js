@@ -31,7 +31,9 @@ const pathOf = (points, x, y) => {
   points.forEach((value, place) => {
     if (value === null || value === undefined) open = false;
     else {
-      text += `${open ? 'L' : 'M'}${x(place).toFixed(1)} ${y(value).toFixed(1)}`;
+      // One that stands alone is a dot.
+      const alone = !open && (points[place + 1] ?? null) === null;
+      text += `${open ? 'L' : 'M'}${x(place).toFixed(1)} ${y(value).toFixed(1)}${alone ? 'h0.1' : ''}`;
       open = true;
     }
   });

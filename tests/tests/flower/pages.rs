@@ -38,7 +38,22 @@ fn the_main_buttons_of_the_pages_do_what_they_say() {
     let mut rust = Running::start(&mut rust, dir.path().join("rust.log"));
     let mut celery = python::command();
     celery
-        .args(["-m", "celery", "-A", "shop", "worker", "-E", "-n", "python@ui", "-c", "2", "-Q", "celery"])
+        .args([
+            "-m",
+            "celery",
+            "-A",
+            "shop",
+            "worker",
+            "-E",
+            "-n",
+            "python@ui",
+            "-c",
+            "2",
+            "-Q",
+            "celery",
+            "-l",
+            "INFO",
+        ])
         .envs([("SHOP_BROKER", &broker), ("SHOP_BACKEND", &backend)])
         .current_dir(dir.path());
     let mut celery = Running::start(&mut celery, dir.path().join("python.log"));
