@@ -3,5 +3,5 @@
 mod board;
 mod http;
 mod oidc;
-mod v1;
 mod pages;
+mod v1;
