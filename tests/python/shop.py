@@ -80,7 +80,7 @@ def flaky(self):
 
 @app.task(name='shop.retry_forever', bind=True, max_retries=None)
 def retry_forever(self, number):
-    raise self.retry(exc=RuntimeError('never works'), countdown=20)
+    raise self.retry(exc=RuntimeError('never works'), countdown=60)
 
 
 @app.task(name='shop.too_slow', soft_time_limit=2)

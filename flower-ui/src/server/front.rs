@@ -35,7 +35,9 @@ async fn pass(State(shared): State<Shared>, mut request: Request, next: Next) ->
             own_api = path.starts_with(api::PATH);
             let response = admitted(&shared, request, next).await;
             let mut response = finished(&shared, &path, response);
-            if method == Method::GET && Area::of(&path) == Area::Page {
+            // Flower's page for what is not there, also below `/api`.
+            let missing = shared.options.strict() && response.extensions().get::<Missing>().is_some();
+            if method == Method::GET && (missing || Area::of(&path) == Area::Page) {
                 shared.auth.give_token(&asked, &shared.options, &mut response);
             }
             response
@@ -128,5 +130,12 @@ fn not_allowed() -> Response {
 
 fn not_found(prefix: &str) -> Response {
     let why = "The address may be mistyped, or the link old.";
-    plain::page(prefix, StatusCode::NOT_FOUND, "There is no such page", &[why], &[("/", "The board")])
+    let links = [("/", "The board")];
+    let mut response = plain::page(prefix, StatusCode::NOT_FOUND, "There is no such page", &[why], &links);
+    response.extensions_mut().insert(Missing);
+    response
 }
+
+/// Marks the page for what is not there.
+#[derive(Clone, Copy, Debug)]
+struct Missing;

@@ -24,6 +24,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Value,
+    /// The body as it came: with its keys in their order.
+    pub(crate) raw: String,
 }
 
 impl Answer {
@@ -109,8 +111,9 @@ impl Board {
             .collect();
         let status = answer.status().as_u16();
         let read = answer.body_mut().with_config().limit(64 << 20).read_to_string().expect("a text");
-        let body = serde_json::from_str(&read).ok().filter(Value::is_object).unwrap_or(Value::String(read));
-        Answer { status, headers, body }
+        let body = serde_json::from_str(&read).ok().filter(Value::is_object);
+        let body = body.unwrap_or_else(|| Value::String(read.clone()));
+        Answer { status, headers, body, raw: read }
     }
 
     /// Asks for a path.

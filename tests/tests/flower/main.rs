@@ -1,7 +1,11 @@
-//! The board, as programs and browsers see it.
+//! The board against Flower, and as programs and browsers see it.
 
 mod board;
+mod compare;
 mod http;
+mod metrics;
 mod oidc;
 mod pages;
+mod replay;
+mod shop;
 mod v1;
