@@ -3,6 +3,7 @@
 mod collect;
 mod get;
 mod group;
+mod retry;
 mod revoke;
 mod tree;
 

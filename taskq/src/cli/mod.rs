@@ -33,6 +33,7 @@ mod table;
 mod time_arg;
 mod why;
 mod worker;
+mod workflow;
 
 use clap::{Parser, Subcommand};
 use taskq_core::BoxFuture;
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     Events(events::Events),
     Doctor(doctor::Doctor),
     Why(why::Why),
+    #[command(subcommand)]
+    Workflow(workflow::Workflow),
     Migrate(migrate::Migrate),
     Report(report::Report),
     Completions(completions::Completions),
@@ -135,6 +138,7 @@ impl Command {
             Self::Events(events) => Box::pin(events.run(session)),
             Self::Doctor(doctor) => Box::pin(doctor.run(session)),
             Self::Why(why) => Box::pin(why.run(session)),
+            Self::Workflow(workflow) => Box::pin(workflow.run(session)),
             Self::Migrate(migrate) => Box::pin(migrate.run(session)),
             Self::Report(report) => Box::pin(report.run(session)),
             Self::Completions(completions) => {

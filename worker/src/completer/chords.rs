@@ -25,6 +25,7 @@ use crate::{
     effects::{
         ChordEnd, Completion,
         fall::{Cause, Fallen, Part},
+        kept,
         sending::Sending,
     },
     node::Node,
@@ -192,7 +193,9 @@ async fn end(
     };
     error!(chord = claim.group, error = error.message(), "a chord has failed");
     let (error, original) = (Cause::error(error, node.now()), Cause::error(original, node.now()));
-    let Fallen { store, parts, errbacks } = Fallen::body(&part.body, &error, &original, &part.origin);
+    let fallen = Fallen::body(&part.body, &error, &original, &part.origin);
+    kept::chord(node, part, &fallen).await;
+    let Fallen { store, parts, errbacks } = fallen;
     if !store_all(node, store).await {
         return None;
     }

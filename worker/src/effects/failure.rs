@@ -14,7 +14,7 @@ use super::{
     Completion,
     errbacks::Errbacks,
     fall::{Cause, Fallen, Part},
-    meta,
+    kept, meta,
     sending::Origin,
 };
 use crate::{emit::Ended, node::Node};
@@ -92,8 +92,11 @@ async fn dead_request(
     let stores = request.headers.ignore_result != Some(true);
     let (origin, cause) = (Origin::of(request), Cause::failed(failure, node.now()));
     let meta = meta::failed_request(node, request, failure);
+    let fallen = Fallen::chain(request.embed.chain.as_deref(), &cause, &origin);
+    let own = Part::of(request, &origin, &meta);
+    kept::step(node, request, &fallen, own.as_ref()).await;
     let mut completion = Completion {
-        parts: Part::of(request, &origin, &meta).into_iter().collect(),
+        parts: own.into_iter().collect(),
         store: stores.then_some(meta),
         settle: Some(Settle::DeadLetter { reason: reason.clone() }),
         ended: Some(Ended {
@@ -102,7 +105,7 @@ async fn dead_request(
         }),
         ..Completion::of(tag)
     };
-    completion.fallen(Fallen::chain(request.embed.chain.as_deref(), &cause, &origin), stores);
+    completion.fallen(fallen, stores);
     if let Some(errbacks) = Errbacks::of_request(request, &cause, &origin) {
         let sending = errbacks.tell(node).await;
         (completion.publish, completion.starts) = (sending.publish, sending.starts);

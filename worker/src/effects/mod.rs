@@ -16,6 +16,7 @@
 pub(crate) mod errbacks;
 mod failure;
 pub(crate) mod fall;
+pub(crate) mod kept;
 mod links;
 mod lost;
 mod meta;
@@ -368,11 +369,11 @@ async fn after_failure(
 ) -> Completion {
     let (request, origin) = (ran.cx.request(), Origin::of_run(&ran.cx));
     let cause = Cause::failed(failure, node.now());
-    let mut completion = Completion {
-        parts: Part::of(request, &origin, &meta).into_iter().collect(),
-        ..Completion::of(ran.tag)
-    };
-    completion.fallen(Fallen::chain(request.embed.chain.as_deref(), &cause, &origin), stores);
+    let fallen = Fallen::chain(request.embed.chain.as_deref(), &cause, &origin);
+    let own = Part::of(request, &origin, &meta);
+    kept::step(node, request, &fallen, own.as_ref()).await;
+    let mut completion = Completion { parts: own.into_iter().collect(), ..Completion::of(ran.tag) };
+    completion.fallen(fallen, stores);
     if let Some(errbacks) = Errbacks::of_request(request, &cause, &origin) {
         // An errback that is called here may look at the result.
         if stores && errbacks.any_here(node) {

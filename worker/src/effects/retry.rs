@@ -55,6 +55,13 @@ pub(super) fn message(
     Ok(out)
 }
 
+/// The same message as if it were sent now: the first attempt, at once.
+pub(super) fn anew(node: &Node, request: &Request) -> Result<Outgoing, CodecError> {
+    let mut task = same(request)?;
+    (task.headers.retries, task.headers.eta, task.headers.expires) = (0, None, None);
+    encode(node, request, task)
+}
+
 /// The same message once more, for a task that was acknowledged early and wants to be requeued.
 pub(super) fn copy(node: &Node, request: &Request) -> Vec<Outgoing> {
     match same(request).and_then(|task| encode(node, request, task)) {

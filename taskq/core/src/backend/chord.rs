@@ -140,6 +140,21 @@ pub trait ChordStore: Send + Sync + fmt::Debug {
     /// Gives up a claim whose body was not sent: whoever counts a member next gets it.
     fn release<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>>;
 
+    /// Takes members that failed out of a header, which waits for them again; those that were counted besides stay.
+    ///
+    /// # Errors
+    /// Unless a store says otherwise: it cannot.
+    fn reopen<'a>(
+        &'a self,
+        group: &'a str,
+        members: &'a [TaskId],
+    ) -> BoxFuture<'a, Result<(), BackendError>> {
+        let _ = members;
+        Box::pin(
+            async move { Err(BackendError::permanent(format!("chord `{group}` cannot be opened again"))) },
+        )
+    }
+
     /// The chord has failed: no member that comes late fails it again.
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>>;
 }

@@ -3,6 +3,7 @@
 //! Kept true here: what is stored is what is read, and a waiter is woken by the store itself.
 
 mod chord;
+mod failed;
 
 use std::{
     collections::HashMap,
@@ -13,7 +14,9 @@ use std::{
 use tokio::sync::Notify;
 
 use self::chord::{Chords, Groups};
-use super::{BackendError, ChordStore, GroupMeta, ResultBackend, State, TaskMeta, WaitError};
+use super::{
+    BackendError, ChordStore, FailedStep, FailedSteps, GroupMeta, ResultBackend, State, TaskMeta, WaitError,
+};
 use crate::{
     BoxFuture, Timestamp,
     protocol::TaskId,
@@ -37,6 +40,8 @@ pub struct MemoryBackend {
 struct Shared {
     results: Mutex<HashMap<TaskId, Kept<TaskMeta>>>,
     groups: Mutex<Groups>,
+    /// By workflow and id.
+    failed: Mutex<HashMap<(String, String), Kept<FailedStep>>>,
     stored: Notify,
     clock: Arc<dyn Clock>,
 }
@@ -70,6 +75,7 @@ impl MemoryBackend {
         Self::of(Arc::new(Shared {
             results: Mutex::default(),
             groups: Mutex::default(),
+            failed: Mutex::default(),
             stored: Notify::new(),
             clock,
         }))
@@ -104,6 +110,10 @@ impl MemoryBackend {
 
     fn results(&self) -> MutexGuard<'_, HashMap<TaskId, Kept<TaskMeta>>> {
         self.shared.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self) -> MutexGuard<'_, HashMap<(String, String), Kept<FailedStep>>> {
+        self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When what is stored now is over.
@@ -198,6 +208,10 @@ impl ResultBackend for MemoryBackend {
 
     fn chords(&self) -> Option<Arc<dyn ChordStore>> {
         Some(Arc::new(Chords { shared: Arc::clone(&self.shared), expires: self.expires }))
+    }
+
+    fn failed_steps(&self) -> Option<Arc<dyn FailedSteps>> {
+        Some(Arc::new(self.clone()))
     }
 
     fn save_group<'a>(&'a self, group: &'a GroupMeta) -> BoxFuture<'a, Result<(), BackendError>> {

@@ -7,6 +7,7 @@
 mod chord;
 mod disabled;
 mod error;
+mod failed;
 mod memory;
 mod meta;
 mod state;
@@ -20,6 +21,7 @@ pub use chord::{
 };
 pub use disabled::DisabledBackend;
 pub use error::{BackendError, RemoteFailure, WaitError};
+pub use failed::{FailedStep, FailedSteps};
 pub use memory::MemoryBackend;
 pub use meta::{Child, Extended, StoredError, TaskMeta, TaskOutput};
 pub use state::State;
@@ -77,6 +79,11 @@ pub trait ResultBackend: Send + Sync + fmt::Debug + 'static {
     /// Counts the members of chords here; `None` where this store cannot, and `celery.chord_unlock` looks
     /// instead.
     fn chords(&self) -> Option<Arc<dyn ChordStore>> {
+        None
+    }
+
+    /// Keeps failed steps of workflows, to be run again; `None` where this store cannot.
+    fn failed_steps(&self) -> Option<Arc<dyn FailedSteps>> {
         None
     }
 

@@ -68,6 +68,41 @@ impl Chords {
         set
     }
 
+    /// Nobody counts in a header that failed, so reading before writing is no race.
+    async fn open_again(&self, group: &str, members: &[TaskId]) -> Result<(), BackendError> {
+        let (results, counted, size) = (self.key(group, ".j"), self.key(group, ".d"), self.key(group, ".s"));
+        let ordered = self.0.options.chord_ordered;
+        let mut read = Pipeline::new();
+        read.cmd(if ordered { "ZRANGE" } else { "LRANGE" }).arg(&results).arg(0).arg(-1);
+        read.cmd("SMEMBERS").arg(&counted);
+        read.cmd("GET").arg(self.key(group, ".t"));
+        type Found = (Vec<Vec<u8>>, Vec<String>, Option<usize>);
+        let (stored, marks, added): Found =
+            self.0.link.pipe("read a chord", &read).await.map_err(error::backend)?;
+        let all = stored.len().saturating_sub(added.unwrap_or(0));
+        let mut open = Pipeline::new();
+        open.atomic();
+        for bytes in stored {
+            if members.contains(&self.decode(group, bytes.clone())?.id) {
+                match ordered {
+                    true => open.cmd("ZREM").arg(&results).arg(bytes).ignore(),
+                    false => open.cmd("LREM").arg(&results).arg(1).arg(bytes).ignore(),
+                };
+            }
+        }
+        let failed =
+            |mark: &&String| mark.rsplit_once(':').is_some_and(|(id, _)| members.contains(&id.into()));
+        for mark in marks.iter().filter(failed) {
+            open.cmd("SREM").arg(&counted).arg(mark).ignore();
+        }
+        open.cmd("DEL").arg(self.key(group, ".c")).ignore();
+        open.cmd("SET").arg(&size).arg(all).arg("NX").ignore();
+        if self.expires() > 0 {
+            open.cmd("EXPIRE").arg(&size).arg(self.expires()).ignore();
+        }
+        self.0.link.pipe("open a chord again", &open).await.map_err(error::backend)
+    }
+
     async fn start(&self, chords: &[ChordStart]) -> Result<(), BackendError> {
         let mut pipeline = Pipeline::new();
         for chord in chords {
@@ -223,6 +258,14 @@ impl ChordStore for Chords {
             let what = "release the claim on a chord";
             script::run(&self.0.link, what, &release).await.map_err(error::backend)
         })
+    }
+
+    fn reopen<'a>(
+        &'a self,
+        group: &'a str,
+        members: &'a [TaskId],
+    ) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(self.open_again(group, members))
     }
 
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {

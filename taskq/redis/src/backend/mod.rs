@@ -4,6 +4,7 @@
 //! and reads again after a reconnect and on a slow tick, so it never hangs while the result is there.
 
 mod chord;
+mod failed;
 mod group;
 mod wait;
 
@@ -14,8 +15,8 @@ use redis::Pipeline;
 use taskq_core::{
     BoxFuture,
     backend::{
-        BackendError, ChordStore, GroupMeta, ResultBackend, State, StoredError, TaskMeta, TaskOutput,
-        WaitError,
+        BackendError, ChordStore, FailedSteps, GroupMeta, ResultBackend, State, StoredError, TaskMeta,
+        TaskOutput, WaitError,
     },
     broker::{RateLimits, Revocations},
     codec::{CodecError, Serializer, Value, compress},
@@ -23,7 +24,7 @@ use taskq_core::{
     protocol::TaskId,
 };
 
-use self::{chord::Chords, wait::Waiters};
+use self::{chord::Chords, failed::Failed, wait::Waiters};
 use crate::{
     broker::{Kept, RedisRates, RedisRevocations},
     conn::{Addresses, Link},
@@ -291,6 +292,10 @@ impl ResultBackend for RedisBackend {
 
     fn chords(&self) -> Option<Arc<dyn ChordStore>> {
         Some(Arc::new(Chords(Arc::clone(&self.inner))))
+    }
+
+    fn failed_steps(&self) -> Option<Arc<dyn FailedSteps>> {
+        Some(Arc::new(Failed(Arc::clone(&self.inner))))
     }
 
     fn save_group<'a>(&'a self, group: &'a GroupMeta) -> BoxFuture<'a, Result<(), BackendError>> {

@@ -234,6 +234,24 @@ impl ChordStore for Chords {
         })
     }
 
+    fn reopen<'a>(
+        &'a self,
+        group: &'a str,
+        members: &'a [TaskId],
+    ) -> BoxFuture<'a, std::result::Result<(), BackendError>> {
+        Box::pin(async move {
+            let (group, members) = (group.to_owned(), members.to_vec());
+            let work = move |tx: &Tx<'_>| {
+                let open = "UPDATE chord SET token = NULL, until = 0, done = 0, size = coalesce(size,
+                            (SELECT count(*) FROM chord_member WHERE chord = ?1) - added) WHERE id = ?1";
+                tx.execute(open, [&group])?;
+                let out = "DELETE FROM chord_member WHERE chord = ?1 AND id = ?2";
+                members.iter().try_for_each(|id| tx.execute(out, (&group, id.as_str())).map(drop))
+            };
+            self.write("open a chord again", work).await
+        })
+    }
+
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, std::result::Result<(), BackendError>> {
         Box::pin(async move {
             let group = claim.group.clone();

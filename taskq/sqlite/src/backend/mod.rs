@@ -4,6 +4,7 @@
 //! commit that may concern it, and on a slow tick besides.
 
 mod chord;
+mod failed;
 mod group;
 mod row;
 
@@ -15,12 +16,12 @@ use std::{
 use rusqlite::Connection;
 use taskq_core::{
     BoxFuture,
-    backend::{BackendError, ChordStore, GroupMeta, ResultBackend, TaskMeta, WaitError},
+    backend::{BackendError, ChordStore, FailedSteps, GroupMeta, ResultBackend, TaskMeta, WaitError},
     broker::{RateLimits, Revocations},
     protocol::TaskId,
 };
 
-use self::{chord::Chords, row::Row};
+use self::{chord::Chords, failed::Failed, row::Row};
 use crate::{
     SqliteOptions,
     shared::Shared,
@@ -182,6 +183,10 @@ impl ResultBackend for SqliteBackend {
         Some(Arc::new(Shared(self.store().ok()?)))
     }
 
+    fn failed_steps(&self) -> Option<Arc<dyn FailedSteps>> {
+        Some(Arc::new(Failed { store: self.store().ok()?, expires: self.failure_expires }))
+    }
+
     fn save_group<'a>(
         &'a self,
         group: &'a GroupMeta,
@@ -230,6 +235,7 @@ impl ResultBackend for SqliteBackend {
 pub(crate) fn remove_expired(tx: &Tx<'_>) -> Result<usize> {
     chord::remove_expired(tx)?;
     group::remove_expired(tx)?;
+    failed::remove_expired(tx)?;
     tx.execute(
         "DELETE FROM result WHERE rowid IN (SELECT rowid FROM result WHERE expires <= ?1 LIMIT ?2)",
         (tx.now, STEP),

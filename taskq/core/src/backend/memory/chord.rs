@@ -211,6 +211,23 @@ impl ChordStore for Chords {
         })
     }
 
+    fn reopen<'a>(
+        &'a self,
+        group: &'a str,
+        members: &'a [TaskId],
+    ) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move {
+            let (now, until) = self.now();
+            let mut groups = self.shared.groups();
+            let chord = groups.chord(group, now, until);
+            chord.size.get_or_insert(chord.members.len().saturating_sub(chord.added));
+            chord.members.retain(|_, member| !members.contains(&member.id));
+            chord.counted.retain(|(id, _)| !members.contains(id));
+            (chord.claim, chord.done) = (None, false);
+            Ok(())
+        })
+    }
+
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {
         Box::pin(async move {
             let (now, _) = self.now();
