@@ -2,7 +2,7 @@
 //!
 //! Every handler that changes something takes a [`Caller`] and requires a [`Permission`]:
 //!
-//! ```ignore
+//! ```text
 //! async fn purge(caller: Caller, State(shared): State<Shared>) -> Answer {
 //!     caller.require(Permission::QueuePurge)?;
 //! ```
