@@ -50,6 +50,7 @@ scripts! {
     CHORD_COUNT = "scripts/chord_count.lua";
     CHORD_RENEW = "scripts/chord_renew.lua";
     CHORD_FINISH = "scripts/chord_finish.lua";
+    CHORD_FAIL = "scripts/chord_fail.lua";
     CHORD_RELEASE = "scripts/chord_release.lua";
 }
 

@@ -155,6 +155,7 @@ pub trait ChordStore: Send + Sync + fmt::Debug {
         )
     }
 
-    /// The chord has failed: no member that comes late fails it again.
+    /// The chord has failed: no member that comes late fails it again. Nothing happens when the claim is not held any
+    /// more: somebody may have opened the chord again.
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>>;
 }

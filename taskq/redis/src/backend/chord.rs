@@ -270,9 +270,9 @@ impl ChordStore for Chords {
 
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {
         Box::pin(async move {
-            let mut forget = redis::cmd("DEL");
-            forget.arg(self.key(&claim.group, ".s"));
-            self.0.link.run("fail a chord", &forget).await.map_err(error::backend)
+            let mut fail = script::call(&script::CHORD_FAIL, 2);
+            fail.arg(self.key(&claim.group, ".c")).arg(self.key(&claim.group, ".s")).arg(&claim.token);
+            script::run(&self.0.link, "fail a chord", &fail).await.map_err(error::backend)
         })
     }
 }

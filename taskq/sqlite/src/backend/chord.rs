@@ -254,9 +254,10 @@ impl ChordStore for Chords {
 
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, std::result::Result<(), BackendError>> {
         Box::pin(async move {
-            let group = claim.group.clone();
+            let ChordClaim { group, token, .. } = claim.clone();
             let work = move |tx: &Tx<'_>| {
-                tx.execute("UPDATE chord SET size = NULL WHERE id = ?1", [&group]).map(drop)
+                let fail = "UPDATE chord SET size = NULL WHERE id = ?1 AND token = ?2";
+                tx.execute(fail, (&group, &token)).map(drop)
             };
             self.write("fail a chord", work).await
         })

@@ -28,6 +28,7 @@ macro_rules! chord_conformance {
             claiming::a_released_claim_is_free_at_once
             claiming::after_the_end_late_members_are_told
             claiming::a_failed_chord_is_not_failed_again
+            claiming::a_chord_opened_again_waits_for_what_failed
             claiming::a_chord_that_starts_again_counts_anew
             groups::a_saved_group_comes_back_until_it_is_forgotten
             groups::a_complex_header_is_handed_to_the_claimer

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use taskq_core::backend::{CHORD_CLAIM, ChordProgress};
+use taskq_core::backend::{CHORD_CLAIM, ChordProgress, TaskMeta};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::bench::{Bench, claimed, claimed_at_last, count, counted, done, failed, numbers};
@@ -89,6 +89,27 @@ pub async fn a_failed_chord_is_not_failed_again(bench: &Bench) {
     let progress = count(&bench.other, &group, 0, &bad).await;
     assert!(matches!(progress, ChordProgress::Counted | ChordProgress::Done), "{progress:?}");
     assert!(!bench.one.renew(&claim).await.expect("renew"));
+}
+
+/// What failed may run again: the header is complete with it, also when whoever failed the chord says so late.
+pub async fn a_chord_opened_again_waits_for_what_failed(bench: &Bench) {
+    for late in [false, true] {
+        let group = bench.start(2).await;
+        let (good, bad) = (done(1), failed("x"));
+        counted(&bench.one, &group, 0, &good).await;
+        let claim = claimed(&bench.one, &group, 1, &bad).await;
+        if !late {
+            bench.one.fail(&claim).await.expect("fail");
+        }
+        bench.other.reopen(&group, std::slice::from_ref(&bad.id)).await.expect("reopen");
+        if late {
+            bench.one.fail(&claim).await.expect("fail nothing");
+        }
+        let mended = TaskMeta { id: bad.id.clone(), ..done(2) };
+        let claim = claimed(&bench.other, &group, 1, &mended).await;
+        assert!(bench.other.renew(&claim).await.expect("renew"));
+        assert_eq!(numbers(claim), [1, 2]);
+    }
 }
 
 /// The same frozen chord, sent once more after its end.

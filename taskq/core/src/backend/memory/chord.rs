@@ -30,6 +30,8 @@ struct Chord {
     counted: HashSet<(TaskId, Option<i64>)>,
     /// By index, those without one last; then in the order of their ends.
     members: BTreeMap<(i64, usize), ChordMember>,
+    /// Members that ever ended, those that run again included: tells apart those without an index.
+    ended: usize,
     claim: Option<(String, Timestamp)>,
     done: bool,
 }
@@ -37,7 +39,8 @@ struct Chord {
 impl Chord {
     fn count(&mut self, part: &ChordPart<'_>) {
         if self.counted.insert((part.id.clone(), part.index)) {
-            let place = (part.index.unwrap_or(i64::MAX), self.members.len());
+            let place = (part.index.unwrap_or(i64::MAX), self.ended);
+            self.ended += 1;
             let (state, output) = (part.meta.state.clone(), part.meta.output.clone());
             self.members.insert(place, ChordMember { id: part.id.clone(), state, output });
         }
@@ -231,7 +234,9 @@ impl ChordStore for Chords {
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {
         Box::pin(async move {
             let (now, _) = self.now();
-            if let Some(chord) = self.shared.groups().held(claim, now) {
+            if let Some(chord) = self.shared.groups().held(claim, now)
+                && chord.claim.as_ref().is_some_and(|(holder, _)| *holder == claim.token)
+            {
                 chord.size = None;
             }
             Ok(())
