@@ -182,8 +182,8 @@ fn unknown_schemes_and_celerys_other_options_are_refused() {
     assert!(wrong.failed(2).contains("amqp://") && !wrong.stderr.contains("secret"), "{}", wrong.stderr);
     let wrong = demo.run("-b rediss3://me:secret@h queues");
     assert!(wrong.failed(2).contains("redis://") && !wrong.stderr.contains("secret"), "{}", wrong.stderr);
-    let wrong = demo.run("worker --autoscale 10,1");
-    assert!(wrong.failed(2).contains("--autoscale"), "{}", wrong.stderr);
+    let wrong = demo.run("worker --statedb revoked.db");
+    assert!(wrong.failed(2).contains("--statedb"), "{}", wrong.stderr);
     assert!(demo.run("wroker").failed(2).contains("worker"));
 }
 

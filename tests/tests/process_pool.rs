@@ -145,7 +145,9 @@ fn a_blocking_loop_is_killed_at_its_hard_limit_and_its_slot_runs_the_next_task()
     let error = bench.demo.run(&format!("result {id} --wait=60"));
     assert!(format!("{error:?}").contains("TimeLimitExceeded"), "{error:?}");
     assert!(!is_there(pid), "killed before its failure is told");
-    let runtime = runtime(&bench.worker.output(), "task failed task=pool.block");
+    let failed = "task failed task=pool.block";
+    eventually("the worker logs it", SOON, || bench.worker.output().contains(failed));
+    let runtime = runtime(&bench.worker.output(), failed);
     // One second and what a kill takes: 1.5 s on a machine that has time. Never before the limit.
     assert!((1.0..3.0).contains(&runtime), "killed after {runtime} s");
     let by = bench.demo.run(&format!("result {next} --wait=60 --json")).json();

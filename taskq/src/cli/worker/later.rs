@@ -31,6 +31,7 @@ pub(super) struct Later {
 
 const SERVICE: &str = "let a service manager (systemd, a container) run the worker in the foreground";
 const BEAT: &str = "entries are kept where the setting `beat_store` says";
+const STATE: &str = "what is revoked is kept in the broker's server or beside the results";
 const START: &str = "children of `-P processes` are always started afresh";
 
 impl Later {
@@ -38,7 +39,7 @@ impl Later {
         let given = [
             (self.schedule.is_some(), "--schedule", BEAT),
             (self.scheduler.is_some(), "--scheduler", BEAT),
-            (self.statedb.is_some(), "--statedb", "revoked ids are kept in memory only"),
+            (self.statedb.is_some(), "--statedb", STATE),
             (self.detach, "--detach", SERVICE),
             (self.pidfile.is_some(), "--pidfile", SERVICE),
             (self.uid.is_some(), "--uid", SERVICE),
