@@ -52,6 +52,7 @@ scripts! {
     CHORD_FINISH = "scripts/chord_finish.lua";
     CHORD_FAIL = "scripts/chord_fail.lua";
     CHORD_RELEASE = "scripts/chord_release.lua";
+    FAILED_REPLACE = "scripts/failed_replace.lua";
 }
 
 /// The command that runs a script, without keys and arguments.

@@ -57,7 +57,10 @@ async fn a_failed_workflow_goes_on_where_it_failed(broker: &str, backend: &str) 
     assert!(matches!(sent.get_within(PATIENCE).await, Err(WaitError::Failed(_))), "the chord went well");
     let group = sent.parent().expect("the header").id().to_owned();
     MENDED.store(true, Ordering::SeqCst);
-    assert_eq!(place.app.retry_workflow(group).await?.len(), 1);
+    // Two who retry at once do not run it twice.
+    let (one, other) =
+        tokio::join!(place.app.retry_workflow(group.as_str()), place.app.retry_workflow(group.as_str()));
+    assert_eq!(one?.len() + other?.len(), 1);
     assert_eq!(sent.get_within(PATIENCE).await.expect("a result"), Value::Int(6));
 
     worker.stop().await?;

@@ -68,6 +68,8 @@ async fn keep(
         message,
         later: fallen.store.iter().map(|meta| meta.id.clone()).collect(),
         headers: headers.map(|part| (part.group.clone(), part.meta.id.clone())).collect(),
+        failure: TaskId::new().to_string(),
+        taken: None,
     };
     if let Err(error) = failed.keep(&step).await {
         warn!(id = step.id, %error, "could not keep the failed step: its workflow cannot be retried");

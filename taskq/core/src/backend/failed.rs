@@ -24,18 +24,29 @@ pub struct FailedStep {
     pub later: Vec<TaskId>,
     /// Headers of chords in which the failure counted, each with the member.
     pub headers: Vec<(String, TaskId)>,
+    /// Tells one failure of a step from the next, which may come before the first was forgotten.
+    pub failure: String,
+    /// When somebody last took it to run it again, in seconds since the epoch.
+    pub taken: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Fields {
     later: Vec<TaskId>,
     headers: Vec<(String, TaskId)>,
+    failure: String,
+    taken: Option<i64>,
 }
 
 impl FailedStep {
     /// All but workflow and id, to be stored: a length (u32 le), JSON of so many bytes, the message.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let fields = Fields { later: self.later.clone(), headers: self.headers.clone() };
+        let fields = Fields {
+            later: self.later.clone(),
+            headers: self.headers.clone(),
+            failure: self.failure.clone(),
+            taken: self.taken,
+        };
         let fields = json::to_bytes(&fields).unwrap_or_default();
         let length = u32::try_from(fields.len()).unwrap_or(0);
         [&length.to_le_bytes()[..], &fields[..length as usize], &self.message[..]].concat()
@@ -46,8 +57,9 @@ impl FailedStep {
         let stored = Bytes::from(stored);
         let (length, _) = stored.split_first_chunk::<4>()?;
         let end = 4usize.checked_add(u32::from_le_bytes(*length) as usize)?;
-        let Fields { later, headers } = json::from_slice(stored.get(4..end)?).ok()?;
-        Some(Self { workflow: workflow.to_owned(), id, message: stored.slice(end..), later, headers })
+        let Fields { later, headers, failure, taken } = json::from_slice(stored.get(4..end)?).ok()?;
+        let message = stored.slice(end..);
+        Some(Self { workflow: workflow.to_owned(), id, message, later, headers, failure, taken })
     }
 }
 
@@ -59,9 +71,16 @@ pub trait FailedSteps: Send + Sync + fmt::Debug {
     /// Those of a workflow.
     fn of<'a>(&'a self, workflow: &'a str) -> BoxFuture<'a, Result<Vec<FailedStep>, BackendError>>;
 
-    /// Forgets these.
-    fn remove<'a>(&'a self, steps: &'a [FailedStep]) -> BoxFuture<'a, Result<(), BackendError>>;
+    /// Replaces each that is still as it was read, by another of its id or by nothing; answers for each whether it
+    /// was. Two that replace the same one are not both told so.
+    fn replace<'a>(
+        &'a self,
+        changes: &'a [FailedStepChange],
+    ) -> BoxFuture<'a, Result<Vec<bool>, BackendError>>;
 }
+
+/// A failed step as it was read, and what it becomes; `None`: it is forgotten.
+pub type FailedStepChange = (FailedStep, Option<FailedStep>);
 
 #[cfg(test)]
 mod tests {
@@ -75,6 +94,8 @@ mod tests {
             message: Bytes::from_static(b"\x01bytes"),
             later: vec!["b".into()],
             headers: vec![("g".to_owned(), "a".into())],
+            failure: "f".to_owned(),
+            taken: Some(12),
         };
         assert_eq!(FailedStep::from_bytes("w", "a".to_owned(), step.to_bytes()), Some(step));
         assert_eq!(FailedStep::from_bytes("w", "a".to_owned(), vec![9, 0, 0, 0, 1]), None);

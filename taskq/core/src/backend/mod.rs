@@ -21,7 +21,7 @@ pub use chord::{
 };
 pub use disabled::DisabledBackend;
 pub use error::{BackendError, RemoteFailure, WaitError};
-pub use failed::{FailedStep, FailedSteps};
+pub use failed::{FailedStep, FailedStepChange, FailedSteps};
 pub use memory::MemoryBackend;
 pub use meta::{Child, Extended, StoredError, TaskMeta, TaskOutput};
 pub use state::State;

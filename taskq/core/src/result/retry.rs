@@ -1,17 +1,24 @@
 //! Running a failed workflow again from the steps that failed.
 //!
 //! Kept true here: what has succeeded is kept and not run again; what failed with a step waits for it again, under
-//! the same ids. A step is forgotten as failed only after its message was published.
+//! the same ids. Of several who retry, one sends a step. A step is forgotten as failed only after its message was
+//! published, and only that failure: one that came meanwhile stays.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::{
     Error, ErrorKind,
     app::App,
-    backend::{FailedStep, State},
+    backend::{FailedStep, FailedSteps, State},
     broker::{Envelope, Outgoing},
     protocol::TaskId,
 };
+
+/// After this, whoever took a step and did not say that it was sent is gone.
+const TAKEN_FOR: Duration = Duration::from_secs(60);
 
 impl App {
     /// The steps of a workflow that failed on a taskq worker, and the chords that failed with them (these have no
@@ -33,18 +40,32 @@ impl App {
     /// Steps that have succeeded keep their results, chords the members they have counted. `root`: the id of its
     /// first task, or of the group for a group or chord that was sent by itself.
     ///
-    /// Nothing is sent when nothing failed, or somebody has done it before. Failures on Python workers are not known.
+    /// Nothing is sent when nothing failed, or somebody else does it. Failures on Python workers are not known.
     ///
     /// # Errors
     /// When the result backend keeps no failed steps, or it or the broker did not confirm; then it can be called
-    /// again.
+    /// again (at the latest after a minute).
     pub async fn retry_workflow(&self, root: impl Into<TaskId>) -> Result<Vec<TaskId>, Error> {
+        let found = self.failed_steps(root).await?;
         let backend = self.backend().await?;
-        let steps = self.failed_steps(root).await?;
+        let Some(failed) = backend.failed_steps() else { return Ok(Vec::new()) };
+        let steps = take(&*failed, found, self.clock().now()).await?;
+        let sent = self.send_again(&steps).await;
+        // What was not sent can be taken by the next at once. What failed again meanwhile is another failure.
+        let kept = |step: &FailedStep| sent.is_err().then(|| FailedStep { taken: None, ..step.clone() });
+        let changes: Vec<_> = steps.iter().map(|step| (step.clone(), kept(step))).collect();
+        let forgotten = failed.replace(&changes).await;
+        let ids = sent?;
+        forgotten?;
+        Ok(ids)
+    }
+
+    async fn send_again(&self, steps: &[FailedStep]) -> Result<Vec<TaskId>, Error> {
         let (mut ids, mut outgoing) = (Vec::new(), Vec::new());
         let messages = steps.iter().filter(|step| !step.message.is_empty());
         let own: Vec<TaskId> = messages.clone().map(|step| TaskId::from(step.id.as_str())).collect();
-        for (step, stored) in messages.zip(backend.fetch(&own).await?) {
+        let stored = self.backend().await?.fetch(&own).await?;
+        for (step, stored) in messages.zip(stored) {
             // Delivered again after all, and gone well.
             if stored.is_some_and(|meta| meta.state == State::Success) {
                 continue;
@@ -61,11 +82,8 @@ impl App {
             });
         }
         if !ids.is_empty() {
-            self.forget_failures(&steps, &ids).await?;
+            self.forget_failures(steps, &ids).await?;
             self.broker().await?.publish(&outgoing).await?;
-        }
-        if let Some(failed) = backend.failed_steps() {
-            failed.remove(&steps).await?;
         }
         Ok(ids)
     }
@@ -89,4 +107,19 @@ impl App {
         let stale: Vec<TaskId> = stale.into_iter().collect();
         Ok(backend.forget(&stale).await?)
     }
+}
+
+/// Makes of these steps those ours that are nobody's.
+async fn take(
+    failed: &dyn FailedSteps,
+    steps: Vec<FailedStep>,
+    now: Timestamp,
+) -> Result<Vec<FailedStep>, Error> {
+    let now = now.as_second();
+    let lapsed = now.saturating_sub_unsigned(TAKEN_FOR.as_secs());
+    let free = steps.into_iter().filter(|step| step.taken.is_none_or(|taken| taken <= lapsed));
+    let changes: Vec<_> =
+        free.map(|step| (step.clone(), Some(FailedStep { taken: Some(now), ..step }))).collect();
+    let ours = failed.replace(&changes).await?;
+    Ok(changes.into_iter().zip(ours).filter_map(|((_, taken), ours)| taken.filter(|_| ours)).collect())
 }

@@ -5,11 +5,11 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use redis::Pipeline;
 use taskq_core::{
     BoxFuture,
-    backend::{BackendError, FailedStep, FailedSteps},
+    backend::{BackendError, FailedStep, FailedStepChange, FailedSteps},
 };
 
 use super::Inner;
-use crate::error;
+use crate::{error, script};
 
 pub(super) struct Failed(pub(super) Arc<Inner>);
 
@@ -50,16 +50,22 @@ impl FailedSteps for Failed {
         })
     }
 
-    fn remove<'a>(&'a self, steps: &'a [FailedStep]) -> BoxFuture<'a, Result<(), BackendError>> {
+    fn replace<'a>(
+        &'a self,
+        changes: &'a [FailedStepChange],
+    ) -> BoxFuture<'a, Result<Vec<bool>, BackendError>> {
         Box::pin(async move {
             let mut pipeline = Pipeline::new();
-            for step in steps {
-                pipeline.cmd("HDEL").arg(self.key(&step.workflow)).arg(&step.id).ignore();
+            for (read, new) in changes {
+                let mut replace = script::call(&script::FAILED_REPLACE, 1);
+                replace.arg(self.key(&read.workflow)).arg(&read.id).arg(read.to_bytes());
+                replace.arg(new.as_ref().map(FailedStep::to_bytes));
+                pipeline.add_command(replace);
             }
             if pipeline.is_empty() {
-                return Ok(());
+                return Ok(Vec::new());
             }
-            self.0.link.pipe("forget failed steps", &pipeline).await.map_err(error::backend)
+            script::pipe(&self.0.link, "replace failed steps", &pipeline).await.map_err(error::backend)
         })
     }
 }

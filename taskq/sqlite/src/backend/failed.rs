@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use taskq_core::{
     BoxFuture,
-    backend::{BackendError, FailedStep, FailedSteps},
+    backend::{BackendError, FailedStep, FailedStepChange, FailedSteps},
 };
 
 use crate::store::{Result, Store, Tx, micros, micros_now};
@@ -51,14 +51,29 @@ impl FailedSteps for Failed {
         })
     }
 
-    fn remove<'a>(&'a self, steps: &'a [FailedStep]) -> BoxFuture<'a, std::result::Result<(), BackendError>> {
+    fn replace<'a>(
+        &'a self,
+        changes: &'a [FailedStepChange],
+    ) -> BoxFuture<'a, std::result::Result<Vec<bool>, BackendError>> {
         Box::pin(async move {
-            let keys: Vec<_> = steps.iter().map(|step| (step.workflow.clone(), step.id.clone())).collect();
-            let work = move |tx: &Tx<'_>| {
-                let sql = "DELETE FROM failed_step WHERE workflow = ?1 AND id = ?2";
-                keys.iter().try_for_each(|key| tx.execute(sql, (&key.0, &key.1)).map(drop))
+            let bytes = |(read, new): &FailedStepChange| {
+                let new = new.as_ref().map(FailedStep::to_bytes);
+                (read.workflow.clone(), read.id.clone(), read.to_bytes(), new)
             };
-            self.store.write(work).await.map_err(|failure| failure.backend("forget failed steps"))
+            let changes: Vec<_> = changes.iter().map(bytes).collect();
+            let work = move |tx: &Tx<'_>| {
+                let update = "UPDATE failed_step SET step = ?4 WHERE workflow = ?1 AND id = ?2 AND step = ?3";
+                let delete = "DELETE FROM failed_step WHERE workflow = ?1 AND id = ?2 AND step = ?3";
+                let replace = |(workflow, id, read, new): &(String, String, Vec<u8>, Option<Vec<u8>>)| {
+                    let changed = match new {
+                        Some(new) => tx.execute(update, (workflow, id, read, new)),
+                        None => tx.execute(delete, (workflow, id, read)),
+                    };
+                    changed.map(|rows| rows == 1)
+                };
+                changes.iter().map(replace).collect::<Result<Vec<bool>>>()
+            };
+            self.store.write(work).await.map_err(|failure| failure.backend("replace failed steps"))
         })
     }
 }

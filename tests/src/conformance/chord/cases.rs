@@ -30,6 +30,9 @@ macro_rules! chord_conformance {
             claiming::a_failed_chord_is_not_failed_again
             claiming::a_chord_opened_again_waits_for_what_failed
             claiming::a_chord_that_starts_again_counts_anew
+            failing::failed_steps_are_kept_by_workflow
+            failing::a_step_that_failed_again_is_not_forgotten_with_its_first_failure
+            failing::of_many_who_take_a_failed_step_one_gets_it
             groups::a_saved_group_comes_back_until_it_is_forgotten
             groups::a_complex_header_is_handed_to_the_claimer
         }

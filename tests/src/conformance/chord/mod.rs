@@ -6,6 +6,7 @@ mod cases;
 pub mod bench;
 pub mod claiming;
 pub mod counting;
+pub mod failing;
 pub mod groups;
 
 pub use self::bench::Bench;

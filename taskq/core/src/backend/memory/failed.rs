@@ -2,7 +2,7 @@
 
 use crate::{
     BoxFuture,
-    backend::{BackendError, FailedStep, FailedSteps},
+    backend::{BackendError, FailedStep, FailedStepChange, FailedSteps},
 };
 
 use super::{Kept, MemoryBackend};
@@ -23,11 +23,21 @@ impl FailedSteps for MemoryBackend {
         Box::pin(async { Ok(found) })
     }
 
-    fn remove<'a>(&'a self, steps: &'a [FailedStep]) -> BoxFuture<'a, Result<(), BackendError>> {
+    fn replace<'a>(
+        &'a self,
+        changes: &'a [FailedStepChange],
+    ) -> BoxFuture<'a, Result<Vec<bool>, BackendError>> {
         let mut failed = self.failed();
-        for step in steps {
-            failed.remove(&(step.workflow.clone(), step.id.clone()));
-        }
-        Box::pin(async { Ok(()) })
+        let replace = |(read, new): &FailedStepChange| {
+            let key = (read.workflow.clone(), read.id.clone());
+            let Some(kept) = failed.get_mut(&key).filter(|kept| kept.what == *read) else { return false };
+            match new {
+                Some(new) => kept.what = new.clone(),
+                None => drop(failed.remove(&key)),
+            }
+            true
+        };
+        let done = changes.iter().map(replace).collect();
+        Box::pin(async { Ok(done) })
     }
 }
