@@ -69,6 +69,15 @@ pub(super) async fn tell(ask: Ask) -> Result<(), Refusal> {
     }
 }
 
+/// Gives one worker a command and says what came of it: `done` makes a text of its answer, `failed` goes before its
+/// reason.
+async fn command(order: Ask, worker: &str, done: impl FnOnce(Value) -> String, failed: &str) -> Answer {
+    match ask(worker, order).await? {
+        Ok(said) => Ok(message(done(said))),
+        Err(why) => Err(Refusal::refused(format!("{failed}: {why}"))),
+    }
+}
+
 pub(super) async fn restart(
     caller: Caller,
     State(shared): State<Shared>,
@@ -76,10 +85,9 @@ pub(super) async fn restart(
 ) -> Answer {
     caller.require(Permission::WorkerPool)?;
     known(&shared, &worker)?;
-    match ask(&worker, shared.app.control().ask("pool_restart").arg("reload", false)).await? {
-        Ok(_) => Ok(message(format!("Restarting '{worker}' worker's pool"))),
-        Err(why) => Err(Refusal::refused(format!("Failed to restart the '{worker}' pool: {why}"))),
-    }
+    let restart = shared.app.control().ask("pool_restart").arg("reload", false);
+    let done = |_| format!("Restarting '{worker}' worker's pool");
+    command(restart, &worker, done, &format!("Failed to restart the '{worker}' pool")).await
 }
 
 pub(super) async fn grow(
@@ -114,10 +122,9 @@ async fn resize(
     if n < 1 && !shared.options.strict() {
         return Err(Refusal::argument(format!("`n` has to be 1 or more, not {n}")));
     }
-    match ask(&worker, shared.app.control().ask(method).arg("n", n)).await? {
-        Ok(_) => Ok(message(format!("{doing} '{worker}' worker's pool by {n}"))),
-        Err(why) => Err(Refusal::refused(format!("Failed to {verb} '{worker}' worker's pool: {why}"))),
-    }
+    let resize = shared.app.control().ask(method).arg("n", n);
+    let done = |_| format!("{doing} '{worker}' worker's pool by {n}");
+    command(resize, &worker, done, &format!("Failed to {verb} '{worker}' worker's pool")).await
 }
 
 pub(super) async fn autoscale(
@@ -136,42 +143,41 @@ pub(super) async fn autoscale(
             format!("`min` and `max` have to be 0 <= min <= max, not {min} and {max}"),
         ));
     }
-    match ask(&worker, shared.app.control().ask("autoscale").arg("min", min).arg("max", max)).await? {
-        Ok(_) => Ok(message(format!("Autoscaling '{worker}' worker (min={min}, max={max})"))),
-        Err(why) => Err(Refusal::refused(format!("Failed to autoscale '{worker}' worker: {why}"))),
-    }
+    let autoscale = shared.app.control().ask("autoscale").arg("min", min).arg("max", max);
+    let done = |_| format!("Autoscaling '{worker}' worker (min={min}, max={max})");
+    command(autoscale, &worker, done, &format!("Failed to autoscale '{worker}' worker")).await
 }
 
 pub(super) async fn add_consumer(
     caller: Caller,
-    State(shared): State<Shared>,
-    Path(worker): Path<String>,
+    shared: State<Shared>,
+    worker: Path<String>,
     params: Params,
 ) -> Answer {
-    caller.require(Permission::WorkerConsumers)?;
-    known(&shared, &worker)?;
-    let queue = params.required("queue")?;
-    match ask(&worker, shared.app.control().ask("add_consumer").arg("queue", queue.as_str())).await? {
-        Ok(said) => Ok(message(words(said))),
-        Err(why) => {
-            Err(Refusal::refused(format!("Failed to add '{queue}' consumer to '{worker}' worker: {why}")))
-        }
-    }
+    consume(caller, shared, worker, &params, "add_consumer", ["add", "to"]).await
 }
 
 pub(super) async fn cancel_consumer(
     caller: Caller,
+    shared: State<Shared>,
+    worker: Path<String>,
+    params: Params,
+) -> Answer {
+    consume(caller, shared, worker, &params, "cancel_consumer", ["cancel", "from"]).await
+}
+
+async fn consume(
+    caller: Caller,
     State(shared): State<Shared>,
     Path(worker): Path<String>,
-    params: Params,
+    params: &Params,
+    method: &str,
+    [verb, of]: [&str; 2],
 ) -> Answer {
     caller.require(Permission::WorkerConsumers)?;
     known(&shared, &worker)?;
     let queue = params.required("queue")?;
-    match ask(&worker, shared.app.control().ask("cancel_consumer").arg("queue", queue.as_str())).await? {
-        Ok(said) => Ok(message(words(said))),
-        Err(why) => Err(Refusal::refused(format!(
-            "Failed to cancel '{queue}' consumer from '{worker}' worker: {why}"
-        ))),
-    }
+    let consume = shared.app.control().ask(method).arg("queue", queue.as_str());
+    command(consume, &worker, words, &format!("Failed to {verb} '{queue}' consumer {of} '{worker}' worker"))
+        .await
 }

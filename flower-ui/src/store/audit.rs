@@ -3,7 +3,7 @@
 //! Kept true here: rows are only added; each carries a fingerprint of itself and of the row before, so that a
 //! changed or missing row shows.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row};
 use taskq_core::Error;
 use uuid::Uuid;
 
@@ -76,15 +76,7 @@ impl Store {
                        WHERE (?1 IS NULL OR target = ?1) AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
             let mut rows = conn.prepare_cached(sql)?;
             let rows = rows.query_map((target, before.unwrap_or(i64::MAX), limit), |row| {
-                let entry = AuditEntry {
-                    at: row.get(1)?,
-                    actor: row.get(2)?,
-                    action: row.get(3)?,
-                    target: row.get(4)?,
-                    details: row.get(5)?,
-                    outcome: row.get(6)?,
-                };
-                Ok(AuditRow { seq: row.get(0)?, entry })
+                Ok(AuditRow { seq: row.get(0)?, entry: entry(row)? })
             })?;
             rows.collect()
         })
@@ -103,14 +95,7 @@ impl Store {
             let mut rows = rows.query([])?;
             let mut before: Option<Vec<u8>> = None;
             while let Some(row) = rows.next()? {
-                let entry = AuditEntry {
-                    at: row.get(1)?,
-                    actor: row.get(2)?,
-                    action: row.get(3)?,
-                    target: row.get(4)?,
-                    details: row.get(5)?,
-                    outcome: row.get(6)?,
-                };
+                let entry = entry(row)?;
                 let hash: Vec<u8> = row.get(7)?;
                 if before.is_some_and(|before| fingerprint(&before, &entry) != hash) {
                     return Ok(Some(row.get(0)?));
@@ -121,6 +106,18 @@ impl Store {
         })
         .await
     }
+}
+
+/// Of a row that begins with its number.
+fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+    Ok(AuditEntry {
+        at: row.get(1)?,
+        actor: row.get(2)?,
+        action: row.get(3)?,
+        target: row.get(4)?,
+        details: row.get(5)?,
+        outcome: row.get(6)?,
+    })
 }
 
 /// A hash of the row before and this one. No proof against whoever can write the file and knows this: it shows
