@@ -42,6 +42,11 @@ fn echo(interop: &Interop, link_msg: Option<Value>) -> Signature {
     }
 }
 
+/// `identity(*args)`, then that task.
+fn identity_then(interop: &Interop, args: Vec<Value>, task: &str) -> Signature {
+    Signature::chain([call(interop, "identity", args![]).prepend(args), call(interop, task, args![])])
+}
+
 #[task(bind)]
 pub(crate) async fn replace_with_chain(
     cx: &TaskContext,
@@ -49,9 +54,7 @@ pub(crate) async fn replace_with_chain(
     #[args] args: Vec<Value>,
     link_msg: Option<Value>,
 ) -> Result<Value, TaskError> {
-    let first = call(interop, "identity", args![]).prepend(args);
-    let chain = Signature::chain([first, call(interop, "identity", args![])]);
-    Err(cx.replace(chain.link(echo(interop, link_msg))))
+    Err(cx.replace(identity_then(interop, args, "identity").link(echo(interop, link_msg))))
 }
 
 #[task(bind)]
@@ -61,9 +64,7 @@ pub(crate) async fn replace_with_chain_which_raises(
     #[args] args: Vec<Value>,
     link_msg: Option<Value>,
 ) -> Result<Value, TaskError> {
-    let first = call(interop, "identity", args![]).prepend(args);
-    let chain = Signature::chain([first, call(interop, "raise_error", args![])]);
-    Err(cx.replace(chain.link_error(echo(interop, link_msg))))
+    Err(cx.replace(identity_then(interop, args, "raise_error").link_error(echo(interop, link_msg))))
 }
 
 #[task(bind)]
