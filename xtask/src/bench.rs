@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
     progress::heading("benchmarks");
     let mut command = run.command(workspace::cargo());
-    command.current_dir(workspace::root()).args(["bench", "--quiet", "--package", "taskq-tests"]);
+    command.current_dir(workspace::root()).args(["bench", "--quiet", "--package", "taskq-benches"]);
     if options.bench.is_empty() {
         command.arg("--benches");
     }
