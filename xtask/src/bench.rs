@@ -27,7 +27,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     progress::heading("set-up");
     setup::redis::provide(&mut run)?;
     setup::rabbitmq::provide(&mut run)?;
-    let rabbitmq = servers::rabbitmq::start(&mut run)?;
+    let rabbitmq = servers::rabbitmq::start(&mut run, servers::rabbitmq::Memory::Default)?;
     servers::redis::start(&mut run)?;
     rabbitmq.wait()?;
 

@@ -50,7 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     progress::heading("set-up");
     setup::redis::provide(&mut run)?;
     setup::rabbitmq::provide(&mut run)?;
-    let rabbitmq = servers::rabbitmq::start(&mut run)?;
+    let rabbitmq = servers::rabbitmq::start(&mut run, servers::rabbitmq::Memory::Small)?;
     if options.no_python {
         left_out.push("tests against real Celery (--no-python)");
     } else {

@@ -18,15 +18,23 @@ use super::{certificate, probe};
 use crate::progress;
 use crate::run::Run;
 
-/// Small, so that the node stays small; tests that want an alarm start a node of their own.
 const CONFIG: &str = "\
-vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 16MB
 raft.wal_max_size_bytes = 16777216
 collect_statistics_interval = 1000
 log.console = false
 log.file.level = warning
 ";
+
+/// How much memory a node may use. From half of it on, classic queues move messages to disk and confirm nothing for
+/// seconds.
+#[derive(Clone, Copy)]
+pub(crate) enum Memory {
+    /// The node stays small; tests that want an alarm start a node of their own.
+    Small,
+    /// What a node takes by default.
+    Default,
+}
 
 /// A node that may not answer yet.
 pub(crate) struct Starting {
@@ -45,14 +53,14 @@ struct Ports {
 }
 
 /// Starts the node and exports how to reach it.
-pub(crate) fn start(run: &mut Run) -> Result<Starting> {
+pub(crate) fn start(run: &mut Run, memory: Memory) -> Result<Starting> {
     let dir = run.folder("rabbitmq")?;
     let scripts = run.variable("TASKQ_TEST_RABBITMQ_SCRIPTS").context("no folder of scripts was found")?;
     let scripts = PathBuf::from(scripts);
     let files = certificate::make(&dir)?;
     let [amqp, tls, management, distribution, mapper] = probe::free_ports()?;
     let ports = Ports { amqp, tls, management, distribution, mapper };
-    write_files(&dir, &files, ports)?;
+    write_files(&dir, &files, ports, memory)?;
     let env = environment(&dir, ports);
     let ctl = write_ctl(&dir, &scripts, &env)?;
 
@@ -88,9 +96,13 @@ impl Starting {
     }
 }
 
-fn write_files(dir: &Path, tls: &Certificate, ports: Ports) -> Result<()> {
+fn write_files(dir: &Path, tls: &Certificate, ports: Ports, memory: Memory) -> Result<()> {
+    let memory = match memory {
+        Memory::Small => "vm_memory_high_watermark.absolute = 1GB\n",
+        Memory::Default => "",
+    };
     let config = format!(
-        "{CONFIG}listeners.tcp.1 = 127.0.0.1:{}\nlisteners.ssl.1 = 127.0.0.1:{}\n\
+        "{CONFIG}{memory}listeners.tcp.1 = 127.0.0.1:{}\nlisteners.ssl.1 = 127.0.0.1:{}\n\
          management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
          ssl_options.cacertfile = {}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n\
          ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = false\n",
