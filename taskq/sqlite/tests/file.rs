@@ -1,6 +1,6 @@
 //! Files that are wrong, locked or elsewhere: what is said, and that nothing is harmed.
 
-use std::{fs, time::Duration};
+use std::{ffi::OsString, fs, time::Duration};
 
 use rusqlite::Connection;
 use taskq_core::{
@@ -118,6 +118,10 @@ async fn a_lock_that_goes_is_waited_for() {
     assert_eq!(ready(&broker).await, 1);
 }
 
+fn files(folder: &TempDir) -> Vec<OsString> {
+    fs::read_dir(folder.path()).expect("read").map(|file| file.expect("a file").file_name()).collect()
+}
+
 #[tokio::test]
 async fn messages_and_results_survive_closing_and_opening() {
     let folder = folder();
@@ -136,9 +140,19 @@ async fn messages_and_results_survive_closing_and_opening() {
         let error = broker.publish(&[message()]).await.expect_err("published after close");
         assert_eq!(error.kind(), BrokerErrorKind::Closed);
     }
-    let left: Vec<_> =
-        fs::read_dir(folder.path()).expect("read").map(|file| file.expect("a file").file_name()).collect();
-    assert_eq!(left, ["taskq.db"], "closing leaves one file");
+    assert_eq!(files(&folder), ["taskq.db"], "closing leaves one file");
+}
+
+/// SQLite leaves its log behind when the last two connections close at the same time.
+#[tokio::test]
+async fn closing_never_leaves_the_log_behind() {
+    let folder = folder();
+    for round in 0..200 {
+        let broker = open(&url(&folder)).await.expect("open");
+        broker.publish(&[message()]).await.expect("publish");
+        broker.close().await.expect("close");
+        assert_eq!(files(&folder), ["taskq.db"], "in round {round}");
+    }
 }
 
 #[tokio::test]

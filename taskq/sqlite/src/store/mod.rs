@@ -56,7 +56,8 @@ pub(crate) struct Store {
     reads: Option<mpsc::Sender<Read>>,
     owner: OnceCell<Owner>,
     last: Arc<Last>,
-    threads: Vec<JoinHandle<()>>,
+    readers: [Option<JoinHandle<()>>; 2],
+    writer: Option<JoinHandle<()>>,
 }
 
 /// What the writer does at its end.
@@ -127,21 +128,20 @@ impl Store {
         let end = Arc::clone(&last);
         // Where they are opened is not where they are used.
         let patience = options.busy_timeout;
-        let threads = vec![
-            spawn("taskq-sqlite-write", move || {
-                connect::be_patient(patience);
-                writer.run(jobs, &end.0);
-            })?,
-            spawn("taskq-sqlite-read", move || {
-                connect::be_patient(patience);
-                while let Some(read) = todo.blocking_recv() {
-                    read(&reader);
-                }
-            })?,
-            spawn("taskq-sqlite-watch", move || watch.run())?,
-        ];
+        let writer = spawn("taskq-sqlite-write", move || {
+            connect::be_patient(patience);
+            writer.run(jobs, &end.0);
+        })?;
+        let reader = spawn("taskq-sqlite-read", move || {
+            connect::be_patient(patience);
+            while let Some(read) = todo.blocking_recv() {
+                read(&reader);
+            }
+        })?;
+        let watch = spawn("taskq-sqlite-watch", move || watch.run())?;
+        let (readers, writer) = ([Some(reader), Some(watch)], Some(writer));
         let owner = OnceCell::new();
-        Ok(Self { path, options, inbox, signals, reads: Some(reads), owner, last, threads })
+        Ok(Self { path, options, inbox, signals, reads: Some(reads), owner, last, readers, writer })
     }
 
     /// Writes in a transaction, maybe together with others; answers after the commit. A caller who goes away
@@ -196,17 +196,22 @@ impl Drop for Store {
             *self.last.0.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some(Box::new(Call { work, value: None, reply: None }));
         }
-        self.inbox.close();
         self.signals.stop();
         self.reads = None;
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!(path = %self.path.display(), "a thread of the SQLite store panicked");
-            }
-        }
+        // The writer last and alone: SQLite puts the log away with the last connection, but not when two close at the
+        // same time.
+        self.readers.iter_mut().for_each(|thread| join(&self.path, thread));
+        self.inbox.close();
+        join(&self.path, &mut self.writer);
         if let Some(owner) = self.owner.get() {
             owner.remove();
         }
+    }
+}
+
+fn join(path: &Path, thread: &mut Option<JoinHandle<()>>) {
+    if thread.take().is_some_and(|thread| thread.join().is_err()) {
+        tracing::error!(path = %path.display(), "a thread of the SQLite store panicked");
     }
 }
 
