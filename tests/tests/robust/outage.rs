@@ -116,7 +116,9 @@ async fn survive(kind: &str) -> Result<(), Error> {
             fault.happen(&server, &hole);
             let (over, before) = (Instant::now(), ended(&account));
             // More than it may have held.
-            eventually("the worker is back", BACK, || ended(&account) > before + HELD);
+            eventually(&format!("the worker is back after {fault:?}"), BACK, || {
+                ended(&account) > before + HELD
+            });
             over.elapsed().as_secs_f32()
         }));
     }
