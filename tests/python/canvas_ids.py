@@ -60,11 +60,17 @@ def tasks_started_by_a_task_are_its_children():
     return [child.id for child in result.children], started
 
 
+def all_over(*results):
+    """A Python worker stores a result after it has sent the next step, so the next may be over first."""
+    for result in results:
+        get(result)
+
+
 @case(STORE)
 def next_step_is_a_child_of_the_step_before():
     last = (add.s(1, 1) | add.s(2) | add.s(3))()
-    get(last)
     first = last.parent.parent
+    all_over(first, last.parent, last)
     return [[c.id for c in first.children], [c.id for c in last.parent.children], last.children or []], \
         [[last.parent.id], [last.id], []]
 
@@ -86,8 +92,8 @@ def collect_walks_through_all_children():
 @case(STORE)
 def graph_of_a_chain():
     last = (add.s(1, 1) | add.s(2) | add.s(3))()
-    get(last)
     first = last.parent.parent
+    all_over(first, last.parent, last)
     graph = first.build_graph()
     edges = {node.id: [neighbour.id for neighbour in neighbours] for node, neighbours in graph.items()}
     return edges, {first.id: [last.parent.id], last.parent.id: [last.id], last.id: []}
