@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs::{self, Permissions};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ use crate::process::{Running, eventually};
 const STARTING: Duration = Duration::from_secs(120);
 /// How long one look for an open port may take.
 const LOOK: Duration = Duration::from_millis(200);
+/// What a frame begins with that carries a method: `connection.start` is the first.
+const METHOD: u8 = 1;
 
 /// Small, and quick to notice what changes.
 const CONFIG: &str = "\
@@ -84,7 +87,7 @@ impl RabbitServer {
         let mut server = Self { node, _mapper: mapper, dir, ports };
         server.wait();
         if plugins.contains("management") {
-            server.wait_for(management);
+            server.wait_for(management, |_| true);
         }
         server
     }
@@ -165,17 +168,22 @@ impl RabbitServer {
     }
 
     fn wait(&mut self) {
-        self.wait_for(self.ports.amqp);
+        // A node listens a moment before it serves: then it drops whoever comes.
+        self.wait_for(self.ports.amqp, |mut stream| {
+            let mut first = [0];
+            let asked =
+                stream.set_read_timeout(Some(LOOK)).and_then(|()| stream.write_all(b"AMQP\x00\x00\x09\x01"));
+            asked.and_then(|()| stream.read_exact(&mut first)).is_ok_and(|()| first == [METHOD])
+        });
     }
 
-    fn wait_for(&mut self, port: u16) {
+    fn wait_for(&mut self, port: u16, serves: impl Fn(TcpStream) -> bool) {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        // A node opens its ports when it is ready to serve, not before.
         eventually("rabbitmq answers", STARTING, || {
             if let Some(status) = self.node.exited() {
                 panic!("rabbitmq ended ({status}):\n{}", self.node.output());
             }
-            TcpStream::connect_timeout(&address, LOOK).is_ok()
+            TcpStream::connect_timeout(&address, LOOK).is_ok_and(&serves)
         });
     }
 }
