@@ -2,6 +2,7 @@
 
 pub(crate) mod apt;
 pub(crate) mod browser;
+mod cached;
 pub(crate) mod python;
 pub(crate) mod rabbitmq;
 pub(crate) mod redis;

@@ -1,19 +1,15 @@
 //! A Python environment with exactly `tests/python/requirements.txt`, made once and kept in the cache.
 
-use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{apt, quiet};
+use super::{apt, cached, quiet};
 use crate::progress;
 use crate::run::Run;
 use crate::workspace;
-
-/// Written last, so that an environment whose making was interrupted is made again.
-const COMPLETE: &str = ".complete";
 
 /// Makes the environment if it is not there, and exports its interpreter as `TASKQ_TEST_PYTHON`.
 pub(crate) fn provide(run: &mut Run) -> Result<()> {
@@ -54,30 +50,15 @@ fn usable() -> Option<(PathBuf, String)> {
 fn environment(base: &Path, version: &str, requirements: &Path) -> Result<PathBuf> {
     let pinned = fs::read_to_string(requirements)
         .with_context(|| format!("could not read `{}`", requirements.display()))?;
-    let mut hasher = DefaultHasher::new();
-    (&pinned, version, base).hash(&mut hasher);
-    let cache = workspace::cache()?;
-    let venv = cache.join(format!("venv-{:016x}", hasher.finish()));
-
-    // Two runs at once must not make the same environment.
-    let lock = cache.join("venv.lock");
-    let lock = File::create(&lock).with_context(|| format!("could not create `{}`", lock.display()))?;
-    lock.lock().context("could not lock the Python environment")?;
-    if venv.join(COMPLETE).exists() {
-        return Ok(venv);
-    }
-    if venv.exists() {
-        fs::remove_dir_all(&venv).with_context(|| format!("could not remove `{}`", venv.display()))?;
-    }
-    quiet(Command::new(base).args(["-m", "venv"]).arg(&venv))?;
-    let python = venv.join("bin/python");
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
-        .args(["--prefer-binary", "--requirement"])
-        .arg(requirements);
-    if let Err(error) = quiet(&mut pip) {
-        bail!("could not install the Python packages; check that pip reaches its index: {error:#}");
-    }
-    File::create(venv.join(COMPLETE)).context("could not mark the Python environment as complete")?;
-    Ok(venv)
+    cached::folder("venv", &(&pinned, version, base), |venv| {
+        quiet(Command::new(base).args(["-m", "venv"]).arg(venv))?;
+        let mut pip = Command::new(venv.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
+            .args(["--prefer-binary", "--requirement"])
+            .arg(requirements);
+        if let Err(error) = quiet(&mut pip) {
+            bail!("could not install the Python packages; check that pip reaches its index: {error:#}");
+        }
+        Ok(())
+    })
 }
