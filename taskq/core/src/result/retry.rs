@@ -4,8 +4,11 @@
 //! the same ids. Of several who retry, one sends a step. A step is forgotten as failed only after its message was
 //! published, and only that failure: one that came meanwhile stays.
 
-use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -27,13 +30,15 @@ impl App {
     /// # Errors
     /// When the result backend keeps none or cannot be read.
     pub async fn failed_steps(&self, root: impl Into<TaskId>) -> Result<Vec<FailedStep>, Error> {
-        let backend = self.backend().await?;
-        let Some(failed) = backend.failed_steps() else {
+        Ok(self.failed_store().await?.of(root.into().as_str()).await?)
+    }
+
+    async fn failed_store(&self) -> Result<Arc<dyn FailedSteps>, Error> {
+        self.backend().await?.failed_steps().ok_or_else(|| {
             let problem =
                 "this result backend keeps no failed steps: set `result_backend` to Redis or SQLite";
-            return Err(Error::new(ErrorKind::Config, problem));
-        };
-        Ok(failed.of(root.into().as_str()).await?)
+            Error::new(ErrorKind::Config, problem)
+        })
     }
 
     /// Runs a failed workflow again from the steps that failed, with the arguments they had; answers their ids.
@@ -46,9 +51,8 @@ impl App {
     /// When the result backend keeps no failed steps, or it or the broker did not confirm; then it can be called
     /// again (at the latest after a minute).
     pub async fn retry_workflow(&self, root: impl Into<TaskId>) -> Result<Vec<TaskId>, Error> {
-        let found = self.failed_steps(root).await?;
-        let backend = self.backend().await?;
-        let Some(failed) = backend.failed_steps() else { return Ok(Vec::new()) };
+        let failed = self.failed_store().await?;
+        let found = failed.of(root.into().as_str()).await?;
         let steps = take(&*failed, found, self.clock().now()).await?;
         let sent = self.send_again(&steps).await;
         // What was not sent can be taken by the next at once. What failed again meanwhile is another failure.
