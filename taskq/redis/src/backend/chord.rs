@@ -3,7 +3,7 @@
 //!
 //! Kept true here: counting a member and claiming the body are one step on the server.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use redis::{Cmd, Pipeline};
 use taskq_core::{
@@ -80,6 +80,7 @@ impl Chords {
         let (stored, marks, added): Found =
             self.0.link.pipe("read a chord", &read).await.map_err(error::backend)?;
         let all = stored.len().saturating_sub(added.unwrap_or(0));
+        let members: HashSet<&TaskId> = members.iter().collect();
         let mut open = Pipeline::new();
         open.atomic();
         for bytes in stored {
@@ -91,7 +92,7 @@ impl Chords {
             }
         }
         let failed =
-            |mark: &&String| mark.rsplit_once(':').is_some_and(|(id, _)| members.contains(&id.into()));
+            |mark: &&String| mark.rsplit_once(':').is_some_and(|(id, _)| members.contains(&TaskId::from(id)));
         for mark in marks.iter().filter(failed) {
             open.cmd("SREM").arg(&counted).arg(mark).ignore();
         }

@@ -224,8 +224,9 @@ impl ChordStore for Chords {
             let mut groups = self.shared.groups();
             let chord = groups.chord(group, now, until);
             chord.size.get_or_insert(chord.members.len().saturating_sub(chord.added));
-            chord.members.retain(|_, member| !members.contains(&member.id));
-            chord.counted.retain(|(id, _)| !members.contains(id));
+            let again: HashSet<&TaskId> = members.iter().collect();
+            chord.members.retain(|_, member| !again.contains(&member.id));
+            chord.counted.retain(|(id, _)| !again.contains(id));
             (chord.claim, chord.done) = (None, false);
             Ok(())
         })
