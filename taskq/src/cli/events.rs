@@ -34,14 +34,15 @@ impl Events {
                 .hint("`events --dump` prints one line for each event"));
         }
         let mut feed = session.within(session.app.event_feed()).await?;
+        if self.dump {
+            session.out.note("listening for events; Ctrl-C ends it. Workers tell of tasks with `-E`, or after `control enable_events`");
+        }
+        // Those that are quiet say that they are there. Without remote control they do so by themselves.
+        let _ = session.app.control().ask("heartbeat").tell().await;
         if !self.dump {
-            let _ = session.app.control().ask("heartbeat").tell().await;
             let live = live::Live::new(session.app.settings().read_url().to_string());
             return terminal::show(feed, live).await;
         }
-        session.out.note("listening for events; Ctrl-C ends it. Workers tell of tasks with `-E`, or after `control enable_events`");
-        // Those that are quiet say that they are there. Without remote control they do so by themselves.
-        let _ = session.app.control().ask("heartbeat").tell().await;
         let mut left = self.limit.unwrap_or(u64::MAX);
         while left > 0 {
             let event = tokio::select! {
