@@ -4,7 +4,7 @@
 //! ones were added long enough ago, so that a short pause does not end processes that are needed right after.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -38,15 +38,14 @@ impl Autoscale {
         Self { keep, state: Mutex::new(State { max, min, grew: Instant::now() }) }
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) -> (usize, usize) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut state);
-        (state.max, state.min)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The most and the least slots.
     pub(crate) fn bounds(&self) -> (usize, usize) {
-        self.change(|_| ())
+        let state = self.lock();
+        (state.max, state.min)
     }
 
     /// Other bounds, of which one may stay as it is; answers both.
@@ -54,31 +53,31 @@ impl Autoscale {
     /// # Errors
     /// When there would be no number between them.
     pub(crate) fn set(&self, max: Option<usize>, min: Option<usize>) -> Result<(usize, usize), String> {
-        let (now_max, now_min) = self.bounds();
-        let (max, min) = (max.unwrap_or(now_max), min.unwrap_or(now_min));
+        let mut state = self.lock();
+        let (max, min) = (max.unwrap_or(state.max), min.unwrap_or(state.min));
         if max == 0 || min > max {
             return Err(format!("no pool has at least {min} and at most {max} slots"));
         }
-        Ok(self.change(|state| (state.max, state.min) = (max, min.max(1))))
+        (state.max, state.min) = (max, min.max(1));
+        Ok((state.max, state.min))
     }
 
     /// Makes room for a pool of that size, which somebody asked for.
     pub(crate) fn include(&self, slots: usize) {
-        self.change(|state| (state.max, state.min) = (state.max.max(slots), state.min.min(slots)));
+        let mut state = self.lock();
+        (state.max, state.min) = (state.max.max(slots), state.min.min(slots));
     }
 
     /// How many slots there should be, with so many now and so many deliveries taken.
     fn wanted(&self, slots: usize, taken: usize) -> usize {
-        let (max, min) = self.bounds();
-        let wanted = taken.clamp(min, max);
+        let mut state = self.lock();
+        let wanted = taken.clamp(state.min, state.max);
         if wanted > slots {
-            self.change(|state| state.grew = Instant::now());
-            return wanted;
-        }
-        let grew = self.state.lock().unwrap_or_else(PoisonError::into_inner).grew;
-        if slots > max {
-            max
-        } else if wanted < slots && grew.elapsed() >= self.keep {
+            state.grew = Instant::now();
+            wanted
+        } else if slots > state.max {
+            state.max
+        } else if wanted < slots && state.grew.elapsed() >= self.keep {
             wanted
         } else {
             slots

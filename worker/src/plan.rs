@@ -69,11 +69,11 @@ impl Plan {
                 format!("could not scale a pool of `{pool}` between {min} and {max} slots"),
             ));
         }
-        let concurrency = match options.concurrency {
-            _ if autoscale.is_some() => autoscale.map_or(1, |(_, min)| min),
-            Some(concurrency) => concurrency,
-            None if pool == PoolKind::Solo => 1,
-            None => settings.worker_concurrency.get(),
+        let concurrency = match (autoscale, options.concurrency) {
+            (Some((_, min)), _) => min,
+            (None, Some(concurrency)) => concurrency,
+            (None, None) if pool == PoolKind::Solo => 1,
+            (None, None) => settings.worker_concurrency.get(),
         };
         if concurrency == 0 {
             return Err(Error::new(ErrorKind::Config, "a `concurrency` of 0 runs nothing: use 1 or more"));
