@@ -2,6 +2,8 @@
 
 use std::{any::type_name, error::Error as StdError, fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{backend::StoredError, codec::Value};
 
 /// A failure: how the error is stored, and the error itself while it is in this process.
@@ -17,7 +19,7 @@ pub struct Failure {
 }
 
 /// How a failure came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum FailureKind {
     /// The task returned an error.

@@ -14,7 +14,7 @@ use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
-use taskq_core::{codec::Map, event::EventBus};
+use taskq_core::event::EventBus;
 use tokio::{
     io::AsyncWriteExt,
     net::UnixStream,
@@ -133,7 +133,7 @@ impl Hand {
             let frame = Frame::read(&mut self.stream).await?;
             match frame.head()? {
                 Report::Done(done) => return Ok((Box::new(done), frame.body)),
-                Report::Event(kind, fields) => tell(events, kind, fields),
+                Report::Event(kind, fields) => events.tell(kind, fields),
                 Report::Ready => {}
             }
         }
@@ -166,10 +166,6 @@ impl Hand {
             }
         });
     }
-}
-
-fn tell(events: &EventBus, kind: String, fields: Map) {
-    events.tell(kind, fields);
 }
 
 /// Waits until a child is collected.

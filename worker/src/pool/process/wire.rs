@@ -109,17 +109,8 @@ enum How {
 #[derive(Debug, Serialize, Deserialize)]
 struct Failed {
     error: Value,
-    kind: Kind,
+    kind: FailureKind,
     traceback: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-enum Kind {
-    Error,
-    Panic,
-    BadArguments,
-    Timeout,
-    WorkerLost,
 }
 
 /// What changes in the next attempt.
@@ -196,25 +187,11 @@ fn unreadable(error: &taskq_core::Error) -> Outcome {
 
 impl Failed {
     fn new(failure: Failure) -> Self {
-        let kind = match failure.kind {
-            FailureKind::Panic => Kind::Panic,
-            FailureKind::BadArguments => Kind::BadArguments,
-            FailureKind::Timeout => Kind::Timeout,
-            FailureKind::WorkerLost => Kind::WorkerLost,
-            _ => Kind::Error,
-        };
-        Self { error: failure.error.to_value(), kind, traceback: failure.traceback }
+        Self { error: failure.error.to_value(), kind: failure.kind, traceback: failure.traceback }
     }
 
     fn failure(self) -> Failure {
-        let kind = match self.kind {
-            Kind::Error => FailureKind::Error,
-            Kind::Panic => FailureKind::Panic,
-            Kind::BadArguments => FailureKind::BadArguments,
-            Kind::Timeout => FailureKind::Timeout,
-            Kind::WorkerLost => FailureKind::WorkerLost,
-        };
-        let mut failure = Failure::new("Exception", "").of_kind(kind);
+        let mut failure = Failure::new("Exception", "").of_kind(self.kind);
         failure.error = StoredError::from_value(&self.error).unwrap_or(failure.error);
         failure.traceback = self.traceback;
         failure
