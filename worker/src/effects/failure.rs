@@ -10,13 +10,7 @@ use taskq_core::{
     task::Failure,
 };
 
-use super::{
-    Completion,
-    errbacks::Errbacks,
-    fall::{Cause, Fallen, Part},
-    kept, meta,
-    sending::Origin,
-};
+use super::{Completion, errbacks::Errbacks, fall::Cause, falling, meta, sending::Origin};
 use crate::{emit::Ended, node::Node};
 
 /// No task of that name is registered. Celery: `NotRegistered`.
@@ -92,20 +86,15 @@ async fn dead_request(
     let stores = request.headers.ignore_result != Some(true);
     let (origin, cause) = (Origin::of(request), Cause::failed(failure, node.now()));
     let meta = meta::failed_request(node, request, failure);
-    let fallen = Fallen::chain(request.embed.chain.as_deref(), &cause, &origin);
-    let own = Part::of(request, &origin, &meta);
-    kept::step(node, request, &fallen, own.as_ref()).await;
     let mut completion = Completion {
-        parts: own.into_iter().collect(),
-        store: stores.then_some(meta),
         settle: Some(Settle::DeadLetter { reason: reason.clone() }),
         ended: Some(Ended {
             root: request.headers.root_id.clone(),
             ..Ended::dead(Some(&request.headers.task), Some(request.id().clone()), reason)
         }),
-        ..Completion::of(tag)
+        ..falling(node, tag, request, (&origin, &cause), &meta, stores).await
     };
-    completion.fallen(fallen, stores);
+    completion.store = stores.then_some(meta);
     if let Some(errbacks) = Errbacks::of_request(request, &cause, &origin) {
         let sending = errbacks.tell(node).await;
         (completion.publish, completion.starts) = (sending.publish, sending.starts);

@@ -369,11 +369,7 @@ async fn after_failure(
 ) -> Completion {
     let (request, origin) = (ran.cx.request(), Origin::of_run(&ran.cx));
     let cause = Cause::failed(failure, node.now());
-    let fallen = Fallen::chain(request.embed.chain.as_deref(), &cause, &origin);
-    let own = Part::of(request, &origin, &meta);
-    kept::step(node, request, &fallen, own.as_ref()).await;
-    let mut completion = Completion { parts: own.into_iter().collect(), ..Completion::of(ran.tag) };
-    completion.fallen(fallen, stores);
+    let mut completion = falling(node, ran.tag, request, (&origin, &cause), &meta, stores).await;
     if let Some(errbacks) = Errbacks::of_request(request, &cause, &origin) {
         // An errback that is called here may look at the result.
         if stores && errbacks.any_here(node) {
@@ -384,6 +380,23 @@ async fn after_failure(
         (completion.publish, completion.starts) = (sending.publish, sending.starts);
     }
     completion.store = stores.then_some(meta);
+    completion
+}
+
+/// What a failure takes along: its part in a chord, and the steps that would have followed. Kept, to be run again.
+async fn falling(
+    node: &Node,
+    tag: DeliveryTag,
+    request: &Request,
+    (origin, cause): (&Origin, &Cause),
+    meta: &TaskMeta,
+    stores: bool,
+) -> Completion {
+    let fallen = Fallen::chain(request.embed.chain.as_deref(), cause, origin);
+    let own = Part::of(request, origin, meta);
+    kept::step(node, request, &fallen, own.as_ref()).await;
+    let mut completion = Completion { parts: own.into_iter().collect(), ..Completion::of(tag) };
+    completion.fallen(fallen, stores);
     completion
 }
 
