@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::warn;
 
-pub(crate) use crate::tasks::Limits;
+use crate::tasks::Limits;
 
 type Ran = Result<Bytes, TaskError>;
 

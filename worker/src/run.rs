@@ -19,12 +19,7 @@ use taskq_core::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    builtin,
-    limits::{self, Limits},
-    node::Node,
-    panics,
-};
+use crate::{builtin, limits, node::Node, panics, tasks::Limits};
 
 /// Where tasks run, as they see it.
 #[derive(Clone, Debug)]
