@@ -49,8 +49,8 @@ const refused = async (response) => {
 };
 
 const call = async (path, options = {}) => {
-  const { patience = PATIENCE, signal: stop, ...rest } = options;
-  const limits = [AbortSignal.timeout(patience), ...(stop ? [stop] : [])];
+  const { signal: stop, ...rest } = options;
+  const limits = [AbortSignal.timeout(PATIENCE), ...(stop ? [stop] : [])];
   let response;
   try {
     response = await fetch(BASE + path, { ...rest, signal: AbortSignal.any(limits), credentials: 'same-origin' });
@@ -77,7 +77,7 @@ export const query = (values) => {
 export const get = (where, options) => call(where, options);
 
 /** Changes. */
-export const post = (where, body = {}, options = {}) => {
+export const post = (where, body = {}) => {
   const token = session.peek()?.csrf ?? cookie('_xsrf') ?? '';
   const headers = {
     'Content-Type': 'application/json',
@@ -85,7 +85,7 @@ export const post = (where, body = {}, options = {}) => {
     'X-XSRFToken': cookie('_xsrf') ?? token,
     'Idempotency-Key': crypto.randomUUID?.() ?? String(Math.random()),
   };
-  return call(where, { method: 'POST', headers, body: JSON.stringify(body), ...options });
+  return call(where, { method: 'POST', headers, body: JSON.stringify(body) });
 };
 
 /** Whether whoever looks may do that; what they may not is not shown. */

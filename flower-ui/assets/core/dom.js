@@ -48,7 +48,7 @@ export const h = maker((name) => document.createElement(name));
 export const svg = maker((name) => document.createElementNS(SVG, name));
 
 /** Appends text, nodes, lists of them, and functions, whose part of the page follows what they read. */
-export const add = (parent, child) => {
+const add = (parent, child) => {
   if (child === null || child === undefined || child === false || child === true) return;
   if (Array.isArray(child)) for (const each of child) add(parent, each);
   else if (typeof child === 'function') follow(parent, child);
@@ -107,10 +107,4 @@ const fresh = (item, id, render) => {
   const value = signal(item);
   const [node, stop] = scope(() => render(value, id));
   return { item: value, node, stop };
-};
-
-/** Shows `node` in place of what `parent` holds. */
-export const replace = (parent, node) => {
-  parent.replaceChildren();
-  add(parent, node);
 };

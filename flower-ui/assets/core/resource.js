@@ -9,12 +9,14 @@ import { ended, effect, signal, untracked } from './signal.js';
 
 /** Changes that come closer than this are read once, in milliseconds. */
 const PACE = 1000;
+/** One without a pace of its own is read so often while nothing tells of changes, in seconds. */
+const SELDOM = 5;
 
 /**
  * Reads `where()`, which may be null for nothing, now, when it changes, every `every` seconds, and when `on(change)`
  * says that a change concerns it. Gives signals `data`, `problem`, `loading`, `at`, and `again()`.
  */
-export const resource = (where, { every = 0, slow = every || 5, on = null, change = (data) => data } = {}) => {
+export const resource = (where, { every = 0, on = null, change = (data) => data } = {}) => {
   const [data, problem, loading, at] = [signal(null), signal(null), signal(true), signal(0)];
   let asking = null;
   let last = 0;
@@ -61,8 +63,7 @@ export const resource = (where, { every = 0, slow = every || 5, on = null, chang
     }
   });
   const timer = setInterval(() => {
-    const pause = untracked(condition) === 'live' && every ? every : slow;
-    if (Date.now() - last >= pause * 1000 && (every || untracked(condition) !== 'live')) later();
+    if ((every || untracked(condition) !== 'live') && Date.now() - last >= (every || SELDOM) * 1000) later();
   }, 1000);
   const off = on ? onChange((what) => (Object.keys(what).length === 0 || on(what)) && later()) : () => {};
   ended(() => {

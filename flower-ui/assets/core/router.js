@@ -38,11 +38,11 @@ export const go = (url, { replace = false } = {}) => {
 export const parameter = (name, otherwise = '') => {
   const self = () => address().query.get(name) ?? otherwise;
   self.peek = () => address.peek().query.get(name) ?? otherwise;
-  self.set = (value, { replace = true } = {}) => {
+  self.set = (value) => {
     const url = new URL(location.href);
     if (value === '' || value === null || value === otherwise) url.searchParams.delete(name);
     else url.searchParams.set(name, value);
-    if (url.href !== location.href) go(url, { replace });
+    if (url.href !== location.href) go(url, { replace: true });
   };
   return self;
 };

@@ -47,34 +47,6 @@ export const signal = (value) => {
   return self;
 };
 
-/** A value made of others, made again only when one of them changed and somebody reads it. */
-export const computed = (make) => {
-  const readers = new Set();
-  let [value, stale] = [undefined, true];
-  const node = {
-    sources: new Set(),
-    changed: () => {
-      if (stale) return;
-      stale = true;
-      for (const other of [...readers]) other.changed();
-    },
-  };
-  const fresh = () => {
-    if (stale) {
-      forget(node);
-      value = as(node, owner, make);
-      stale = false;
-    }
-    return value;
-  };
-  const self = () => {
-    read(readers);
-    return fresh();
-  };
-  self.peek = fresh;
-  return self;
-};
-
 const as = (asReader, asOwner, work) => {
   const before = [reader, owner];
   [reader, owner] = [asReader, asOwner];

@@ -30,7 +30,7 @@ const show = (button, actions) => {
   const entry = (action) =>
     action.href
       ? h('a', { role: 'menuitem', tabindex: '-1', href: action.href, onclick: close }, action.text)
-      : h('button', { role: 'menuitem', tabindex: '-1', class: action.danger ? 'danger' : '', onclick: pick(action.act) }, action.text, action.key ? h('kbd', action.key) : null);
+      : h('button', { role: 'menuitem', tabindex: '-1', class: action.danger ? 'danger' : '', onclick: pick(action.act) }, action.text);
   const list = h('div', { class: 'menu-list', role: 'menu', 'aria-label': button.getAttribute('aria-label') ?? 'Actions' }, actions.map(entry));
   list.addEventListener('keydown', (event) => {
     const entries = [...list.children];
@@ -54,12 +54,12 @@ const show = (button, actions) => {
   list.firstElementChild?.focus();
 };
 
-/** A button that opens `actions()`: `{text, act | href, danger, key}`, falsy ones left out. */
-export const menu = (label, actions, text = null) => {
+/** A button that opens `actions()`: `{text, act | href, danger}`, falsy ones left out. */
+export const menu = (label, actions) => {
   const button = h(
     'button',
     {
-      class: text ? '' : 'plain icon', type: 'button', 'aria-label': label, 'aria-haspopup': 'menu', 'aria-expanded': 'false',
+      class: 'plain icon', type: 'button', 'aria-label': label, 'aria-haspopup': 'menu', 'aria-expanded': 'false',
       onclick: (event) => {
         event.stopPropagation();
         if (shownMenu?.button === button) return close();
@@ -68,7 +68,7 @@ export const menu = (label, actions, text = null) => {
         show(button, list.length ? list : [{ text: 'Nothing you may do here' }]);
       },
     },
-    text ? [text, icon('down')] : icon('more'),
+    icon('more'),
   );
   return button;
 };

@@ -14,10 +14,10 @@ export const head = (title, { sub = null, actions = null, crumb = null } = {}) =
   );
 
 /** A box with a heading. `at`: when what is in it was read, as a signal or a number. */
-export const card = (title, content, { actions = null, at = null, tight = false, kind = '' } = {}) => {
+export const card = (title, content, { actions = null, at = null, tight = false } = {}) => {
   const id = `card${(count += 1)}`;
   return h(
-    'section', { class: `card ${kind}`, 'aria-labelledby': id },
+    'section', { class: 'card', 'aria-labelledby': id },
     h('header', h('h2', { id }, title), at ? age(at) : null, actions),
     h('div', { class: tight ? 'body tight' : 'body' }, content),
   );

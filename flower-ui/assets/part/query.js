@@ -40,7 +40,7 @@ export const toggled = (text, qualifier, value) => {
 };
 
 /** A box for `text`, a signal. `facets()` gives values with counts; `problem()` the error of the last search. */
-export const queryBox = (text, { facets, problem, label = 'Search tasks' }) => {
+export const queryBox = (text, { facets, problem }) => {
   const [typed, focused] = [signal(text.peek()), signal(false)];
   const lastTerm = () => (/\s$/.test(typed()) ? '' : (terms(typed()).pop() ?? ''));
   const options = () => {
@@ -69,7 +69,7 @@ export const queryBox = (text, { facets, problem, label = 'Search tasks' }) => {
     if (option.term.endsWith(' ')) commit();
   };
   const input = h('input', {
-    type: 'search', 'data-search': true, 'aria-label': label, placeholder: 'state:failed name:shop.* wait:>5s …', autocomplete: 'off', spellcheck: 'false',
+    type: 'search', 'data-search': true, 'aria-label': 'Search tasks', placeholder: 'state:failed name:shop.* wait:>5s …', autocomplete: 'off', spellcheck: 'false',
     'aria-invalid': () => (problem()?.status === 400 ? 'true' : null),
     oninput: (event) => typed.set(event.target.value),
     onfocus: () => focused.set(true),

@@ -39,7 +39,7 @@ export const word = (state) => KNOWN[state]?.[1] ?? String(state ?? 'Unknown');
 export const shape = (state) => KNOWN[state]?.[0] ?? 'dot';
 
 /** Why it ended, in words; the API may give a word of its own or a sentence. */
-export const reason = (given) => {
+const reason = (given) => {
   if (!given) return '';
   if (typeof given === 'string') return REASONS[given] ?? given;
   return given.text ?? REASONS[given.word ?? given.kind] ?? JSON.stringify(given);
