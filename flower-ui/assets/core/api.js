@@ -3,7 +3,7 @@
 // Kept true here: a call that changes something carries the page's token and a key by which a repeated one is
 // known; a failure says what, why and what to do.
 
-import { prefix } from './router.js';
+import { path, prefix, query } from './router.js';
 import { signal } from './signal.js';
 
 const BASE = `${prefix}/api/v1`;
@@ -64,14 +64,8 @@ const call = async (path, options = {}) => {
   return response.status === 204 ? null : response.json();
 };
 
-/** `tasks/a%2Fb`: one path of segments. */
-export const path = (...segments) => `/${segments.map(encodeURIComponent).join('/')}`;
-
-/** `?a=1&b=2`; empty values are left out. */
-export const query = (values) => {
-  const kept = Object.entries(values).filter(([, value]) => value !== '' && value !== null && value !== undefined);
-  return kept.length ? `?${new URLSearchParams(kept)}` : '';
-};
+// What is read and posted is named by the same paths and queries as pages are.
+export { path, query };
 
 /** Reads. */
 export const get = (where, options) => call(where, options);

@@ -13,15 +13,20 @@ const here = () => ({ path: location.pathname.slice(prefix.length) || '/', query
 /** The address: `{ path, query }`. */
 export const address = signal(here());
 
-/** The path of a page, in the form links need: `to('tasks', id)`. */
-export const to = (...segments) => `${prefix}/${segments.map(encodeURIComponent).join('/')}`;
+/** `/tasks/a%2Fb`: one path of segments. */
+export const path = (...segments) => `/${segments.map(encodeURIComponent).join('/')}`;
 
-/** The same with a query; empty values are left out. */
-export const toQuery = (segments, query) => {
-  const params = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== '' && value !== null && value !== undefined));
-  const text = params.toString();
-  return to(...segments) + (text ? `?${text}` : '');
+/** `?a=1&b=2`; empty values are left out. */
+export const query = (values) => {
+  const kept = Object.entries(values).filter(([, value]) => value !== '' && value !== null && value !== undefined);
+  return kept.length ? `?${new URLSearchParams(kept)}` : '';
 };
+
+/** The path of a page, in the form links need: `to('tasks', id)`. */
+export const to = (...segments) => prefix + path(...segments);
+
+/** The same with a query. */
+export const toQuery = (segments, values) => to(...segments) + query(values);
 
 /** Goes there. */
 export const go = (url, { replace = false } = {}) => {

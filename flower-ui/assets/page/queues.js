@@ -4,7 +4,7 @@ import { path } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { tick } from '../core/live.js';
 import { resource } from '../core/resource.js';
-import { to } from '../core/router.js';
+import { to, toQuery } from '../core/router.js';
 import { signal } from '../core/signal.js';
 import { count, duration, rate } from '../core/format.js';
 import { spark } from '../part/chart.js';
@@ -26,7 +26,7 @@ const columns = [
   { title: 'Waiting', kind: 'number', show: true, label: 'waiting', value: (it) => it.ready, cell: (it) => count(it.ready) },
   { title: 'In flight', kind: 'number', show: true, label: 'in flight', value: (it) => it.in_flight, cell: (it) => count(it.in_flight) },
   { title: 'Delayed', kind: 'number', value: (it) => it.delayed, cell: (it) => count(it.delayed) },
-  { title: 'Dead', kind: 'number', value: (it) => it.dead, cell: (it) => (it.dead ? h('a', { class: 'bad', href: `${to('dead')}?queue=${encodeURIComponent(it.name)}` }, count(it.dead)) : count(it.dead)) },
+  { title: 'Dead', kind: 'number', value: (it) => it.dead, cell: (it) => (it.dead ? h('a', { class: 'bad', href: toQuery(['dead'], { queue: it.name }) }, count(it.dead)) : count(it.dead)) },
   { title: 'Oldest', kind: 'number', show: true, label: 'oldest', value: (it) => it.oldest, cell: (it) => duration(it.oldest) },
   { title: 'In', kind: 'number', value: (it) => it.in_rate, cell: (it) => rate(it.in_rate) },
   { title: 'Out', kind: 'number', value: (it) => it.out_rate, cell: (it) => rate(it.out_rate) },

@@ -3,7 +3,7 @@
 import { may, path, post } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { resource } from '../core/resource.js';
-import { go, parameter, to, toQuery } from '../core/router.js';
+import { go, parameter, to } from '../core/router.js';
 import { count, duration, json, moment } from '../core/format.js';
 import { attempts } from '../part/attempts.js';
 import { block, copyButton } from '../part/copy.js';
@@ -127,7 +127,7 @@ export default ({ id }) => {
   const known = { ...source, problem: () => (unheard() ? null : source.problem()) };
   return [
     head(title, {
-      crumb: { href: toQuery(['tasks'], { q: '' }), text: 'Tasks' },
+      crumb: { href: to('tasks'), text: 'Tasks' },
       sub: () => [source.data() ? chip(source.data().task.state, source.data().task.reason) : null, h('span', { class: 'line' }, h('code', id), copyButton('id', id)), source.data() ? when(source.data().task.timestamp) : null, age(source.at, 30)()],
       actions,
     }),

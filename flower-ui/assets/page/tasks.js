@@ -7,7 +7,7 @@ import { get, may, path, query } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { onChange, paused } from '../core/live.js';
 import { resource } from '../core/resource.js';
-import { parameter, to } from '../core/router.js';
+import { parameter, to, toQuery } from '../core/router.js';
 import { ended, effect, signal, untracked } from '../core/signal.js';
 import { count, many, time } from '../core/format.js';
 import { bulk } from '../part/bulk.js';
@@ -102,7 +102,7 @@ export default () => {
   const wideFacets = h('details', { class: 'facets-box', hidden: () => !Object.values(facets()).some((values) => values?.length), open: innerWidth > 1080 }, h('summary', 'Filters'), h('div', { class: 'facets' }, () => Object.keys(FACETS).map((name) => facet(text, name, facets()[name]))));
 
   return [
-    head('Tasks', { sub: () => [h('span', matched()), first.data()?.searched_back_to ? h('span', `searched back to ${time(first.data().searched_back_to)}`) : null, age(first.at, 20)()], actions: [() => (may('task.call') ? h('a', { class: 'button', href: to('call') }, 'Call a task') : null), h('a', { class: 'button', href: () => `${to('api', 'v1', 'tasks')}${query({ q: text(), limit: 1000 })}`, download: 'tasks.json' }, 'Export')] }),
+    head('Tasks', { sub: () => [h('span', matched()), first.data()?.searched_back_to ? h('span', `searched back to ${time(first.data().searched_back_to)}`) : null, age(first.at, 20)()], actions: [() => (may('task.call') ? h('a', { class: 'button', href: to('call') }, 'Call a task') : null), h('a', { class: 'button', href: () => toQuery(['api', 'v1', 'tasks'], { q: text(), limit: 1000 }), download: 'tasks.json' }, 'Export')] }),
     queryBox(text, { facets, problem: first.problem }),
     h(
       'div', { class: 'beside' },

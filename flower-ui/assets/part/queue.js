@@ -2,7 +2,7 @@
 
 import { may, path, post } from '../core/api.js';
 import { h } from '../core/dom.js';
-import { to } from '../core/router.js';
+import { to, toQuery } from '../core/router.js';
 import { many } from '../core/format.js';
 import { ask } from './dialog.js';
 import { menu } from './menu.js';
@@ -59,7 +59,7 @@ export const queueMenu = (item, done) =>
     const queue = item.peek();
     return [
       { text: 'Open', href: to('queues', queue.name) },
-      { text: 'Its tasks', href: `${to('tasks')}?q=${encodeURIComponent(`queue:${queue.name}`)}` },
+      { text: 'Its tasks', href: toQuery(['tasks'], { q: `queue:${queue.name}` }) },
       may('queue.pause') && { text: queue.paused ? 'Resume …' : 'Pause …', act: () => pause(queue, done) },
       may('queue.purge') && { text: 'Purge …', act: () => purge(queue, done), danger: true },
     ];
