@@ -67,6 +67,9 @@ const call = async (path, options = {}) => {
 // What is read and posted is named by the same paths and queries as pages are.
 export { path, query };
 
+/** The path of a series of the last `back` seconds. */
+export const series = (back, values) => path('series') + query({ ...values, from: Math.floor(Date.now() / 1000) - back });
+
 /** Reads. */
 export const get = (where, options) => call(where, options);
 

@@ -1,6 +1,6 @@
 // One task name.
 
-import { may, path, query } from '../core/api.js';
+import { may, path, query, series } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { resource } from '../core/resource.js';
 import { to, toQuery } from '../core/router.js';
@@ -15,8 +15,8 @@ const three = (it) => (it ? `${duration(it.p50)} · ${duration(it.p95)} · ${dur
 /** The page. */
 export default ({ name }) => {
   const source = resource(() => path('names', name), { every: 10 });
-  const series = (measure, split = '') => resource(() => `${path('series')}${query({ measure, split, name, from: Math.floor(Date.now() / 1000) - 3600, points: 90 })}`, { every: 15 });
-  const [runs, waits, ends] = [series('run'), series('wait'), series('throughput', 'state')];
+  const hour = (measure, split = '') => resource(() => series(3600, { measure, split, name, points: 90 }), { every: 15 });
+  const [runs, waits, ends] = [hour('run'), hour('wait'), hour('throughput', 'state')];
   const recent = resource(() => `${path('tasks')}${query({ q: `name:${name}`, limit: 20 })}`, { every: 5, on: () => true });
   const one = (data) => data().names?.[0] ?? (Array.isArray(data()) ? data()[0] : data());
   return [

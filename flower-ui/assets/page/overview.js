@@ -1,6 +1,6 @@
 // Is all well? If not, where to look.
 
-import { path, query } from '../core/api.js';
+import { path, series } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { now, tick } from '../core/live.js';
 import { resource } from '../core/resource.js';
@@ -27,11 +27,11 @@ const problem = ({ level, text, link, since }) =>
   notice(level === 'bad' ? 'bad' : 'warn', h('span', text), since ? h('span', { class: 'muted' }, () => ` · since ${ago(since, now())}`) : null, link ? [' ', h('a', { href: to(...link.split('?')[0].split('/').filter(Boolean).map(decodeURIComponent)) + (link.includes('?') ? `?${link.split('?')[1]}` : '') }, 'Open')] : null);
 
 const figure = (title, value, note, measure, split, kind, format, span) => {
-  const series = resource(() => `${path('series')}${query({ measure, split, from: Math.floor(Date.now() / 1000) - span(), points: 90 })}`, { every: 10 });
+  const source = resource(() => series(span(), { measure, split, points: 90 }), { every: 10 });
   return h(
     'section', { class: 'card figure', 'aria-label': title },
-    h('header', h('h2', title), age(series.at, 40)),
-    h('div', { class: 'body' }, h('p', h('span', { class: 'value' }, value), ' ', h('span', { class: 'muted small' }, note)), shown(series, (data) => chart(title, data, { kind, format, height: 116 }), 'Reading history …')),
+    h('header', h('h2', title), age(source.at, 40)),
+    h('div', { class: 'body' }, h('p', h('span', { class: 'value' }, value), ' ', h('span', { class: 'muted small' }, note)), shown(source, (data) => chart(title, data, { kind, format, height: 116 }), 'Reading history …')),
   );
 };
 

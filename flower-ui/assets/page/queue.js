@@ -1,6 +1,6 @@
 // One queue: its depth, its age, what waits in it and who consumes it.
 
-import { may, path, query } from '../core/api.js';
+import { may, path, query, series } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { resource } from '../core/resource.js';
 import { to, toQuery } from '../core/router.js';
@@ -26,7 +26,7 @@ const messageColumns = [
 export default ({ queue: name }) => {
   const source = resource(() => path('queues', name), { every: 5 });
   const waiting = resource(() => `${path('queues', name, 'messages')}${query({ limit: 100 })}`, { every: 10 });
-  const depth = resource(() => `${path('series')}${query({ measure: 'depth', split: 'queue', queue: name, from: Math.floor(Date.now() / 1000) - 3600, points: 120 })}`, { every: 15 });
+  const depth = resource(() => series(3600, { measure: 'depth', split: 'queue', queue: name, points: 120 }), { every: 15 });
   const again = () => (source.again(), waiting.again());
   const own = (data) => ({ ...data(), lines: data().lines.filter((line) => line.key === name || data().lines.length === 1) });
   return [
@@ -42,7 +42,7 @@ export default ({ queue: name }) => {
     shown(source, (data) => [
       () => (data().ready > 0 && data().consumers?.length === 0 ? notice('bad', h('p', { class: 'strong' }, `${many(data().ready, 'message')} wait and nobody consumes ${name}`), h('p', 'Start a worker with it (with -Q), or tell one to consume it: Workers, then Queues.')) : null),
       h('div', { class: 'two' },
-        card('Waiting, last hour', shown(depth, (series) => chart(`Waiting in ${name}`, () => own(series), { format: count, height: 150 })), { at: depth.at }),
+        card('Waiting, last hour', shown(depth, (data) => chart(`Waiting in ${name}`, () => own(data), { format: count, height: 150 })), { at: depth.at }),
         h('div', { class: 'stack' },
           card('Now', () => facts([['Waiting', count(data().ready)], ['In flight', count(data().in_flight)], ['Delayed', count(data().delayed)], ['Dead', data().dead ? h('a', { href: toQuery(['dead'], { queue: name }) }, count(data().dead)) : count(data().dead)], ['Oldest', duration(data().oldest)], ['In', rate(data().in_rate)], ['Out', rate(data().out_rate)], ['Empty in', duration(data().empty_in)]])),
           card('Consumers', () => (data().consumers?.length ? h('ul', { class: 'stack-tight' }, data().consumers.map((worker) => h('li', h('a', { href: to('workers', worker.name ?? worker) }, worker.name ?? worker)))) : empty('Nobody', 'No worker that answers consumes this queue.'))),

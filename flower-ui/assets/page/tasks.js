@@ -3,7 +3,7 @@
 // Kept true here: rows that are looked at change in place and do not move; what is new waits behind a button until
 // it is wanted; what is done to many is counted first.
 
-import { get, may, path, query } from '../core/api.js';
+import { get, may, path, query, series } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { onChange, paused } from '../core/live.js';
 import { resource } from '../core/resource.js';
@@ -89,7 +89,7 @@ export default () => {
     }
   };
 
-  const span = resource(() => `${path('series')}${query({ measure: 'throughput', split: 'state', from: Math.floor(Date.now() / 1000) - 3600, points: 120, q: text() })}`, { every: 15 });
+  const span = resource(() => series(3600, { measure: 'throughput', split: 'state', points: 120, q: text() }), { every: 15 });
   const zoom = (from, till) => text.set([...terms(text.peek()).filter((term) => !term.startsWith('received:')), `received:${Math.floor(from)}..${Math.ceil(till)}`].join(' '));
   const matched = () => {
     const it = first.data()?.matched;
