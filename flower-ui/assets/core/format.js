@@ -87,3 +87,9 @@ export const cut = (text, most = 200) => (!known(text) ? UNKNOWN : String(text).
 
 /** Any value as JSON. */
 export const json = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
+
+/** The same in one line. */
+export const flat = (value) => json(value).replace(/\s+/g, ' ');
+
+/** What a task is called with, in one line. */
+export const given = ({ args, kwargs }) => [args, kwargs].filter(known).map(flat).join(' ');

@@ -3,7 +3,7 @@
 import { may, path, post } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { resource } from '../core/resource.js';
-import { count, cut, json } from '../core/format.js';
+import { count, cut, flat, json } from '../core/format.js';
 import { age, empty, shown } from '../part/notice.js';
 import { card, head } from '../part/page.js';
 import { replyList } from '../part/reply.js';
@@ -27,7 +27,7 @@ const columns = [
   { title: 'When', show: true, cell: (it) => when(it.at) },
   { title: 'Who', show: true, cell: (it) => it.user ?? 'not asked who' },
   { title: 'On', kind: 'text mono', cell: (it) => cut(typeof it.target === 'string' ? it.target : json(it.target ?? '–'), 120) },
-  { title: 'With', kind: 'text mono', cell: (it) => cut(json(it.arguments ?? {}).replace(/\s+/g, ' '), 120) },
+  { title: 'With', kind: 'text mono', cell: (it) => cut(flat(it.arguments ?? {}), 120) },
   { title: 'Outcome', show: true, cell: outcome },
   { title: 'Replies', kind: 'number', cell: (it) => count(it.replies?.length) },
 ];

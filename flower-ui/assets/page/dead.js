@@ -5,7 +5,7 @@ import { h } from '../core/dom.js';
 import { resource } from '../core/resource.js';
 import { parameter, to } from '../core/router.js';
 import { signal } from '../core/signal.js';
-import { bytes, count, cut, json, many } from '../core/format.js';
+import { bytes, count, cut, given, json, many } from '../core/format.js';
 import { block } from '../part/copy.js';
 import { ask, open } from '../part/dialog.js';
 import { menu } from '../part/menu.js';
@@ -53,7 +53,7 @@ export default () => {
     { title: 'Queue', show: true, value: (it) => it.queue, cell: (it) => it.queue },
     { title: 'When', show: true, value: (it) => it.at, cell: (it) => when(it.at) },
     { title: 'Deliveries', kind: 'number', value: (it) => it.deliveries, cell: (it) => count(it.deliveries) },
-    { title: 'Arguments', kind: 'text mono', cell: (it) => cut([it.args, it.kwargs].filter((each) => each !== null && each !== undefined).map((each) => json(each).replace(/\s+/g, ' ')).join(' '), 140) },
+    { title: 'Arguments', kind: 'text mono', cell: (it) => cut(given(it), 140) },
     { title: 'Size', kind: 'number', value: (it) => it.bytes, cell: (it) => bytes(it.bytes) },
     { kind: 'act', cell: (it) => menu(`Actions of ${it.task ?? it.id}`, () => [{ text: 'Look into it', act: () => details(it) }, may('dead.replay') && { text: 'Replay …', act: () => replay([it], done) }, may('dead.drop') && { text: 'Delete …', act: () => forget([it], done), danger: true }]) },
   ];

@@ -4,7 +4,7 @@ import { may, path, query, series } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { resource } from '../core/resource.js';
 import { to, toQuery } from '../core/router.js';
-import { bytes, brief, count, cut, duration, json, many, rate } from '../core/format.js';
+import { bytes, brief, count, cut, duration, given, json, many, rate } from '../core/format.js';
 import { chart } from '../part/chart.js';
 import { age, empty, notice, shown } from '../part/notice.js';
 import { card, facts, head } from '../part/page.js';
@@ -15,7 +15,7 @@ import { table } from '../part/table.js';
 const messageColumns = [
   { title: 'Task', kind: 'main', cell: (it) => (it.readable === false ? h('span', { class: 'bad' }, 'cannot be read') : h('a', { href: to('tasks', it.id ?? '') }, it.name ?? 'no name')) },
   { title: 'Id', show: true, cell: (it) => h('span', { class: 'mono muted' }, brief(it.id)) },
-  { title: 'Arguments', kind: 'text mono', cell: (it) => cut([it.args, it.kwargs].filter((each) => each !== null && each !== undefined).map((each) => json(each).replace(/\s+/g, ' ')).join(' '), 160) },
+  { title: 'Arguments', kind: 'text mono', cell: (it) => cut(given(it), 160) },
   { title: 'Sent by', kind: 'text', cell: (it) => it.headers?.origin ?? '–' },
   { title: 'Retries', kind: 'number', cell: (it) => count(it.headers?.retries) },
   { title: 'Not before', cell: (it) => (it.not_before ? when(it.not_before) : (it.eta ?? '–')) },

@@ -4,7 +4,7 @@ import { may, path, post } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { resource } from '../core/resource.js';
 import { go, parameter, to } from '../core/router.js';
-import { count, duration, json, moment } from '../core/format.js';
+import { brief, count, duration, json, moment } from '../core/format.js';
 import { attempts } from '../part/attempts.js';
 import { block, copyButton } from '../part/copy.js';
 import { field, ask } from '../part/dialog.js';
@@ -95,7 +95,7 @@ const relations = ({ relations: it, task }) => [
 const similar = ({ similar: list, task }) => {
   const longest = Math.max(0.001, task.run ?? 0, ...(list ?? []).map((it) => it.run ?? 0));
   return list?.length
-    ? h('ul', { class: 'stack-tight small' }, [task, ...list].map((it) => h('li', { class: 'between' }, h('span', { class: 'line' }, chip(it.state, it.reason), it.id === task.id ? h('strong', 'this one') : h('a', { class: 'mono', href: to('tasks', it.id) }, it.id.slice(0, 8))), h('span', { class: 'nowrap' }, meter(it.run, longest, 'Run'), ` ${duration(it.run)}`))))
+    ? h('ul', { class: 'stack-tight small' }, [task, ...list].map((it) => h('li', { class: 'between' }, h('span', { class: 'line' }, chip(it.state, it.reason), it.id === task.id ? h('strong', 'this one') : h('a', { class: 'mono', href: to('tasks', it.id) }, brief(it.id))), h('span', { class: 'nowrap' }, meter(it.run, longest, 'Run'), ` ${duration(it.run)}`))))
     : h('p', { class: 'muted' }, 'No other of this name is in the history.');
 };
 

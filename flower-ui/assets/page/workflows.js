@@ -9,12 +9,12 @@ import { meter } from '../part/chart.js';
 import { age, empty, shown } from '../part/notice.js';
 import { head } from '../part/page.js';
 import { when } from '../part/rows.js';
-import { tone, word } from '../part/state.js';
+import { isOver, tone, word } from '../part/state.js';
 import { table } from '../part/table.js';
 
 const states = (it) => (Array.isArray(it.states) ? it.states : Object.entries(it.states ?? it.counts ?? {})).filter(([, number]) => number > 0);
 const total = (it) => (typeof it.tasks === 'number' ? it.tasks : typeof it.total === 'number' ? it.total : typeof it.count === 'number' ? it.count : states(it).reduce((sum, [, number]) => sum + number, 0));
-const over = (it) => states(it).filter(([state]) => ['SUCCESS', 'FAILURE', 'REVOKED', 'REJECTED'].includes(state)).reduce((sum, [, number]) => sum + number, 0);
+const over = (it) => states(it).filter(([state]) => isOver(state)).reduce((sum, [, number]) => sum + number, 0);
 const failed = (it) => states(it).find(([state]) => state === 'FAILURE')?.[1] ?? 0;
 
 const columns = [

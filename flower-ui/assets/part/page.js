@@ -1,6 +1,7 @@
 // The frame of a page: its heading, and cards below.
 
 import { h } from '../core/dom.js';
+import { UNKNOWN } from '../core/format.js';
 import { age } from './notice.js';
 
 let count = 0;
@@ -25,7 +26,7 @@ export const card = (title, content, { actions = null, at = null, tight = false 
 
 /** Names and values: `[name, value]`, those without value left out. */
 export const facts = (pairs) =>
-  h('dl', { class: 'facts' }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== '' && value !== '–').map(([name, value]) => [h('dt', name), h('dd', value)]));
+  h('dl', { class: 'facts' }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== '' && value !== UNKNOWN).map(([name, value]) => [h('dt', name), h('dd', value)]));
 
 /** Tabs whose choice is in the address: `{key: [label, draw]}`. */
 export const tabs = (label, chosen, choices) => {

@@ -4,7 +4,7 @@ import { h } from '../core/dom.js';
 import { effect, signal } from '../core/signal.js';
 import { choices } from './list.js';
 import { icon } from './icon.js';
-import { STATES } from './state.js';
+import { REASONS, STATES } from './state.js';
 
 const QUALIFIERS = [
   ['state:', 'failed, started, succeeded …'],
@@ -24,7 +24,6 @@ const QUALIFIERS = [
   ['client:', 'who sent it'],
   ['-', 'not what follows'],
 ];
-const REASONS = ['expired', 'revoked', 'terminated', 'rejected', 'not_registered', 'lost_worker', 'time_limit'];
 
 /** The terms of a text; quotes and brackets hold together. */
 export const terms = (text) => text.match(/(?:[^\s"']*(?:"[^"]*"?|'[^']*'?)+\S*|\S+)/g) ?? [];
@@ -50,7 +49,7 @@ export const queryBox = (text, { facets, problem }) => {
     if (qualifier) {
       const part = begun.split(',').pop().toLowerCase().replace(/^"/, '');
       const counted = (facets()?.[qualifier] ?? []).map(([value, count]) => [value, count]);
-      const fixed = qualifier === 'state' ? STATES.map((state) => [state.toLowerCase(), '']) : qualifier === 'reason' ? REASONS.map((word) => [word, '']) : [];
+      const fixed = qualifier === 'state' ? STATES.map((state) => [state.toLowerCase(), '']) : qualifier === 'reason' ? Object.keys(REASONS).map((word) => [word, '']) : [];
       const values = counted.length ? counted : fixed;
       return values.filter(([value]) => String(value).toLowerCase().includes(part) && String(value).toLowerCase() !== part).slice(0, 12).map(([value, count]) => ({ term: `${minus}${qualifier}:${quoted(String(value))} `, shown: value, note: count }));
     }

@@ -16,7 +16,8 @@ const KNOWN = {
   LOST: ['lost', 'Lost'],
 };
 
-const REASONS = {
+/** Why a task ended, by the words that queries know. */
+export const REASONS = {
   expired: 'Expired',
   revoked: 'Revoked',
   terminated: 'Terminated',
