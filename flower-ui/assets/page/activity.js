@@ -9,7 +9,7 @@ import { card, head } from '../part/page.js';
 import { replyList } from '../part/reply.js';
 import { when } from '../part/rows.js';
 import { table } from '../part/table.js';
-import { open } from '../part/dialog.js';
+import { show } from '../part/dialog.js';
 import { say } from '../part/toast.js';
 
 const outcome = (it) => {
@@ -18,9 +18,11 @@ const outcome = (it) => {
 };
 
 const details = (it) =>
-  open(it.action, (close) =>
-    h('form', { method: 'dialog' }, h('h2', it.action), h('p', cut(it.target, 400)), h('pre', { class: 'code' }, cut(json(it.arguments ?? {}), 4000)), it.replies?.length ? replyList({ replies: it.replies }) : h('p', { class: 'muted' }, 'No worker was asked, or none answered.'), h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'primary', onclick: close }, 'Close'))),
-  );
+  show(it.action, () => [
+    h('p', cut(it.target, 400)),
+    h('pre', { class: 'code' }, cut(json(it.arguments ?? {}), 4000)),
+    it.replies?.length ? replyList({ replies: it.replies }) : h('p', { class: 'muted' }, 'No worker was asked, or none answered.'),
+  ]);
 
 const columns = [
   { title: 'Action', kind: 'main', cell: (it) => h('button', { class: 'link', type: 'button', onclick: () => details(it) }, it.action) },

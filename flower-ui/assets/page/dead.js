@@ -7,7 +7,7 @@ import { parameter, to } from '../core/router.js';
 import { signal } from '../core/signal.js';
 import { bytes, count, cut, given, json, many } from '../core/format.js';
 import { block } from '../part/copy.js';
-import { ask, open } from '../part/dialog.js';
+import { ask, show } from '../part/dialog.js';
 import { menu } from '../part/menu.js';
 import { age, empty, shown } from '../part/notice.js';
 import { facts, head } from '../part/page.js';
@@ -16,9 +16,14 @@ import { table } from '../part/table.js';
 import { say } from '../part/toast.js';
 
 const details = (it) =>
-  open(`Dead letter ${it.id}`, (close) =>
-    h('form', { method: 'dialog' }, h('h2', it.task ?? 'Dead letter'), facts([['Reason', it.reason], ['Detail', it.detail], ['Queue', it.queue], ['Deliveries', count(it.deliveries)], ['Size', bytes(it.bytes)], ['Task', it.task_id ? h('a', { class: 'mono', href: to('tasks', it.task_id), onclick: close }, it.task_id) : null]]), it.readable === false ? h('p', { class: 'bad' }, 'The message cannot be read; it is kept as it came.') : [block('Arguments', json(it.args ?? [])), block('Keyword arguments', json(it.kwargs ?? {})), block('Headers', json(it.headers ?? {}))], h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'primary', onclick: close }, 'Close'))),
-    { wide: true });
+  show(
+    `Dead letter ${it.id}`,
+    (close) => [
+      facts([['Reason', it.reason], ['Detail', it.detail], ['Queue', it.queue], ['Deliveries', count(it.deliveries)], ['Size', bytes(it.bytes)], ['Task', it.task_id ? h('a', { class: 'mono', href: to('tasks', it.task_id), onclick: close }, it.task_id) : null]]),
+      it.readable === false ? h('p', { class: 'bad' }, 'The message cannot be read; it is kept as it came.') : [block('Arguments', json(it.args ?? [])), block('Keyword arguments', json(it.kwargs ?? {})), block('Headers', json(it.headers ?? {}))],
+    ],
+    { heading: it.task ?? 'Dead letter', wide: true },
+  );
 
 const together = (letters) => {
   const by = new Map();

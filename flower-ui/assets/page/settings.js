@@ -6,15 +6,14 @@ import { resource } from '../core/resource.js';
 import { prefix } from '../core/router.js';
 import { bytes, count, duration, json, percent, time } from '../core/format.js';
 import { block } from '../part/copy.js';
+import { field } from '../part/dialog.js';
 import { age, notice, shown } from '../part/notice.js';
 import { card, facts, head } from '../part/page.js';
 import { areOn, turn } from '../part/keys.js';
 import { choose, theme } from '../part/theme.js';
 
-const ask = (label, current, options, take) => {
-  const id = `set-${label.replace(/\W/g, '')}`;
-  return h('div', { class: 'field' }, h('label', { for: id }, label), h('select', { id, value: current, onchange: (event) => take(event.target.value) }, options.map(([value, text]) => h('option', { value }, text))));
-};
+const ask = (label, current, options, take) =>
+  field(label, h('select', { value: current, onchange: (event) => take(event.target.value) }, options.map(([value, text]) => h('option', { value }, text))));
 
 const density = (value) => {
   if (value === 'dense') delete document.documentElement.dataset.density;

@@ -48,9 +48,9 @@ export default () => {
     return source.data() ? [h('span', `${by('online')} online`), by('draining') ? h('span', { class: 'warn' }, `${by('draining')} draining`) : null, by('suspect') ? h('span', { class: 'warn' }, `${by('suspect')} suspect`) : null, by('lost') ? h('span', { class: 'bad' }, `${by('lost')} lost`) : null, h('span', `${many(all().reduce((sum, it) => sum + (it.busy ?? 0), 0), 'task')} running`)] : null;
   };
   const block = (it) => {
-    const fill = h('i');
-    fill.style.setProperty('height', `${it.slots ? Math.min(100, ((it.busy ?? 0) / it.slots) * 100) : 0}%`);
-    return h('a', { class: it.status, href: to('workers', it.name), title: `${it.name}: ${it.status}, ${count(it.busy)} of ${count(it.slots)} busy`, 'aria-label': `${it.name}: ${it.status}, ${count(it.busy)} of ${count(it.slots)} busy` }, fill);
+    const height = `${it.slots ? Math.min(100, ((it.busy ?? 0) / it.slots) * 100) : 0}%`;
+    const text = `${it.name}: ${it.status}, ${count(it.busy)} of ${count(it.slots)} busy`;
+    return h('a', { class: it.status, href: to('workers', it.name), title: text, 'aria-label': text }, h('i', { style: { height } }));
   };
   return [
     head('Workers', { sub: () => [summary(), age(source.at, 15)()], actions: h('input', { type: 'search', 'data-search': true, placeholder: 'Name, kind, queue', 'aria-label': 'Find a worker', oninput: (event) => wanted.set(event.target.value) }) }),

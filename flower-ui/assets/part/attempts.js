@@ -17,9 +17,8 @@ const spans = (attempt) => {
 const segment = (attempt) => ([name, seconds]) => {
   const failed = name === 'run' && ['FAILURE', 'RETRY', 'REVOKED', 'REJECTED'].includes(attempt.state);
   // A root, so that 10 ms beside 10 minutes can be seen.
-  const part = h('span', { class: `part-${name} ${failed ? 'failed' : ''}`, title: `${PARTS[name]} ${duration(seconds)}` }, duration(seconds));
-  part.style.setProperty('flex', `${Math.max(4, 100 * seconds ** 0.4)} 1 0`);
-  return part;
+  const flex = `${Math.max(4, 100 * seconds ** 0.4)} 1 0`;
+  return h('span', { class: `part-${name} ${failed ? 'failed' : ''}`, style: { flex }, title: `${PARTS[name]} ${duration(seconds)}` }, duration(seconds));
 };
 
 /** The attempts, and what the colours mean. */

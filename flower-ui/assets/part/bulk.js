@@ -7,7 +7,7 @@ import { get, may, path, post } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { effect, ended, signal } from '../core/signal.js';
 import { count, many } from '../core/format.js';
-import { open } from './dialog.js';
+import { field, open } from './dialog.js';
 import { trouble } from './notice.js';
 
 const ACTIONS = [
@@ -51,7 +51,7 @@ const confirm = (entry, preview, start) => {
     h('p', h('strong', many(preview.count, 'task')), ` will be ${{ retry: 'sent again', revoke: 'revoked', terminate: 'stopped', forget: 'deleted from the history' }[entry.action]}.`),
     preview.warning ? h('p', { class: 'warn' }, preview.warning) : null,
     preview.sample?.length ? h('div', h('h3', 'Among them'), h('ul', { class: 'small mono' }, preview.sample.slice(0, 5).map((task) => h('li', `${task.name ?? ''} ${task.id ?? task}`)))) : null,
-    type ? h('div', { class: 'field' }, h('label', { for: 'bulk-type' }, `Type ${type} to go on`), h('input', { id: 'bulk-type', autocomplete: 'off', oninput: (event) => typed.set(event.target.value) })) : null,
+    type ? field(`Type ${type} to go on`, h('input', { autocomplete: 'off', oninput: (event) => typed.set(event.target.value) })) : null,
     h('div', { class: 'buttons' }, h('button', { type: 'button', class: `primary ${entry.danger ? 'danger' : ''}`, disabled: () => preview.count === 0 || (type !== '' && typed() !== type), onclick: start }, `${entry.text} ${count(preview.count)}`)),
   ];
 };

@@ -151,7 +151,6 @@ export const spark = (points, label) => {
 /** How full something is. */
 export const meter = (part, whole, label) => {
   if (part === null || part === undefined || !whole) return null;
-  const bar = h('i');
-  bar.style.setProperty('width', `${Math.min(100, (part / whole) * 100)}%`);
+  const bar = h('i', { style: { width: `${Math.min(100, (part / whole) * 100)}%` } });
   return h('span', { class: `meter ${part >= whole ? 'full' : ''}`, role: 'img', 'aria-label': `${label}: ${part} of ${whole}` }, bar);
 };

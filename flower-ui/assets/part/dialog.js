@@ -27,6 +27,20 @@ export const open = (title, content, { wide = false, kind = '' } = {}) => {
   return close;
 };
 
+/** Opens a dialog that only shows `content(close)`. */
+export const show = (title, content, { heading = title, wide = false } = {}) =>
+  open(
+    title,
+    (close) =>
+      h(
+        'form', { method: 'dialog' },
+        h('h2', heading),
+        content(close),
+        h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'primary', onclick: close }, 'Close')),
+      ),
+    { wide },
+  );
+
 /** A field with its label, and a hint below. */
 export const field = (label, control, hint = '') => {
   const id = `f${(field.last = (field.last ?? 0) + 1)}`;

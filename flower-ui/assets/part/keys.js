@@ -6,7 +6,7 @@ import { h } from '../core/dom.js';
 import { ended } from '../core/signal.js';
 import { go, to } from '../core/router.js';
 import { paused } from '../core/live.js';
-import { open } from './dialog.js';
+import { show } from './dialog.js';
 import { cycle } from './theme.js';
 
 const PLACES = { o: [[], 'Overview'], t: [['tasks'], 'Tasks'], f: [['workflows'], 'Workflows'], q: [['queues'], 'Queues'], w: [['workers'], 'Workers'], s: [['schedules'], 'Schedules'], d: [['dead'], 'Dead letters'], e: [['errors'], 'Errors'], n: [['names'], 'Task names'], a: [['activity'], 'Activity'], h: [['settings'], 'Settings and health'], c: [['call'], 'Call a task'] };
@@ -39,15 +39,10 @@ const inRow = (selector) => document.activeElement?.closest?.('tbody tr')?.query
 
 const help = () => {
   const line = (key, text) => [h('dt', key.split(' ').map((part) => [h('kbd', part), ' '])), h('dd', text)];
-  open('Keyboard', (close) =>
-    h(
-      'form', { method: 'dialog' },
-      h('h2', 'Keyboard'),
-      h('dl', { class: 'facts' }, line('Ctrl K', 'Search, or do something'), line('/', 'Search on this page'), line('j', 'Next row'), line('k', 'Row before'), line('Enter', 'Open the row'), line('x', 'Select the row'), line('.', 'Actions of the row'), line('p', 'Stop and go on with live numbers'), line('t', 'Next theme'), [...own].map(([key, [text]]) => line(key, text)), Object.entries(PLACES).map(([key, [, name]]) => line(`g ${key}`, name))),
-      h('label', { class: 'check' }, h('input', { type: 'checkbox', checked: areOn(), onchange: (event) => turn(event.target.checked) }), 'Keys act'),
-      h('div', { class: 'buttons' }, h('button', { class: 'primary', type: 'button', onclick: close }, 'Close')),
-    ),
-  );
+  show('Keyboard', () => [
+    h('dl', { class: 'facts' }, line('Ctrl K', 'Search, or do something'), line('/', 'Search on this page'), line('j', 'Next row'), line('k', 'Row before'), line('Enter', 'Open the row'), line('x', 'Select the row'), line('.', 'Actions of the row'), line('p', 'Stop and go on with live numbers'), line('t', 'Next theme'), [...own].map(([key, [text]]) => line(key, text)), Object.entries(PLACES).map(([key, [, name]]) => line(`g ${key}`, name))),
+    h('label', { class: 'check' }, h('input', { type: 'checkbox', checked: areOn(), onchange: (event) => turn(event.target.checked) }), 'Keys act'),
+  ]);
 };
 
 const isTyping = (target) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) && target.type !== 'checkbox';

@@ -2,7 +2,7 @@
 
 import { h } from '../core/dom.js';
 import { icon } from './icon.js';
-import { open } from './dialog.js';
+import { show } from './dialog.js';
 import { say } from './toast.js';
 
 /** The answers, as a list. */
@@ -19,5 +19,5 @@ export const replies = (title, answer) => {
   const silent = answer?.silent ?? [];
   if (!list.length && !silent.length) return;
   if (!silent.length && list.every(({ ok }) => ok)) say(list.length === 1 ? `${list[0].worker}: ${list[0].text ?? 'done'}` : `${list.length} workers obeyed`);
-  else open(title, (close) => h('form', { method: 'dialog' }, h('h2', title), replyList(answer), h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'primary', onclick: close }, 'Close'))));
+  else show(title, () => replyList(answer));
 };
