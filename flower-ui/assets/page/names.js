@@ -7,7 +7,7 @@ import { to } from '../core/router.js';
 import { signal } from '../core/signal.js';
 import { count, duration, percent } from '../core/format.js';
 import { age, empty, shown } from '../part/notice.js';
-import { head } from '../part/page.js';
+import { finder, head } from '../part/page.js';
 import { when } from '../part/rows.js';
 import { table } from '../part/table.js';
 
@@ -33,7 +33,7 @@ export default () => {
   const wanted = signal('');
   const names = (data) => (data().names ?? data()).filter((it) => it.name.toLowerCase().includes(wanted().toLowerCase()));
   return [
-    head('Task names', { sub: age(source.at, 30), actions: h('input', { type: 'search', 'data-search': true, placeholder: 'Find a name', 'aria-label': 'Find a name', oninput: (event) => wanted.set(event.target.value) }) }),
+    head('Task names', { sub: age(source.at, 30), actions: finder('Find a name', wanted) }),
     h('section', { class: 'card', 'aria-label': 'Names' }, shown(source, (data) => table('Task names', () => names(data), { columns, sort: '-Tasks', none: () => empty('No name is known', wanted() ? 'None has that in it.' : 'Names appear with the first tasks, and with what workers register.') }))),
   ];
 };

@@ -9,7 +9,7 @@ import { signal } from '../core/signal.js';
 import { count, duration, rate } from '../core/format.js';
 import { spark } from '../part/chart.js';
 import { age, empty, shown } from '../part/notice.js';
-import { head } from '../part/page.js';
+import { finder, head } from '../part/page.js';
 import { queueMenu } from '../part/queue.js';
 import { table } from '../part/table.js';
 
@@ -49,7 +49,7 @@ export default () => {
       });
   };
   return [
-    head('Queues', { sub: age(source.at, 15), actions: h('input', { type: 'search', 'data-search': true, placeholder: 'Find a queue', 'aria-label': 'Find a queue', oninput: (event) => wanted.set(event.target.value) }) }),
+    head('Queues', { sub: age(source.at, 15), actions: finder('Find a queue', wanted) }),
     h('section', { class: 'card', 'aria-label': 'Queues' }, shown(source, () => table('Queues', queues, { columns: [...columns, { kind: 'act', cell: (_, item) => queueMenu(item, source.again) }], sort: '-Waiting', none: () => empty('No queue is known', wanted() ? 'None has that in its name.' : 'Queues appear when a worker says what it consumes, or a task is sent to one.') }))),
   ];
 };

@@ -14,6 +14,9 @@ export const head = (title, { sub = null, actions = null, crumb = null } = {}) =
     actions ? h('div', { class: 'actions' }, actions) : null,
   );
 
+/** An input whose text `wanted`, a signal, follows; `/` goes there. */
+export const finder = (label, wanted, placeholder = label) => h('input', { type: 'search', 'data-search': true, placeholder, 'aria-label': label, oninput: (event) => wanted.set(event.target.value) });
+
 /** A box with a heading. `at`: when what is in it was read, as a signal or a number. */
 export const card = (title, content, { actions = null, at = null, tight = false } = {}) => {
   const id = `card${(count += 1)}`;
