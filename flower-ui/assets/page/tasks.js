@@ -5,7 +5,7 @@
 
 import { get, may, path, query, series } from '../core/api.js';
 import { h } from '../core/dom.js';
-import { onChange, paused } from '../core/live.js';
+import { condition, onChange, paused } from '../core/live.js';
 import { resource } from '../core/resource.js';
 import { parameter, to, toQuery } from '../core/router.js';
 import { ended, effect, signal, untracked } from '../core/signal.js';
@@ -39,12 +39,12 @@ export default () => {
     waiting.set(0);
     return first.again();
   };
-  effect(() => {
-    const answer = first.data();
-    if (!answer) return;
+  const put = (answer) => {
     rows.set(answer.tasks);
     next.set(answer.next);
-  });
+    waiting.set(0);
+  };
+  effect(() => first.data() && put(first.data()));
   // Another question: nothing of the last one stays chosen.
   effect(() => {
     text();
@@ -61,11 +61,8 @@ export default () => {
     rows.update((list) => list.map((task) => known.get(task.id) ?? task));
     const others = answer.tasks.filter((task) => !shownIds.has(task.id)).length;
     // At the top, with nothing chosen, nobody is disturbed.
-    if (others && scrollY < 40 && chosen.peek().size === 0 && !document.querySelector('main tbody :focus')) {
-      rows.set(answer.tasks);
-      next.set(answer.next);
-      waiting.set(0);
-    } else waiting.set(others);
+    if (others && scrollY < 40 && chosen.peek().size === 0 && !document.querySelector('main tbody :focus')) put(answer);
+    else waiting.set(others);
   };
   let due = 0;
   const off = onChange(() => {
@@ -73,7 +70,8 @@ export default () => {
     clearTimeout(due);
     due = setTimeout(refreshed, 800);
   });
-  const poll = setInterval(() => !document.hidden && refreshed(), 5000);
+  // Without a live stream `first` is read as often, and nothing is while the reader has stopped the page.
+  const poll = setInterval(() => !document.hidden && condition() === 'live' && refreshed(), 5000);
   ended(() => (off(), clearTimeout(due), clearInterval(poll)));
 
   const older = async () => {
