@@ -16,7 +16,7 @@ const SELDOM = 5;
  * Reads `where()`, which may be null for nothing, now, when it changes, every `every` seconds, and when `on(change)`
  * says that a change concerns it. Gives signals `data`, `problem`, `loading`, `at`, and `again()`.
  */
-export const resource = (where, { every = 0, on = null, change = (data) => data } = {}) => {
+export const resource = (where, { every = 0, on = null } = {}) => {
   const [data, problem, loading, at] = [signal(null), signal(null), signal(true), signal(0)];
   let asking = null;
   let last = 0;
@@ -31,7 +31,7 @@ export const resource = (where, { every = 0, on = null, change = (data) => data 
     try {
       const answer = await get(url, { signal: stop.signal });
       if (stop.signal.aborted) return;
-      data.set(change(answer));
+      data.set(answer);
       at.set(answer?.at ?? Date.now() / 1000);
       problem.set(null);
     } catch (error) {

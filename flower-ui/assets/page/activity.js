@@ -35,7 +35,7 @@ const columns = [
 ];
 
 const jobColumns = [
-  { title: 'Job', kind: 'main', cell: (it) => it.action ?? it.id },
+  { title: 'Job', kind: 'main', cell: (it) => it.action },
   { title: 'State', show: true, cell: (it) => it.state },
   { title: 'Done', kind: 'number', show: true, label: 'done', cell: (it) => `${count(it.done)} of ${count(it.total)}` },
   { title: 'Failed', kind: 'number', cell: (it) => count(it.failed) },
@@ -46,10 +46,7 @@ const jobColumns = [
 export default () => {
   const source = resource(() => path('activity'), { every: 5 });
   const jobs = resource(() => (may('task.retry') ? path('jobs') : null), { every: 3 });
-  const list = () => {
-    const answer = jobs.data();
-    return answer?.jobs ?? (answer?.id ? [answer] : []);
-  };
+  const list = () => jobs.data()?.jobs ?? [];
   return [
     head('Activity', { sub: age(source.at, 15) }),
     () => (list().length ? card('Jobs', table('Jobs', list, { columns: jobColumns, key: (it) => it.id }), { tight: true }) : null),

@@ -1,6 +1,6 @@
 // One kind of error.
 
-import { path, query } from '../core/api.js';
+import { path } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { resource } from '../core/resource.js';
 import { to, toQuery } from '../core/router.js';
@@ -14,9 +14,7 @@ import { taskTable, when } from '../part/rows.js';
 /** The page. */
 export default ({ fingerprint }) => {
   const source = resource(() => path('errors', fingerprint), { every: 10 });
-  const one = () => source.data()?.error ?? source.data()?.errors?.[0] ?? source.data();
-  const tasks = resource(() => (one() && !one().tasks ? `${path('tasks')}${query({ q: `state:failure error:${JSON.stringify(one().class ?? '')}`, limit: 30 })}` : null), { every: 10 });
-  const list = () => one()?.tasks ?? source.data()?.tasks ?? tasks.data()?.tasks ?? (one()?.example ? [one().example] : []);
+  const one = source.data;
   return [
     head(h('span', () => one()?.class ?? 'Error'), { crumb: { href: to('errors'), text: 'Errors' }, sub: age(source.at, 30), actions: () => (one()?.class ? h('a', { class: 'button', href: toQuery(['tasks'], { q: `error:${one().class}` }) }, 'Search tasks') : null) }),
     shown(source, () => [
@@ -24,7 +22,7 @@ export default ({ fingerprint }) => {
         card('Text', () => [h('p', { class: 'mono bad' }, one().text), one().example?.traceback ? block('Traceback of one', one().example.traceback) : null]),
         card('Seen', () => facts([['Times', count(one().count)], ['First', when(one().first)], ['Last', when(one().last)], ['Trend', spark(one().spark, 'Trend')], ['Tasks', (one().names ?? []).map((name) => [h('a', { href: to('names', name) }, name), ' '])]])),
       ),
-      card('Tasks that failed so', taskTable('Tasks', list, { none: () => empty('None is kept', 'They have been deleted from the history by age.') }), { tight: true }),
+      card('Tasks that failed so', taskTable('Tasks', () => one().tasks, { none: () => empty('None is kept', 'They have been deleted from the history by age.') }), { tight: true }),
     ]),
   ];
 };

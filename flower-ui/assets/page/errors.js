@@ -25,6 +25,6 @@ export default () => {
   const source = resource(() => path('errors'), { every: 10 });
   return [
     head('Errors', { sub: age(source.at, 30) }),
-    h('section', { class: 'card', 'aria-label': 'Groups of errors' }, shown(source, (data) => table('Errors', () => data().errors ?? data(), { columns, key: (it) => it.fingerprint, sort: '-Last', none: () => empty('No error', 'No task has failed in the history that is kept.') }))),
+    h('section', { class: 'card', 'aria-label': 'Groups of errors' }, shown(source, (data) => table('Errors', () => data().errors, { columns, key: (it) => it.fingerprint, sort: '-Last', none: () => empty('No error', 'No task has failed in the history that is kept.') }))),
   ];
 };

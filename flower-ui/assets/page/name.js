@@ -18,14 +18,13 @@ export default ({ name }) => {
   const hour = (measure, split = '') => resource(() => series(3600, { measure, split, name, points: 90 }), { every: 15 });
   const [runs, waits, ends] = [hour('run'), hour('wait'), hour('throughput', 'state')];
   const recent = resource(() => `${path('tasks')}${query({ q: `name:${name}`, limit: 20 })}`, { every: 5, on: () => true });
-  const one = (data) => data().names?.[0] ?? (Array.isArray(data()) ? data()[0] : data());
   return [
     head(name, { crumb: { href: to('names'), text: 'Task names' }, sub: age(source.at, 30), actions: [() => (may('task.call') ? h('a', { class: 'button', href: to('call', name) }, 'Call') : null), h('a', { class: 'button', href: toQuery(['tasks'], { q: `name:${name}` }) }, 'All of them')] }),
     shown(source, (data) =>
       h('div', { class: 'columns' },
-        card('So far', () => facts([['Tasks', count(one(data).count)], ['Failed', `${count(one(data).failed)} (${percent(one(data).count ? one(data).failed / one(data).count : null)})`], ['Retried', count(one(data).retried)], ['Last', when(one(data).last)]])),
-        card('p50 · p95 · p99', () => facts([['Wait', three(one(data).wait)], ['Run', three(one(data).run)]])),
-        card('Registered by', () => ((one(data).workers ?? []).length ? h('ul', { class: 'stack-tight' }, one(data).workers.map((worker) => h('li', h('a', { href: to('workers', worker) }, worker)))) : empty('No worker', 'Messages of this name are refused by whoever receives them.'))),
+        card('So far', () => facts([['Tasks', count(data().count)], ['Failed', `${count(data().failed)} (${percent(data().count ? data().failed / data().count : null)})`], ['Retried', count(data().retried)], ['Last', when(data().last)]])),
+        card('p50 · p95 · p99', () => facts([['Wait', three(data().wait)], ['Run', three(data().run)]])),
+        card('Registered by', () => ((data().workers ?? []).length ? h('ul', { class: 'stack-tight' }, data().workers.map((worker) => h('li', h('a', { href: to('workers', worker) }, worker)))) : empty('No worker', 'Messages of this name are refused by whoever receives them.'))),
       ),
     ),
     h('div', { class: 'figures' },

@@ -31,7 +31,7 @@ const columns = [
 export default () => {
   const source = resource(() => path('names'), { every: 10 });
   const wanted = signal('');
-  const names = (data) => (data().names ?? data()).filter((it) => it.name.toLowerCase().includes(wanted().toLowerCase()));
+  const names = (data) => data().names.filter((it) => it.name.toLowerCase().includes(wanted().toLowerCase()));
   return [
     head('Task names', { sub: age(source.at, 30), actions: finder('Find a name', wanted) }),
     h('section', { class: 'card', 'aria-label': 'Names' }, shown(source, (data) => table('Task names', () => names(data), { columns, sort: '-Tasks', none: () => empty('No name is known', wanted() ? 'None has that in it.' : 'Names appear with the first tasks, and with what workers register.') }))),

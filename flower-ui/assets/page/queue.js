@@ -45,7 +45,7 @@ export default ({ queue: name }) => {
         card('Waiting, last hour', shown(depth, (data) => chart(`Waiting in ${name}`, () => own(data), { format: count, height: 150 })), { at: depth.at }),
         h('div', { class: 'stack' },
           card('Now', () => facts([['Waiting', count(data().ready)], ['In flight', count(data().in_flight)], ['Delayed', count(data().delayed)], ['Dead', data().dead ? h('a', { href: toQuery(['dead'], { queue: name }) }, count(data().dead)) : count(data().dead)], ['Oldest', duration(data().oldest)], ['In', rate(data().in_rate)], ['Out', rate(data().out_rate)], ['Empty in', duration(data().empty_in)]])),
-          card('Consumers', () => (data().consumers?.length ? h('ul', { class: 'stack-tight' }, data().consumers.map((worker) => h('li', h('a', { href: to('workers', worker.name ?? worker) }, worker.name ?? worker)))) : empty('Nobody', 'No worker that answers consumes this queue.'))),
+          card('Consumers', () => (data().consumers?.length ? h('ul', { class: 'stack-tight' }, data().consumers.map((worker) => h('li', h('a', { href: to('workers', worker) }, worker)))) : empty('Nobody', 'No worker that answers consumes this queue.'))),
           () => (data().snapshots?.length ? card('Snapshots', h('ul', { class: 'stack-tight' }, data().snapshots.map((it) => h('li', { class: 'between' }, h('span', `${many(it.messages, 'message')}, `, when(it.at)), may('queue.purge') ? h('button', { onclick: () => restore(data(), it.snapshot, again) }, 'Restore …') : null)))) : null),
         ),
       ),

@@ -14,7 +14,7 @@ import { taskTable } from '../part/rows.js';
 
 /** The page. */
 export default ({ entry: name }) => {
-  const source = resource(() => path('schedules', name), { every: 5, change: (answer) => answer.entry ?? answer.schedule ?? answer.schedules?.[0] ?? answer });
+  const source = resource(() => path('schedules', name), { every: 5 });
   const tasks = resource(() => (source.data()?.task ? `${path('tasks')}${query({ q: `name:${source.data().task}`, limit: 20 })}` : null), { every: 10 });
   const again = source.again;
   return [

@@ -18,7 +18,7 @@ import { table } from '../part/table.js';
 import { say } from '../part/toast.js';
 import { addConsumer, autoscale, cancelConsumer, drain, limits, resize, restart, shutdown } from '../part/worker.js';
 
-const value = (part) => part?.value ?? (Array.isArray(part) ? part : null);
+const value = (part) => part?.value ?? null;
 const part = (title, it, draw, options = {}) => card(title, value(it) === null ? empty('Not known', 'The worker has not answered that yet.') : draw(value(it)), { at: it?.as_of, ...options });
 
 const requests = (list) => list.map((it) => ({ ...(it.request ?? it), eta: it.eta ?? it.request?.eta }));
@@ -37,18 +37,18 @@ const nowTab = (data) => [
 ];
 
 const queuesTab = (data, again) =>
-  card('Queues', (data.queues ?? []).length ? h('ul', { class: 'stack-tight' }, data.queues.map((queue) => queue.name ?? queue).map((queue) => h('li', { class: 'between' }, h('a', { href: to('queues', queue) }, queue), may('worker.consumers') ? h('button', { onclick: () => cancelConsumer(data, queue, again) }, 'Stop consuming …') : null))) : empty('It consumes nothing', 'Or it has not said what.'), { at: data.as_of, actions: may('worker.consumers') ? h('button', { onclick: () => addConsumer(data, again) }, 'Add …') : null });
+  card('Queues', (data.queues ?? []).length ? h('ul', { class: 'stack-tight' }, data.queues.map((queue) => h('li', { class: 'between' }, h('a', { href: to('queues', queue) }, queue), may('worker.consumers') ? h('button', { onclick: () => cancelConsumer(data, queue, again) }, 'Stop consuming …') : null))) : empty('It consumes nothing', 'Or it has not said what.'), { at: data.as_of, actions: may('worker.consumers') ? h('button', { onclick: () => addConsumer(data, again) }, 'Add …') : null });
 
 const limitColumns = (data, again) => [
   { title: 'Task', kind: 'main', value: (it) => it.name, cell: (it) => h('a', { href: to('names', it.name) }, it.name) },
-  { title: 'Rate', show: true, cell: (it) => it.rate_limit ?? it.rate ?? 'none' },
-  { title: 'Soft limit', show: true, label: 'soft', cell: (it) => duration(it.soft ?? it.soft_time_limit) },
-  { title: 'Hard limit', show: true, label: 'hard', cell: (it) => duration(it.hard ?? it.time_limit) },
+  { title: 'Rate', show: true, cell: (it) => it.rate_limit ?? 'none' },
+  { title: 'Soft limit', show: true, label: 'soft', cell: (it) => duration(it.soft_time_limit) },
+  { title: 'Hard limit', show: true, label: 'hard', cell: (it) => duration(it.time_limit) },
   { kind: 'act', cell: (it) => (may('worker.limits') ? h('button', { class: 'plain', 'aria-label': `Limits of ${it.name}`, onclick: () => limits(data, it.name, again) }, 'Set') : null) },
 ];
 
 const tasksTab = (data, again) => {
-  const known = new Map((value(data.limits) ?? []).map((it) => [it.name ?? it.task, it]));
+  const known = new Map((value(data.limits) ?? []).map((it) => [it.task, it]));
   const list = (value(data.registered) ?? [...known.keys()]).map((name) => String(name).split(' [')[0]).map((name) => ({ name, ...known.get(name) }));
   return part('Tasks it can run', data.registered ?? data.limits, () => table('Registered tasks', () => list, { columns: limitColumns(data, again), sort: 'Task', none: () => empty('None', 'It has registered no task.') }), { tight: true, actions: may('worker.limits') ? h('button', { onclick: () => limits(data, '', again) }, 'Set limits …') : null });
 };

@@ -26,7 +26,7 @@ const columns = [
   { title: 'Status', show: true, value: (it) => it.status, cell: (it) => workerChip(it.status) },
   { title: 'Kind', show: true, value: kind, cell: kind },
   { title: 'Busy', show: true, kind: 'number', value: (it) => it.busy, cell: (it) => [meter(it.busy, it.slots, 'Busy'), ` ${count(it.busy)}/${count(it.slots)}`] },
-  { title: 'Queues', kind: 'text', cell: (it) => (it.queues ?? []).map((queue) => queue.name ?? queue).join(', ') || '–' },
+  { title: 'Queues', kind: 'text', cell: (it) => (it.queues ?? []).join(', ') || '–' },
   { title: 'Rate', kind: 'number', value: (it) => it.rate, cell: (it) => rate(it.rate) },
   { title: 'Processed', kind: 'number', value: (it) => it.processed, cell: (it) => count(it.processed) },
   { title: 'Load', kind: 'number', value: (it) => it.load?.[0], cell: (it) => number(it.load?.[0]) },

@@ -14,18 +14,17 @@ import { taskTable, when } from '../part/rows.js';
 import { chip, isOver, tone } from '../part/state.js';
 import { say } from '../part/toast.js';
 
-const begun = (it) => it.started ?? it.begin ?? it.received ?? it.sent ?? null;
-const ended = (it) => it.ended ?? it.end ?? (begun(it) !== null && it.run ? begun(it) + it.run : null);
+const begun = (it) => it.started ?? it.received ?? it.sent ?? null;
 
 const waterfall = (list) => {
   const known = list.filter((it) => (it.sent ?? begun(it)) !== null);
   if (!known.length) return empty('No times were heard', 'The waterfall needs the events of the tasks.');
   const from = Math.min(...known.map((it) => it.sent ?? begun(it)));
-  const till = Math.max(from + 0.001, ...known.map((it) => ended(it) ?? begun(it) ?? it.sent));
+  const till = Math.max(from + 0.001, ...known.map((it) => it.ended ?? begun(it) ?? it.sent));
   const x = (time) => ((time - from) / (till - from)) * 1000;
   const row = (it) => {
     const [sent, start] = [it.sent ?? begun(it), begun(it)];
-    const end = ended(it) ?? till;
+    const end = it.ended ?? till;
     return h(
       'div', { class: `row ${it.critical ? 'strong' : ''}` },
       h('a', { class: 'name', href: to('tasks', it.id), title: it.name ?? it.id }, it.name ?? brief(it.id)),
@@ -53,7 +52,7 @@ export default ({ root }) => {
   const choices = (data) => {
     const all = {
       graph: ['Graph', () => (data().graph?.nodes?.length ? graph(drawn(data)) : empty('No graph', 'The tasks are known, but not how they belong together.'))],
-      waterfall: ['Waterfall', () => card('Waiting and running', () => waterfall(data().waterfall?.length ? data().waterfall : data().tasks))],
+      waterfall: ['Waterfall', () => card('Waiting and running', () => waterfall(data().waterfall))],
       list: ['List', () => card('Tasks', taskTable('Tasks of the workflow', () => data().tasks, { columns: ['state', 'name', 'id', 'received', 'wait', 'run', 'worker', 'outcome'], done: source.again }), { tight: true })],
     };
     // On a phone the list is read first.

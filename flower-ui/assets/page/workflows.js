@@ -9,23 +9,21 @@ import { meter } from '../part/chart.js';
 import { age, empty, shown } from '../part/notice.js';
 import { head } from '../part/page.js';
 import { when } from '../part/rows.js';
-import { isOver, tone, word } from '../part/state.js';
+import { tone, word } from '../part/state.js';
 import { table } from '../part/table.js';
 
-const states = (it) => (Array.isArray(it.states) ? it.states : Object.entries(it.states ?? it.counts ?? {})).filter(([, number]) => number > 0);
-const total = (it) => (typeof it.tasks === 'number' ? it.tasks : typeof it.total === 'number' ? it.total : typeof it.count === 'number' ? it.count : states(it).reduce((sum, [, number]) => sum + number, 0));
-const over = (it) => states(it).filter(([state]) => isOver(state)).reduce((sum, [, number]) => sum + number, 0);
+const states = (it) => Object.entries(it.states).filter(([, number]) => number > 0);
 const failed = (it) => states(it).find(([state]) => state === 'FAILURE')?.[1] ?? 0;
 
 const columns = [
-  { title: 'Begins with', kind: 'main', value: (it) => it.name, cell: (it) => h('a', { href: to('workflows', it.root ?? it.id) }, it.name ?? 'name not heard') },
-  { title: 'Id', show: true, cell: (it) => h('span', { class: 'mono muted' }, brief(it.root ?? it.id)) },
-  { title: 'Progress', show: true, value: (it) => over(it) / (total(it) || 1), cell: (it) => [meter(over(it), total(it), 'Over'), ` ${count(over(it))} of ${count(total(it))}`] },
+  { title: 'Begins with', kind: 'main', value: (it) => it.name, cell: (it) => h('a', { href: to('workflows', it.root) }, it.name ?? 'name not heard') },
+  { title: 'Id', show: true, cell: (it) => h('span', { class: 'mono muted' }, brief(it.root)) },
+  { title: 'Progress', show: true, value: (it) => it.done / (it.tasks || 1), cell: (it) => [meter(it.done, it.tasks, 'Over'), ` ${count(it.done)} of ${count(it.tasks)}`] },
   { title: 'Failed', kind: 'number', value: failed, cell: (it) => h('span', { class: failed(it) ? 'bad' : '' }, count(failed(it))) },
   { title: 'States', kind: 'text', cell: (it) => states(it).map(([state, number]) => h('span', { class: tone(state) }, `${word(state)} ${count(number)}  `)) },
-  { title: 'Begun', value: (it) => it.started ?? it.first, cell: (it) => when(it.started ?? it.first) },
-  { title: 'Last heard', show: true, value: (it) => it.timestamp ?? it.last, cell: (it) => when(it.timestamp ?? it.last) },
-  { title: 'Took', kind: 'number', cell: (it) => duration((it.timestamp ?? it.last ?? null) !== null && (it.started ?? it.first ?? null) !== null ? (it.timestamp ?? it.last) - (it.started ?? it.first) : null) },
+  { title: 'Begun', value: (it) => it.first, cell: (it) => when(it.first) },
+  { title: 'Last heard', show: true, value: (it) => it.last, cell: (it) => when(it.last) },
+  { title: 'Took', kind: 'number', cell: (it) => duration(it.last - it.first) },
 ];
 
 /** The page. */
@@ -33,6 +31,6 @@ export default () => {
   const source = resource(() => path('workflows'), { every: 5 });
   return [
     head('Workflows', { sub: age(source.at, 15) }),
-    h('section', { class: 'card', 'aria-label': 'Workflows' }, shown(source, (data) => table('Workflows', () => data().workflows ?? [], { columns, key: (it) => it.root ?? it.id, sort: '-Last heard', none: () => empty('No workflow is in the history', 'A task that sends another, a chain, a group or a chord appears here.') }))),
+    h('section', { class: 'card', 'aria-label': 'Workflows' }, shown(source, (data) => table('Workflows', () => data().workflows, { columns, key: (it) => it.root, sort: '-Last heard', none: () => empty('No workflow is in the history', 'A task that sends another, a chain, a group or a chord appears here.') }))),
   ];
 };

@@ -25,7 +25,7 @@ const running = (close, started) => {
   const timer = setInterval(async () => {
     try {
       const answer = await get(path('jobs'));
-      const mine = (answer.jobs ?? [answer]).find((it) => it.id === started.id);
+      const mine = answer.jobs.find((it) => it.id === started.id);
       if (mine) job.set(mine);
     } catch (error) {
       problem.set(error);
@@ -50,7 +50,7 @@ const confirm = (entry, preview, start) => {
   return [
     h('p', h('strong', many(preview.count, 'task')), ` will be ${{ retry: 'sent again', revoke: 'revoked', terminate: 'stopped', forget: 'deleted from the history' }[entry.action]}.`),
     preview.warning ? h('p', { class: 'warn' }, preview.warning) : null,
-    preview.sample?.length ? h('div', h('h3', 'Among them'), h('ul', { class: 'small mono' }, preview.sample.slice(0, 5).map((task) => h('li', `${task.name ?? ''} ${task.id ?? task}`)))) : null,
+    preview.sample?.length ? h('div', h('h3', 'Among them'), h('ul', { class: 'small mono' }, preview.sample.slice(0, 5).map((task) => h('li', `${task.name ?? ''} ${task.id}`)))) : null,
     type ? field(`Type ${type} to go on`, h('input', { autocomplete: 'off', oninput: (event) => typed.set(event.target.value) })) : null,
     h('div', { class: 'buttons' }, h('button', { type: 'button', class: `primary ${entry.danger ? 'danger' : ''}`, disabled: () => preview.count === 0 || (type !== '' && typed() !== type), onclick: start }, `${entry.text} ${count(preview.count)}`)),
   ];

@@ -29,7 +29,7 @@ const things = async () => {
   const all = await Promise.all([
     read(path('queues'), (answer) => answer.queues.map(({ name }) => ({ text: name, kind: 'Queue', picture: 'queues', act: () => go(to('queues', name)) }))),
     read(path('workers'), (answer) => answer.workers.map(({ name }) => ({ text: name, kind: 'Worker', picture: 'workers', act: () => go(to('workers', name)) }))),
-    read(path('names'), (answer) => (answer.names ?? answer).map(({ name }) => ({ text: name, kind: 'Task name', picture: 'names', act: () => go(to('names', name)) }))),
+    read(path('names'), (answer) => answer.names.map(({ name }) => ({ text: name, kind: 'Task name', picture: 'names', act: () => go(to('names', name)) }))),
   ]);
   return all.flat();
 };

@@ -8,9 +8,8 @@ import { menu } from './menu.js';
 import { say } from './toast.js';
 
 const act = (entry, verb, done) => async () => {
-  const answer = await post(path('schedules', entry.name, verb));
-  const id = answer?.id ?? answer?.task;
-  say({ run: 'Sent', pause: 'Paused', resume: 'Goes on', delete: 'Deleted' }[verb], typeof id === 'string' && id.length > 20 ? { link: { href: to('tasks', id), text: 'Open the task' } } : {});
+  await post(path('schedules', entry.name, verb));
+  say({ run: 'Sent', pause: 'Paused', resume: 'Goes on', delete: 'Deleted' }[verb]);
   done?.();
 };
 
