@@ -34,6 +34,11 @@ impl Answer {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The cookie that it sets, as a browser sends it back.
+    pub(crate) fn cookie(&self) -> &str {
+        self.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie")
+    }
+
     pub(crate) fn text(&self) -> &str {
         self.body.as_str().unwrap_or_default()
     }

@@ -91,8 +91,8 @@ fn only_the_boards_own_pages_call_the_api_while_nobody_is_asked() {
     assert_eq!(board.get("/api/workers").status, 401);
     assert_eq!(board.post(path).status, 401);
     let page = board.get("/nope");
-    let cookie = page.header("set-cookie").expect("a token").split(';').next().expect("a cookie").to_owned();
-    let token = cookie.split_once('=').expect("a value").1.to_owned();
+    let cookie = page.cookie();
+    let token = cookie.split_once('=').expect("a value").1;
     assert_eq!(ask(&board, "GET", "/api/workers", &json!({"Cookie": cookie})).status, 200);
     // A form of another site sends the cookie, but cannot repeat it.
     assert_eq!(ask(&board, "POST", path, &json!({"Cookie": cookie})).status, 401);
@@ -123,13 +123,6 @@ fn a_board_that_others_reach_does_not_start_without_authentication() {
     assert!(said.contains("url-prefix"), "{said}");
 }
 
-/// Whatever a program answers on a socket or a line of `openssl`.
-fn read_all(mut from: impl Read) -> String {
-    let mut text = String::new();
-    let _ = from.read_to_string(&mut text);
-    text
-}
-
 #[test]
 fn a_unix_socket_is_served_and_goes_with_the_board() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -138,7 +131,8 @@ fn a_unix_socket_is_served_and_goes_with_the_board() {
     let board = board(dir.path(), &[&option]);
     let mut stream = UnixStream::connect(&path).expect("a connection");
     stream.write_all(b"GET /healthcheck HTTP/1.1\r\nHost: board\r\nConnection: close\r\n\r\n").expect("sent");
-    let answer = read_all(stream);
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("OK"), "{answer}");
     let mut process = board.process;
     process.terminate();

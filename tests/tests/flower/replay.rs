@@ -90,22 +90,22 @@ impl Captured {
         answer
     }
 
-    fn exactly(&mut self, board: &Board, names: &str) {
+    fn all(&mut self, board: &Board, names: &str, how: How) {
         for name in names.split_whitespace() {
-            self.replay(board, name, How::Exact);
+            self.replay(board, name, how);
         }
+    }
+
+    fn exactly(&mut self, board: &Board, names: &str) {
+        self.all(board, names, How::Exact);
     }
 
     fn rows(&mut self, board: &Board, names: &str) {
-        for name in names.split_whitespace() {
-            self.replay(board, name, How::Rows);
-        }
+        self.all(board, names, How::Rows);
     }
 
     fn workers(&mut self, board: &Board, names: &str) {
-        for name in names.split_whitespace() {
-            self.replay(board, name, How::Worker);
-        }
+        self.all(board, names, How::Worker);
     }
 
     /// Nothing was forgotten, and nothing differs but what is known to.
