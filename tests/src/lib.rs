@@ -3,6 +3,7 @@
 pub mod conformance;
 pub mod demo;
 pub mod fixtures;
+mod given;
 pub mod hole;
 pub mod node;
 pub mod process;
@@ -10,3 +11,5 @@ pub mod python;
 pub mod rabbit_server;
 pub mod redis_server;
 pub mod sentinels;
+
+pub use given::given;

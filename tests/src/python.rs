@@ -1,10 +1,10 @@
 //! Real Celery, run from the environment that `cargo xtask test` made.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::given;
 use crate::process::Running;
 
 /// The folder of the Python side of the tests.
@@ -19,8 +19,7 @@ pub fn dir() -> PathBuf {
 /// If `TASKQ_TEST_PYTHON` is not set: a test against Celery must not pass without Celery.
 #[must_use]
 pub fn command() -> Command {
-    let python = env::var_os("TASKQ_TEST_PYTHON")
-        .unwrap_or_else(|| panic!("`TASKQ_TEST_PYTHON` is not set: run the tests by `cargo xtask test`"));
+    let python = given("TASKQ_TEST_PYTHON");
     let mut command = Command::new(python);
     command
         .env("PYTHONPATH", dir())

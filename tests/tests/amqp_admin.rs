@@ -1,10 +1,10 @@
 //! Looking into RabbitMQ beyond what the contract suite asks of every broker: bindings, consumers, rates, and
 //! moving messages from queue to queue.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use std::{env, fs};
 
 use serde_json::json;
 use taskq_amqp::{AmqpBroker, AmqpOptions, QueueType};
@@ -14,13 +14,10 @@ use taskq_core::broker::{
 use taskq_core::config::{ServiceUrl, Urls};
 use taskq_tests::conformance::broker::bench::{Taker, numbered};
 use taskq_tests::demo::Demo;
+use taskq_tests::given;
 
 /// Until the statistics tell, some seconds late.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn given(name: &str) -> String {
-    env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set: run this test by `cargo xtask test`"))
-}
 
 /// With the management API, or without.
 async fn broker(kind: QueueType, management: bool) -> Arc<dyn Broker> {

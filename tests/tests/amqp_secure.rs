@@ -1,21 +1,17 @@
 //! RabbitMQ behind TLS, a second address, and each kind of wrong configuration: from the configuration file to the
 //! result, or to an error at once that says how to mend it.
 
+use std::fs;
 use std::process::Command;
 use std::time::Duration;
-use std::{env, fs};
 
 use taskq_tests::demo::Demo;
+use taskq_tests::given;
 use taskq_tests::process::Running;
 use taskq_tests::rabbit_server::RabbitServer;
 
 /// What a worker needs to start or end, on a loaded machine.
 const SOON: Duration = Duration::from_secs(30);
-
-/// What `cargo xtask test` exports.
-fn given(name: &str) -> String {
-    env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set: run this test by `cargo xtask test`"))
-}
 
 /// The program in a folder with these settings, results by `rpc://`, and a queue that no other test uses.
 fn demo(broker: &str, more: &str) -> Demo {

@@ -9,7 +9,7 @@ use taskq_core::{
     broker::Broker,
     config::{ServiceUrl, Urls},
 };
-use taskq_tests::conformance;
+use taskq_tests::{conformance, given};
 
 #[derive(Debug)]
 struct Amqp(AmqpOptions);
@@ -32,12 +32,11 @@ impl Amqp {
 }
 
 fn url() -> String {
-    std::env::var("TASKQ_TEST_AMQP_URL").expect("TASKQ_TEST_AMQP_URL: run the tests with `cargo xtask test`")
+    given("TASKQ_TEST_AMQP_URL")
 }
 
 fn management() -> ServiceUrl {
-    let url = std::env::var("TASKQ_TEST_AMQP_MANAGEMENT_URL").expect("run the tests with `cargo xtask test`");
-    ServiceUrl::new(url).expect("a URL")
+    ServiceUrl::new(given("TASKQ_TEST_AMQP_MANAGEMENT_URL")).expect("a URL")
 }
 
 impl conformance::broker::Factory for Amqp {

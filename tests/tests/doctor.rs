@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use taskq_tests::{
     demo::{Demo, Finished},
+    given,
     redis_server::RedisServer,
 };
 
@@ -99,15 +100,14 @@ fn a_broker_that_cannot_be_reached_is_code_69() {
 #[test]
 fn a_rabbitmq_queue_that_drops_tasks_is_a_problem() {
     let demo = demo();
-    let var = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name}: run `cargo xtask test`"));
     let queue = format!("doctor-{}", uuid::Uuid::now_v7().simple());
     std::fs::write(
         demo.dir().join("taskq.toml"),
         format!(
             "broker_url = \"{}\"\nbroker_api = \"{}\"\ntask_default_queue = \"{queue}\"\n\
              task_queues = [{{ name = \"{queue}\", arguments = {{ x-max-length = 10 }} }}]\n",
-            var("TASKQ_TEST_AMQP_URL"),
-            var("TASKQ_TEST_AMQP_MANAGEMENT_URL")
+            given("TASKQ_TEST_AMQP_URL"),
+            given("TASKQ_TEST_AMQP_MANAGEMENT_URL")
         ),
     )
     .expect("settings");

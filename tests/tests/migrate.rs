@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use serde_json::Value;
 use taskq::{core::config::Sources, prelude::*};
-use taskq_tests::{demo::Demo, process::eventually, redis_server::RedisServer};
+use taskq_tests::{demo::Demo, given, process::eventually, redis_server::RedisServer};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -132,8 +132,7 @@ fn what_is_no_message_is_put_aside_and_the_rest_moves() {
 #[test]
 fn to_rabbitmq_and_back() {
     let (redis, demo) = (RedisServer::start(), demo());
-    let amqp = std::env::var("TASKQ_TEST_AMQP_URL")
-        .expect("TASKQ_TEST_AMQP_URL: run the tests with `cargo xtask test`");
+    let amqp = given("TASKQ_TEST_AMQP_URL");
     let queue = format!("migrate-{}", uuid::Uuid::now_v7().simple());
     for n in 0..20 {
         demo.run(&format!("-b {} call demo.add -a [{n},1] --queue {queue}", redis.url(0))).ok();

@@ -1,8 +1,8 @@
 //! The private RabbitMQ nodes of the tests can be restarted, keep what is durable, and leave nothing behind.
 
-use std::{env, net::TcpStream, process::Command};
+use std::{net::TcpStream, process::Command};
 
-use taskq_tests::rabbit_server::RabbitServer;
+use taskq_tests::{given, rabbit_server::RabbitServer};
 
 #[test]
 fn a_private_node_keeps_its_queues_over_a_restart_and_ends_with_the_test() {
@@ -21,7 +21,7 @@ fn a_private_node_keeps_its_queues_over_a_restart_and_ends_with_the_test() {
 
 #[test]
 fn the_node_of_the_run_answers_its_rabbitmqctl() {
-    let ctl = env::var_os("TASKQ_TEST_RABBITMQCTL").expect("run by `cargo xtask test`");
+    let ctl = given("TASKQ_TEST_RABBITMQCTL");
     let output = Command::new(ctl).args(["--quiet", "list_vhosts"]).output().expect("rabbitmqctl");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).lines().any(|line| line == "/"));

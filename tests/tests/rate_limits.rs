@@ -7,7 +7,7 @@ use std::{
 };
 
 use taskq::{core::config::Sources, prelude::*};
-use taskq_tests::redis_server::RedisServer;
+use taskq_tests::{given, redis_server::RedisServer};
 use taskq_worker::{Worker, WorkerHandle, WorkerOptions};
 
 const RATE: u32 = 50;
@@ -161,8 +161,7 @@ async fn the_limit_changes_for_all_workers_while_they_run() {
 #[tokio::test]
 async fn a_limit_for_all_workers_that_nobody_keeps_is_refused_at_the_start() {
     // RabbitMQ keeps none, and neither do results by `rpc`.
-    let url = std::env::var("TASKQ_TEST_AMQP_URL")
-        .expect("TASKQ_TEST_AMQP_URL: run the tests with `cargo xtask test`");
+    let url = given("TASKQ_TEST_AMQP_URL");
     let sources = Sources::none().set("broker_url", url.as_str()).set("result_backend", "rpc://");
     let app = App::builder().sources(sources).build().expect("an app");
     let worker = Worker::new(&app, &WorkerOptions::new().queues(["rate-refused"])).expect("a worker");

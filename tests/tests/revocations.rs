@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Mutex, time::Duration};
 
 use taskq::{core::config::Sources, prelude::*};
-use taskq_tests::redis_server::RedisServer;
+use taskq_tests::{given, redis_server::RedisServer};
 use taskq_worker::{Worker, WorkerHandle, WorkerOptions};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -40,7 +40,7 @@ async fn worker(app: &App, name: &str) -> WorkerHandle {
 }
 
 fn amqp() -> String {
-    std::env::var("TASKQ_TEST_AMQP_URL").expect("TASKQ_TEST_AMQP_URL: run the tests with `cargo xtask test`")
+    given("TASKQ_TEST_AMQP_URL")
 }
 
 /// Revoked while no worker runs: by id, by workflow and by stamp; what is not revoked runs.

@@ -3,7 +3,7 @@
 //! Only the client that sent a task reads its result, so the contract suite stores and reads with one client;
 //! every result travels through the broker all the same.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use taskq_amqp::{RpcBackend, RpcOptions};
 use taskq_core::{
@@ -13,6 +13,7 @@ use taskq_core::{
 };
 use taskq_tests::{
     conformance::{self, backend::bench::success},
+    given,
     rabbit_server::RabbitServer,
 };
 use tokio::sync::OnceCell;
@@ -33,7 +34,7 @@ async fn client(url: &str) -> RpcBackend {
 }
 
 fn url() -> String {
-    env::var("TASKQ_TEST_AMQP_URL").expect("TASKQ_TEST_AMQP_URL: run the tests with `cargo xtask test`")
+    given("TASKQ_TEST_AMQP_URL")
 }
 
 impl conformance::backend::Factory for Rpc {

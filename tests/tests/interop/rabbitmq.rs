@@ -9,13 +9,13 @@ mod results;
 mod routing;
 mod sharing;
 
-use std::env;
 use std::process::Command;
 use std::time::Duration;
 
 use taskq::App;
 use taskq::core::codec::{Map, json as codec};
 use taskq::core::config::Sources;
+use taskq_tests::given;
 use taskq_tests::node::Node;
 use taskq_tests::python;
 use taskq_tests::redis_server::RedisServer;
@@ -27,12 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(100);
 /// The address of a new virtual host.
 pub(crate) fn new_vhost() -> String {
     let name = format!("interop-{}", uuid::Uuid::now_v7().simple());
-    let ctl = env::var_os("TASKQ_TEST_RABBITMQCTL").expect("run the tests with `cargo xtask test`");
+    let ctl = given("TASKQ_TEST_RABBITMQCTL");
     for args in [vec!["add_vhost", &name], vec!["set_permissions", "-p", &name, "guest", ".*", ".*", ".*"]] {
         let done = Command::new(&ctl).arg("--quiet").args(&args).status().expect("rabbitmqctl");
         assert!(done.success(), "rabbitmqctl {args:?}");
     }
-    let url = env::var("TASKQ_TEST_AMQP_URL").expect("run the tests with `cargo xtask test`");
+    let url = given("TASKQ_TEST_AMQP_URL");
     format!("{}/{name}", url.trim_end_matches('/'))
 }
 

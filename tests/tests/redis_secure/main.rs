@@ -6,19 +6,15 @@ mod login;
 mod sentinel;
 mod tls;
 
-use std::{env, fs, time::Duration};
+use std::{fs, time::Duration};
 
 use taskq_tests::demo::{Demo, Finished};
+use taskq_tests::given;
 
 /// What a worker needs to start or end, on a loaded machine.
 const SOON: Duration = Duration::from_secs(30);
 /// The password of the closed server, in both ways it is written.
 const SECRETS: [&str; 2] = ["p@ss/word", "p%40ss%2Fword"];
-
-/// What `cargo xtask test` exports.
-fn given(name: &str) -> String {
-    env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set: run this test by `cargo xtask test`"))
-}
 
 /// The program in a folder with this `taskq.toml`.
 fn demo(toml: &str) -> Demo {
