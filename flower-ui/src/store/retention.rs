@@ -83,11 +83,7 @@ impl Retention {
             chosen = choose(OTHER, f64::MAX)?;
         }
         for (key, _) in &chosen {
-            for sql in [
-                "DELETE FROM task WHERE key = ?1",
-                "DELETE FROM payload WHERE task = ?1",
-                "DELETE FROM attempt WHERE task = ?1",
-            ] {
+            for sql in ["DELETE FROM task WHERE key = ?1", "DELETE FROM payload WHERE task = ?1"] {
                 tx.prepare_cached(sql)?.execute([key])?;
             }
         }

@@ -11,7 +11,7 @@ use super::{
     hot::Task,
     words::{Adding, Kind},
 };
-use crate::record::{Attempt, EndReason, History, TaskRecord, fingerprint};
+use crate::record::{EndReason, History, TaskRecord, fingerprint};
 
 /// An id as it is stored.
 pub(crate) fn id_value(id: &str) -> Value {
@@ -75,11 +75,6 @@ pub(super) fn write(tx: &Transaction<'_>, words: &mut Adding<'_>, task: &mut Tas
         tx.prepare_cached("INSERT OR REPLACE INTO payload (task, data) VALUES (?1, ?2)")?
             .execute((key, texts))?;
     }
-    if record.attempts.len() > 1 {
-        for attempt in &record.attempts {
-            put_attempt(tx, words, key, attempt)?;
-        }
-    }
     Ok(is_new)
 }
 
@@ -130,35 +125,6 @@ fn put(
         bones,
         if is_new { id_value(&record.id) } else { Value::Integer(key) },
     ])
-}
-
-fn put_attempt(
-    tx: &Transaction<'_>,
-    words: &mut Adding<'_>,
-    key: i64,
-    attempt: &Attempt,
-) -> rusqlite::Result<()> {
-    let worker = word(tx, words, Kind::Worker, attempt.worker.as_deref())?;
-    let state = word(tx, words, Kind::State, Some(attempt.state.as_str()))?;
-    let reason = word(tx, words, Kind::Reason, attempt.reason.as_ref().map(EndReason::word))?;
-    let sql =
-        "INSERT OR REPLACE INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-    tx.prepare_cached(sql)?.execute(params![
-        key,
-        attempt.number,
-        attempt.retries,
-        worker,
-        attempt.sent,
-        attempt.received,
-        attempt.started,
-        attempt.ended,
-        state,
-        reason,
-        attempt.wait,
-        attempt.run,
-        attempt.backoff,
-    ])?;
-    Ok(())
 }
 
 fn word(

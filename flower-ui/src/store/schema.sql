@@ -48,24 +48,6 @@ CREATE INDEX task_root ON task (root) WHERE root IS NOT NULL;
 CREATE INDEX task_rooted ON task (timestamp) WHERE root IS NOT NULL;
 CREATE INDEX task_parent ON task (parent) WHERE parent IS NOT NULL;
 
--- Attempts of tasks that were tried more than once.
-CREATE TABLE attempt (
-    task INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    retries INTEGER,
-    worker INTEGER,
-    sent REAL,
-    received REAL,
-    started REAL,
-    ended REAL,
-    state INTEGER NOT NULL,
-    reason INTEGER,
-    wait REAL,
-    run REAL,
-    backoff REAL,
-    PRIMARY KEY (task, number)
-) STRICT, WITHOUT ROWID;
-
 -- Arguments, results and errors, compressed.
 CREATE TABLE payload (
     task INTEGER PRIMARY KEY,
@@ -113,11 +95,3 @@ CREATE TABLE audit (
     hash BLOB NOT NULL
 ) STRICT;
 CREATE INDEX audit_time ON audit (at);
-
--- Queries that somebody keeps under a name.
-CREATE TABLE view (
-    owner TEXT NOT NULL,
-    name TEXT NOT NULL,
-    query TEXT NOT NULL,
-    PRIMARY KEY (owner, name)
-) STRICT, WITHOUT ROWID;
