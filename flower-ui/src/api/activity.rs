@@ -48,7 +48,7 @@ async fn health(State(shared): State<Shared>) -> Reply {
 pub(crate) fn coverage(it: &Coverage) -> Json {
     json!({
         "share": it.share, "expected": it.expected, "seen": it.seen, "gaps": it.gaps, "events": it.events,
-        "garbage": it.garbage, "future": it.future, "folded": it.folded, "dropped": it.dropped, "lag": it.lag,
+        "garbage": it.garbage, "future": it.future, "folded": it.folded, "lag": it.lag,
         "last_event": it.last_event, "outages": it.outages, "backfilled": it.backfilled,
     })
 }

@@ -21,8 +21,6 @@ pub struct Coverage {
     pub future: u64,
     /// Names of workers, tasks or types that were counted as `other` because there were too many.
     pub folded: u64,
-    /// Rows of tasks that were given up because the store could not take them.
-    pub dropped: u64,
     /// Seconds between the newest event being told and taken in.
     pub lag: Option<f64>,
     /// When the last event of any kind came, in seconds since 1970.

@@ -153,8 +153,8 @@ fn events(facts: &Facts<'_>, found: &mut Vec<Trouble>) {
         );
         found.push(trouble("warn", "events_lost", text, "/settings", None));
     }
-    if facts.coverage.dropped > 0 {
-        let text = format!("{} tasks could not be written to history", facts.coverage.dropped);
+    if facts.store.dropped > 0 {
+        let text = format!("{} tasks could not be written to history", facts.store.dropped);
         found.push(trouble("warn", "dropped", text, "/settings", None));
     }
 }
@@ -270,6 +270,12 @@ mod tests {
         let facts = Facts { at: 100.0, broker: up(), coverage, store, missed: &missed, ..Facts::default() };
         assert_eq!(rules(&facts), ["store", "schedule", "events_lost"]);
         assert!(rules(&Facts { broker: up(), ..Facts::default() }).is_empty());
+    }
+
+    #[test]
+    fn tasks_that_history_gave_up_are_told() {
+        let store = StoreHealth { dropped: 3, ..StoreHealth::default() };
+        assert_eq!(rules(&Facts { broker: up(), store, ..Facts::default() }), ["dropped"]);
     }
 
     #[test]
