@@ -7,11 +7,8 @@ use std::fmt;
 pub enum EndReason {
     /// Its `expires` had passed before it could run.
     Expired,
-    /// Somebody revoked it before it ran. `by` is who asked, if it was asked through this board.
-    Revoked {
-        /// Who asked.
-        by: Option<String>,
-    },
+    /// Somebody revoked it before it ran.
+    Revoked,
     /// Somebody had it stopped while it ran.
     Terminated {
         /// The signal's number, if told: 9 is SIGKILL.
@@ -38,7 +35,7 @@ impl EndReason {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Expired => "expired",
-            Self::Revoked { .. } => "revoked",
+            Self::Revoked => "revoked",
             Self::Terminated { .. } => "terminated",
             Self::Rejected { .. } => "rejected",
             Self::NotRegistered => "not_registered",
@@ -70,8 +67,7 @@ impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Expired => f.write_str("Expired"),
-            Self::Revoked { by: None } => f.write_str("Revoked"),
-            Self::Revoked { by: Some(by) } => write!(f, "Revoked by {by}"),
+            Self::Revoked => f.write_str("Revoked"),
             Self::Terminated { signal: None } => f.write_str("Terminated"),
             Self::Terminated { signal: Some(number) } => match signal_name(*number) {
                 Some(name) => write!(f, "Terminated {name}"),

@@ -59,7 +59,7 @@ impl<'a> Chapter<'a> {
             Step::Revoked => Some(match end {
                 Some(end) if end.expired => EndReason::Expired,
                 Some(end) if end.terminated => EndReason::Terminated { signal: end.signal },
-                _ => EndReason::Revoked { by: None },
+                _ => EndReason::Revoked,
             }),
             Step::Failed | Step::Rejected => match rejected {
                 Some(mark) => {
