@@ -35,7 +35,7 @@ export const condition = () => {
 };
 const begun = Date.now() / 1000;
 
-/** Calls with each change: `{tasks, workers, broker, store}`. Gives what ends it. */
+/** Calls with each change: `{tasks, more, workers, broker, missed}`. Gives what ends it. */
 export const onChange = (call) => {
   listeners.add(call);
   return () => listeners.delete(call);

@@ -11,6 +11,4 @@ pub enum Change {
     Worker(Arc<str>),
     /// The broker was lost or is back.
     Broker,
-    /// The store fails, or works again.
-    Store,
 }

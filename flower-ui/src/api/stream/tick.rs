@@ -60,7 +60,6 @@ struct Changed {
     more: u64,
     workers: BTreeSet<Arc<str>>,
     broker: bool,
-    store: bool,
     /// Changes that were missed.
     missed: u64,
 }
@@ -72,19 +71,18 @@ impl Changed {
             Change::Task(id) => self.more += u64::from(!self.tasks.contains(&id)),
             Change::Worker(name) => _ = self.workers.insert(name),
             Change::Broker => self.broker = true,
-            Change::Store => self.store = true,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.tasks.is_empty() && self.workers.is_empty() && !self.broker && !self.store && self.missed == 0
+        self.tasks.is_empty() && self.workers.is_empty() && !self.broker && self.missed == 0
     }
 
     fn data(&self) -> String {
         let texts = |set: &BTreeSet<Arc<str>>| set.iter().map(ToString::to_string).collect::<Vec<_>>();
         json!({
             "tasks": texts(&self.tasks), "more": self.more, "workers": texts(&self.workers),
-            "broker": self.broker, "store": self.store, "missed": self.missed,
+            "broker": self.broker, "missed": self.missed,
         })
         .to_string()
     }
