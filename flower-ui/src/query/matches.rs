@@ -94,7 +94,8 @@ fn has(word: &str, task: &TaskRecord) -> bool {
     }
 }
 
-fn fits(test: &Test, text: &str) -> bool {
+/// Whether a text is what it has to be, in any case.
+pub(super) fn fits(test: &Test, text: &str) -> bool {
     let text = text.to_lowercase();
     match test {
         Test::Contains(part) => text.contains(part.as_str()),

@@ -5,7 +5,10 @@
 
 use rusqlite::types::Value;
 
-use super::ast::{Expr, Field, Range, Test, is_like};
+use super::{
+    ast::{Expr, Field, Range, Test},
+    matches::fits,
+};
 use crate::store::{Kind, Words, id_value};
 
 /// Words in one condition; more are looked at in the record.
@@ -23,6 +26,19 @@ pub(crate) struct Condition {
 impl Condition {
     pub(crate) fn new(sql: impl Into<String>, values: Vec<Value>) -> Self {
         Self { sql: sql.into(), values, exact: true }
+    }
+
+    /// The column of a word is one of these.
+    pub(crate) fn one_of(column: &str, ids: &[i64]) -> Self {
+        let sql = match ids {
+            [] => "0".to_owned(),
+            [id] => format!("{column} = {id}"),
+            ids => {
+                let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+                format!("{column} IN ({})", ids.join(","))
+            }
+        };
+        Self::new(sql, Vec::new())
     }
 
     fn unknown() -> Self {
@@ -117,26 +133,12 @@ fn term(field: &Field, test: &Test, words: &Words) -> Condition {
 }
 
 fn word(column: &str, kind: Kind, test: &Test, words: &Words) -> Condition {
-    let ids = words.find(kind, |text| {
-        let text = text.to_lowercase();
-        match test {
-            Test::Contains(part) => text.contains(part.as_str()),
-            Test::Is(wanted) => wanted.contains(&text),
-            Test::Like(pattern) => is_like(&text, pattern),
-            _ => false,
-        }
-    });
+    let ids = words.find(kind, |text| fits(test, text));
     // A row without a word may be one that there was no room for.
-    let full = words.is_full(kind);
-    match ids.as_slice() {
-        _ if ids.len() > MOST || full => Condition::unknown(),
-        [] => Condition::new("0", Vec::new()),
-        [id] => Condition::new(format!("{column} = {id}"), Vec::new()),
-        ids => {
-            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-            Condition::new(format!("{column} IN ({})", ids.join(",")), Vec::new())
-        }
+    if ids.len() > MOST || words.is_full(kind) {
+        return Condition::unknown();
     }
+    Condition::one_of(column, &ids)
 }
 
 fn among(column: &str, ids: &[String]) -> Condition {

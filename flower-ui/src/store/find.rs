@@ -59,7 +59,10 @@ impl Search {
         ];
         for (column, kind, wanted) in exactly {
             if let Some(wanted) = wanted {
-                parts.push(one_of(column, &words.find(kind, |text| text.eq_ignore_ascii_case(wanted))));
+                parts.push(Condition::one_of(
+                    column,
+                    &words.find(kind, |text| text.eq_ignore_ascii_case(wanted)),
+                ));
             }
         }
         if let Some(from) = query.received_start {
@@ -189,18 +192,6 @@ impl Search {
             Ok(true)
         })?;
         Ok((count.min(MOST_COUNTED), done && count <= MOST_COUNTED))
-    }
-}
-
-/// A word's column.
-fn one_of(column: &str, ids: &[i64]) -> Condition {
-    match ids {
-        [] => Condition::new("0", Vec::new()),
-        [id] => Condition::new(format!("{column} = {id}"), Vec::new()),
-        ids => {
-            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-            Condition::new(format!("{column} IN ({})", ids.join(",")), Vec::new())
-        }
     }
 }
 

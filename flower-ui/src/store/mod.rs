@@ -57,7 +57,10 @@ use self::{
     readers::Readers,
     writer::{Command, PLENTY, Writer},
 };
-use crate::record::{History, StoreHealth, TaskRecord, Told};
+use crate::{
+    query::Condition,
+    record::{History, StoreHealth, TaskRecord, Told},
+};
 
 /// Commands that wait for the writer.
 const COMMANDS: usize = 1_024;
@@ -251,11 +254,8 @@ impl Store {
         self.read(move |conn, words| {
             let states =
                 words.find(Kind::State, |name| ["PENDING", "RECEIVED", "STARTED", "RETRY"].contains(&name));
-            let states: Vec<String> = states.iter().map(ToString::to_string).collect();
-            let sql = format!(
-                "SELECT id FROM task WHERE state IN ({}) ORDER BY timestamp DESC LIMIT {most}",
-                states.join(",")
-            );
+            let unfinished = Condition::one_of("state", &states).sql;
+            let sql = format!("SELECT id FROM task WHERE {unfinished} ORDER BY timestamp DESC LIMIT {most}");
             conn.prepare(&sql)?.query_map([], |row| Ok(row::id_text(row.get(0)?)))?.collect()
         })
         .await
