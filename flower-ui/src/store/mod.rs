@@ -27,7 +27,6 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
@@ -86,8 +85,6 @@ struct Shared {
     words: RwLock<Arc<Words>>,
     readers: Readers,
     health: Mutex<StoreHealth>,
-    /// Words that there was no room for.
-    folded: AtomicU64,
 }
 
 impl Shared {
@@ -148,7 +145,6 @@ impl Store {
             words: RwLock::new(Arc::new(words)),
             readers: Readers::new(path.clone()),
             health: Mutex::new(health),
-            folded: AtomicU64::new(0),
         });
         let (commands, inbox) = sync_channel(COMMANDS);
         let writer = Writer::new(opened.conn, path, Arc::clone(&shared));
@@ -244,7 +240,6 @@ impl Store {
         let hot = self.shared.hot();
         health.waiting = hot.waiting() as u64;
         health.dropped = hot.dropped;
-        health.folded = self.shared.folded.load(Ordering::Relaxed);
         health
     }
 

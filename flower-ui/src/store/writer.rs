@@ -15,12 +15,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{
-    Shared, open,
-    retention::Retention,
-    row,
-    words::{Adding, Words},
-};
+use super::{Shared, open, retention::Retention, row, words::Adding};
 
 /// How often what was told is written.
 const FLUSH: Duration = Duration::from_millis(250);
@@ -113,7 +108,7 @@ impl Writer {
     /// Writes what waits, up to as much as one transaction should hold; answers how many tasks.
     fn write(&mut self, rollups: bool) -> rusqlite::Result<usize> {
         let Self { conn, shared, .. } = self;
-        let words = Arc::clone(&shared.words.read().unwrap_or_else(PoisonError::into_inner));
+        let words = shared.words();
         let mut taken = Vec::new();
         let mut cells = None;
         let result = (|| {
@@ -146,14 +141,17 @@ impl Writer {
         match result {
             Ok((added, new, folded)) => {
                 if !added.is_empty() {
-                    let mut words = Words::clone(&words);
-                    words.add(added);
-                    *shared.words.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(words);
+                    drop(words);
+                    let mut words = shared.words.write().unwrap_or_else(PoisonError::into_inner);
+                    // Copied only if somebody reads with them now.
+                    Arc::make_mut(&mut words).add(added);
                 }
                 let count = taken.len();
                 shared.hot().written(taken);
-                shared.said(|health| health.tasks += new);
-                shared.folded.fetch_add(folded, std::sync::atomic::Ordering::Relaxed);
+                shared.said(|health| {
+                    health.tasks += new;
+                    health.folded += folded;
+                });
                 Ok(count)
             }
             Err(error) => {
