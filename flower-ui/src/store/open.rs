@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use taskq_core::{Error, ErrorKind};
 
-/// The version of the schema, in `user_version`. Raised with each change; [`migrate`] takes older files along.
+/// The version of the schema, in `user_version`. A file of a newer one is refused.
 const VERSION: i64 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
 /// `taskq` in `application_id`, so that no other program's file is taken for ours.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, types::Value};
 
-use super::{Shared, StoreOptions, row};
+use super::{Shared, StoreOptions, rollup::SPANS, row};
 
 /// Rows deleted in one step.
 const BATCH: i64 = 2_000;
@@ -14,8 +14,6 @@ const BATCH: i64 = 2_000;
 const LOOK: Duration = Duration::from_secs(10);
 /// Pages given back to the disk in one step.
 const PAGES: u32 = 500;
-/// How long rollups are kept: of a minute, ten minutes, an hour. In seconds.
-const ROLLUPS: [(i64, i64); 3] = [(60, 2 * 86_400), (600, 14 * 86_400), (3_600, 400 * 86_400)];
 /// How long samples of queues are kept, in seconds.
 const SAMPLES: i64 = 7 * 86_400;
 
@@ -41,7 +39,7 @@ impl Retention {
         let (used, file) = bytes(conn)?;
         let tasks = shared.health().tasks;
         let too_much = tasks > self.options.max_tasks || used > self.options.max_bytes;
-        let mut gone = self.tasks(conn, now, too_much)?;
+        let gone = self.tasks(conn, now, too_much)?;
         let payloads = self.drop_payloads(conn, now)?;
         if gone.is_empty() && payloads == 0 {
             self.looked = Some(Instant::now());
@@ -58,7 +56,6 @@ impl Retention {
             health.bytes = file;
             health.oldest = oldest;
         });
-        gone.sort_unstable();
         Ok(gone)
     }
 
@@ -119,7 +116,7 @@ impl Retention {
     }
 
     fn rest(&self, conn: &Connection, now: f64) -> rusqlite::Result<()> {
-        for (span, kept) in ROLLUPS {
+        for (span, kept) in SPANS {
             let sql = "DELETE FROM rollup WHERE span = ?1 AND at < ?2";
             conn.prepare_cached(sql)?.execute((span, now as i64 - kept))?;
         }

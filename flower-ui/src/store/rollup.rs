@@ -12,8 +12,8 @@ use super::{
 };
 use crate::record::{History, Step};
 
-/// Seconds that a row stands for.
-pub(super) const SPANS: [i64; 3] = [60, 600, 3_600];
+/// Seconds that a row stands for, and how long such rows are kept, in seconds.
+pub(super) const SPANS: [(i64, i64); 3] = [(60, 2 * 86_400), (600, 14 * 86_400), (3_600, 400 * 86_400)];
 /// Rows that are collected before they are written; further names count as unknown.
 const MOST_CELLS: usize = 20_000;
 
@@ -114,7 +114,7 @@ impl Rollups {
                 None => Ok(0),
             };
             let (name, queue) = (id(Kind::Name, name)?, id(Kind::Queue, queue)?);
-            for span in SPANS {
+            for (span, _) in SPANS {
                 let at = minute.div_euclid(span) * span;
                 rows.entry((span, at, name, queue)).or_default().merge(rollup);
             }

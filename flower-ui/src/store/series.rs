@@ -63,13 +63,10 @@ impl Store {
         self.read(move |conn, words| {
             let (from, until) = (query.from as i64, query.until.ceil() as i64);
             let now = jiff::Timestamp::now().as_second();
-            let kept = |span: i64| match span {
-                60 => now - 2 * 86_400,
-                600 => now - 14 * 86_400,
-                _ => i64::MIN,
+            let fits = |(span, kept): &(i64, i64)| {
+                (until - from) / span <= MOST_POINTS && from >= now - kept - span
             };
-            let fits = |span: &i64| (until - from) / span <= MOST_POINTS && from >= kept(*span) - span;
-            let span = SPANS.into_iter().find(fits).unwrap_or(SPANS[SPANS.len() - 1]);
+            let (span, _) = SPANS.into_iter().find(fits).unwrap_or(SPANS[SPANS.len() - 1]);
             let only = |kind, text: &Option<String>| text.as_ref().map(|text| words.id(kind, text).unwrap_or(-1));
             let (name, queue) = (only(Kind::Name, &query.name), only(Kind::Queue, &query.queue));
             let sql = "SELECT at, name, queue, sent, received, started, succeeded, failed, retried, revoked, rejected, wait, run
