@@ -98,7 +98,7 @@ impl Tally {
         self.prefetched.retain(|key, _| &*key.0 != worker);
     }
 
-    /// Events of each type that a worker told, of tasks.
+    /// The counts of now, sorted. Who is online and what runs is left to whoever knows it.
     pub(super) fn snapshot(&self) -> Counters {
         let own = |text: &Arc<str>| text.as_ref().to_owned();
         let mut counters = Counters {

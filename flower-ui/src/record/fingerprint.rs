@@ -25,7 +25,7 @@ pub(crate) fn fingerprint(exception: &str) -> String {
             Some(_) => {}
             None if char.is_alphanumeric() || char == '-' || char == '_' => word.push(char),
             None => {
-                told.push_str(&constant(&word));
+                told.push_str(constant(&word));
                 word.clear();
                 match char {
                     '\'' | '"' | '`' => {
@@ -42,8 +42,8 @@ pub(crate) fn fingerprint(exception: &str) -> String {
 }
 
 /// A word, or `#` if it has a digit in it.
-fn constant(word: &str) -> String {
-    if word.contains(|char: char| char.is_ascii_digit()) { "#".to_owned() } else { word.to_owned() }
+fn constant(word: &str) -> &str {
+    if word.contains(|char: char| char.is_ascii_digit()) { "#" } else { word }
 }
 
 #[cfg(test)]

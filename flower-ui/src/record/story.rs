@@ -42,8 +42,7 @@ impl<'a> Chapter<'a> {
 
     /// The mark that says how far it is, or how it ended.
     pub(super) fn decisive(&self) -> Option<&'a Mark> {
-        let end = self.ends.iter().copied().max_by_key(|mark| mark.step);
-        end.or(self.custom).or(self.started).or(self.received).or(self.sent)
+        self.end().or(self.custom).or(self.started).or(self.received).or(self.sent)
     }
 
     pub(super) fn end(&self) -> Option<&'a Mark> {

@@ -54,15 +54,16 @@ impl History {
         record
     }
 
-    /// What is known of the last attempt that is as far as `step`, which was told for `at`: seconds until it
-    /// was started, and that it ran.
-    pub(crate) fn spans(&self, step: Step, at: f64) -> (Option<f64>, Option<f64>) {
+    /// Of the last attempt that came to `step` at that time: seconds that it waited until it was started, or ran
+    /// until it ended.
+    pub(crate) fn seconds_until(&self, step: Step, at: f64) -> Option<f64> {
         let attempts = attempts(&story::tell(self));
-        let of_it = |attempt: &&Attempt| {
-            let time = if step == Step::Started { attempt.started } else { attempt.ended };
-            time == Some(at)
-        };
-        attempts.iter().rev().find(of_it).map_or((None, None), |attempt| (attempt.queued(), attempt.run))
+        let mut attempts = attempts.iter().rev();
+        if step == Step::Started {
+            attempts.find(|attempt| attempt.started == Some(at))?.queued()
+        } else {
+            attempts.find(|attempt| attempt.ended == Some(at))?.run
+        }
     }
 
     /// The name, as far as it is known.

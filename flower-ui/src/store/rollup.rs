@@ -84,13 +84,13 @@ impl Rollups {
             Step::Rejected => rollup.rejected += 1,
             Step::Custom => return,
         }
-        if step == Step::Started || step > Step::Revoked || step == Step::Retried {
-            let (wait, run) = history.spans(step, at);
-            match (step, wait, run) {
-                (Step::Started, Some(wait), _) => rollup.wait.add(wait),
-                (Step::Started, None, _) | (_, _, None) => {}
-                (_, _, Some(run)) => rollup.run.add(run),
-            }
+        let histogram = match step {
+            Step::Started => &mut rollup.wait,
+            Step::Retried | Step::Failed | Step::Succeeded => &mut rollup.run,
+            _ => return,
+        };
+        if let Some(seconds) = history.seconds_until(step, at) {
+            histogram.add(seconds);
         }
     }
 
