@@ -142,7 +142,8 @@ async fn charts_count_each_event_once_and_wait_apart_from_run() {
             store.settle(true).await;
         }
     }
-    for (from, span) in [(at, 60), (at - 86_400.0 * 7.0, 600), (at - 86_400.0 * 200.0, 3_600)] {
+    let days = |days: f64| at - 86_400.0 * days;
+    for (from, span) in [(at, 60), (days(7.0), 600), (days(30.0), 3_600), (days(200.0), 3_600)] {
         let query = SeriesQuery { from, until: now(), ..SeriesQuery::default() };
         let points = store.series(&query).await.unwrap();
         let [point] = points.as_slice() else { panic!("{points:?}") };
