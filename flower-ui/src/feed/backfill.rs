@@ -134,7 +134,7 @@ impl Backfill {
             eta: said.eta.as_deref().and_then(seconds),
             end: None,
         };
-        self.tell(Told { id, mark, call: Some(Call { at, host, said }) });
+        self.tell(Told { id: id.into(), mark, call: Some(Call { at, host, said }) });
     }
 
     /// How tasks ended that are not known to have.
@@ -193,11 +193,11 @@ impl Backfill {
             eta: None,
             end: Some(Box::new(end)),
         };
-        self.tell(Told { id: meta.id.as_str().to_owned(), mark, call: None });
+        self.tell(Told { id: meta.id.as_str().into(), mark, call: None });
     }
 
     fn tell(&self, told: Told) {
-        let id: Arc<str> = told.id.as_str().into();
+        let id = Arc::clone(&told.id);
         self.store.tell(told);
         self.live.changed(|| Change::Task(id));
     }

@@ -42,13 +42,11 @@ impl Intake {
     fn tell(&self, told: Told, kind: &Arc<str>, now: f64) {
         let (step, host) = (told.mark.step, Arc::clone(&told.mark.host));
         let runtime = told.mark.end.as_ref().and_then(|end| end.runtime);
-        let id = self.live.is_watched().then(|| Arc::from(told.id.as_str()));
+        let id = Arc::clone(&told.id);
         let heard = self.store.tell(told);
         self.live.count(&host, kind, step, &heard, runtime, now);
         // Not before it is told: whoever hears of it asks for it.
-        if let Some(id) = id {
-            self.live.changed(|| Change::Task(id));
-        }
+        self.live.changed(|| Change::Task(id));
     }
 }
 

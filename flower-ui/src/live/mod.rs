@@ -162,14 +162,9 @@ impl Live {
         self.now().tally.count(worker, kind, step, heard, runtime, at);
     }
 
-    /// Whether somebody listens.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.changes.receiver_count() > 0
-    }
-
     /// Tells whoever listens.
     pub(crate) fn changed(&self, change: impl FnOnce() -> Change) {
-        if self.is_watched() {
+        if self.changes.receiver_count() > 0 {
             // Whoever listened may be gone by now.
             let _ = self.changes.send(change());
         }

@@ -29,7 +29,7 @@ const PAST: f64 = 1e9;
 /// An event of a task, understood.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) mark: Mark,
     pub(crate) call: Option<Call>,
 }
@@ -69,7 +69,7 @@ pub(crate) fn decode(
         host: Arc::clone(&host),
     };
     let call = said.map(|said| Call { at, host, said });
-    Some(Told { id, mark, call })
+    Some(Told { id: id.into(), mark, call })
 }
 
 fn said(fields: &mut Map, id: &str, intern: &mut impl FnMut(&str) -> Arc<str>) -> Said {

@@ -40,10 +40,10 @@ fn add(history: &mut History, told: Told) {
 
 fn record(events: impl IntoIterator<Item = Event>) -> TaskRecord {
     let mut history = History::default();
-    let mut id = String::new();
+    let mut id = Arc::default();
     for event in events {
         let told = told(event);
-        id.clone_from(&told.id);
+        id = Arc::clone(&told.id);
         add(&mut history, told);
     }
     history.record(&id)

@@ -65,7 +65,6 @@ pub(super) struct Task {
 impl Hot {
     pub(super) fn tell(&mut self, told: Told) -> Heard {
         let Told { id, mark, call } = told;
-        let id: Arc<str> = Arc::from(id);
         let entry = self.tasks.entry(Arc::clone(&id)).or_default();
         let (step, at, inferred) = (mark.step, mark.at, mark.inferred);
         let is_new = entry.history.add(mark);
