@@ -117,7 +117,7 @@ impl Samples {
 
     /// Tasks that a worker starts a second, over the last minute.
     pub(crate) fn rate_of(&self, worker: &str) -> Option<f64> {
-        self.kept().workers.get(worker)?.trend().rate
+        self.kept().workers.get(worker)?.rate()
     }
 
     /// Takes in what the broker said.
@@ -214,7 +214,7 @@ async fn read(shared: &Shared) -> Result<Option<Vec<QueueStats>>, taskq_core::Er
 
 /// The queues that are known.
 pub(crate) fn names(shared: &Shared) -> Vec<String> {
-    let known: Vec<String> =
-        shared.v1.samples.queues().queues.into_iter().map(|queue| queue.stats.queue).collect();
+    let mut known: Vec<String> = shared.v1.samples.kept().queues.keys().cloned().collect();
+    known.sort_unstable();
     if known.is_empty() { flower::queues::names(shared) } else { known }
 }

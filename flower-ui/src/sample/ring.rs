@@ -37,14 +37,17 @@ impl Ring {
         self.0.push_back((at, number));
     }
 
+    /// More or fewer a second, over the last minute; `None`: not known.
     #[allow(clippy::cast_precision_loss)] // counts of messages
+    pub(super) fn rate(&self) -> Option<f64> {
+        let (end, last) = *self.0.back()?;
+        let (at, number) = *self.0.iter().find(|(at, _)| end - at <= SPAN)?;
+        (end - at >= SHORTEST).then(|| (last as f64 - number as f64) / (end - at))
+    }
+
     pub(super) fn trend(&self) -> Trend {
         let points = self.0.iter().map(|(_, number)| *number).collect();
-        let Some((end, last)) = self.0.back().copied() else { return Trend::default() };
-        let first = self.0.iter().find(|(at, _)| end - at <= SPAN).copied();
-        let rate = first
-            .filter(|(at, _)| end - at >= SHORTEST)
-            .map(|(at, number)| (last as f64 - number as f64) / (end - at));
+        let Some((_, last)) = self.0.back().copied() else { return Trend::default() };
         let mut growing_since = None;
         let mut above = last;
         for (at, number) in self.0.iter().rev().skip(1) {
@@ -56,7 +59,7 @@ impl Ring {
             }
             above = *number;
         }
-        Trend { rate, points, growing_since }
+        Trend { rate: self.rate(), points, growing_since }
     }
 }
 
