@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use axum::{
+    body::Body,
     extract::Path,
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -47,16 +48,16 @@ pub(super) fn address(prefix: &str, path: &str) -> String {
 /// Gives a file; one asked for by the address of another edition is given, but not to be kept.
 pub(super) async fn give(Path((edition, path)): Path<(String, String)>, asked: HeaderMap) -> Response {
     let Some(file) = Assets::get(&path) else { return StatusCode::NOT_FOUND.into_response() };
-    let plain = file.data.into_owned();
     let accepts = |wanted: &str| {
         let kinds = asked.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         kinds
             .flat_map(|value| value.split(','))
             .any(|kind| kind.split(';').next().unwrap_or_default().trim() == wanted)
     };
-    let (body, encoding) = match compress::brotli(&path, &plain).filter(|_| accepts("br")) {
-        Some(small) => (small, Some("br")),
-        None => (plain, None),
+    let small = if accepts("br") { compress::brotli(&path, &file.data) } else { None };
+    let (body, encoding) = match small {
+        Some(small) => (Body::from(small), Some("br")),
+        None => (Body::from(file.data), None),
     };
     let mut response = body.into_response();
     let headers = response.headers_mut();
