@@ -118,12 +118,7 @@ async fn known(State(shared): State<Shared>, caller: Caller, Path(name): Path<St
     let registered_by = registered_by(&shared, &name);
     let query = TaskQuery { name: Some(name.clone()), ..TaskQuery::default() };
     let page = Page { limit: Some(LOOK), ..Page::default() };
-    let rows = shared
-        .store
-        .tasks(&query, &page)
-        .await
-        .map_err(|error| Problem::unavailable("history cannot be read", &error))?
-        .rows;
+    let rows = shared.store.tasks(&query, &page).await.map_err(|error| Problem::history(&error))?.rows;
     let mut queues: BTreeSet<String> = rows.iter().filter_map(|row| row.queue.clone()).collect();
     queues.extend(task.and_then(|task| task.options.queue).map(str::to_owned));
     let mut seen: Vec<Json> = Vec::new();

@@ -187,7 +187,7 @@ async fn matching(shared: &Shared, caller: &Caller, text: &str) -> Result<Chosen
     let mut sample = Json::Null;
     loop {
         let found = shared.store.tasks(&query, &page).await;
-        let mut found = found.map_err(|error| Problem::unavailable("history cannot be read", &error))?;
+        let mut found = found.map_err(|error| Problem::history(&error))?;
         if ids.is_empty() {
             let first = &found.rows[..found.rows.len().min(SAMPLE)];
             sample = json!(rows(first, caller));

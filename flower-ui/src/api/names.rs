@@ -35,10 +35,6 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/api/v1/errors/{fingerprint}", get(error))
 }
 
-fn unreadable(error: &taskq_core::Error) -> Problem {
-    Problem::unavailable("history cannot be read", error)
-}
-
 /// The time that is asked for.
 pub(super) fn range(shared: &Shared, params: &Params, span: f64) -> Result<(f64, f64), Problem> {
     let until = params.float("to")?.unwrap_or_else(|| now(shared));
@@ -51,7 +47,7 @@ pub(super) fn range(shared: &Shared, params: &Params, span: f64) -> Result<(f64,
 
 async fn names(State(shared): State<Shared>, params: Params) -> Reply {
     let (from, until) = range(&shared, &params, SPAN)?;
-    let stats = shared.store.name_stats(from, until).await.map_err(|error| unreadable(&error))?;
+    let stats = shared.store.name_stats(from, until).await.map_err(|error| Problem::history(&error))?;
     let rows: Vec<Json> =
         stats.iter().filter(|stats| stats.name.is_some()).map(|stats| row(&shared, stats)).collect();
     let unnamed = stats.iter().find(|stats| stats.name.is_none()).map(|stats| row(&shared, stats));
@@ -86,13 +82,13 @@ async fn name(
     params: Params,
 ) -> Reply {
     let (from, until) = range(&shared, &params, SPAN)?;
-    let stats = shared.store.name_stats(from, until).await.map_err(|error| unreadable(&error))?;
+    let stats = shared.store.name_stats(from, until).await.map_err(|error| Problem::history(&error))?;
     let stats = stats.into_iter().find(|stats| stats.name.as_ref() == Some(&name));
     let query = TaskQuery { name: Some(name.clone()), ..TaskQuery::default() };
     let page = Page { limit: Some(TASKS), ..Page::default() };
-    let recent = shared.store.tasks(&query, &page).await.map_err(|error| unreadable(&error))?;
+    let recent = shared.store.tasks(&query, &page).await.map_err(|error| Problem::history(&error))?;
     let failed = TaskQuery { state: Some("FAILURE".to_owned()), ..query };
-    let failures = shared.store.tasks(&failed, &page).await.map_err(|error| unreadable(&error))?;
+    let failures = shared.store.tasks(&failed, &page).await.map_err(|error| Problem::history(&error))?;
     let known =
         stats.is_some() || !recent.rows.is_empty() || !calls::registered_by(&shared, &name).is_empty();
     if !known {
@@ -109,7 +105,7 @@ async fn name(
 
 async fn errors(State(shared): State<Shared>, caller: Caller, params: Params) -> Reply {
     let (from, until) = range(&shared, &params, SPAN * 7.0)?;
-    let groups = shared.store.errors(from, until).await.map_err(|error| unreadable(&error))?;
+    let groups = shared.store.errors(from, until).await.map_err(|error| Problem::history(&error))?;
     let mut found = Vec::with_capacity(groups.len());
     for (at, group) in groups.iter().enumerate() {
         // The rest is on the page of each.
@@ -148,7 +144,7 @@ async fn tasks(
     };
     let query = TaskQuery { search: Some(search), ..TaskQuery::default() };
     let page = Page { limit: Some(limit), ..Page::default() };
-    let found = shared.store.tasks(&query, &page).await.map_err(|error| unreadable(&error))?;
+    let found = shared.store.tasks(&query, &page).await.map_err(|error| Problem::history(&error))?;
     Ok(rows(&found.rows, caller))
 }
 
@@ -159,7 +155,7 @@ async fn error(
     params: Params,
 ) -> Reply {
     let (from, until) = range(&shared, &params, SPAN * 7.0)?;
-    let groups = shared.store.errors(from, until).await.map_err(|error| unreadable(&error))?;
+    let groups = shared.store.errors(from, until).await.map_err(|error| Problem::history(&error))?;
     let group = groups.into_iter().find(|group| group.fingerprint == fingerprint);
     let group = group.ok_or_else(|| Problem::missing("no task failed like that in this time"))?;
     let found = tasks(&shared, &caller, &fingerprint, 1_000).await?;

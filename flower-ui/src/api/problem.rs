@@ -53,6 +53,11 @@ impl Problem {
             .fix("see whether it runs and can be reached from the board, then try again")
     }
 
+    /// History cannot be read.
+    pub(crate) fn history(error: &taskq_core::Error) -> Self {
+        Self::unavailable("history cannot be read", error)
+    }
+
     /// What would help.
     pub(crate) fn fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = Some(fix.into());

@@ -116,11 +116,7 @@ async fn rolled(
         }
     };
     let query = SeriesQuery { from: axis.from, until, name: text("name"), queue: text("queue"), split: by };
-    let found = shared
-        .store
-        .series(&query)
-        .await
-        .map_err(|error| Problem::unavailable("history cannot be read", &error))?;
+    let found = shared.store.series(&query).await.map_err(|error| Problem::history(&error))?;
     let mut of: BTreeMap<String, Vec<Rollup>> = BTreeMap::new();
     let empty = || vec![Rollup::default(); axis.count];
     if by == Split::None {
@@ -238,7 +234,7 @@ async fn depth(shared: &Shared, params: &Params, axis: &Axis, until: f64) -> Res
             .store
             .queue_series(&key, axis.from, until)
             .await
-            .map_err(|error| Problem::unavailable("history cannot be read", &error))?;
+            .map_err(|error| Problem::history(&error))?;
         let mut sums = vec![(0.0, 0.0); axis.count];
         for sample in samples {
             #[allow(clippy::cast_precision_loss)] // seconds since 1970, messages

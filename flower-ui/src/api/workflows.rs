@@ -36,16 +36,12 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/api/v1/workflows/{root}/cancel", post(cancel))
 }
 
-fn unreadable(error: &taskq_core::Error) -> Problem {
-    Problem::unavailable("history cannot be read", error)
-}
-
 async fn list(State(shared): State<Shared>, params: Params) -> Reply {
     let offset = match params.raw("cursor").filter(|text| !text.is_empty()) {
         None => 0,
         Some(text) => text.parse::<usize>().map_err(|_| Problem::argument("`cursor` is none of ours"))?,
     };
-    let found = shared.store.workflows(offset, PAGE + 1).await.map_err(|error| unreadable(&error))?;
+    let found = shared.store.workflows(offset, PAGE + 1).await.map_err(|error| Problem::history(&error))?;
     let next = (found.len() > PAGE).then(|| (offset + PAGE).to_string());
     let rows: Vec<Json> = found.iter().take(PAGE).map(row).collect();
     Ok(reply(&shared, json!({"workflows": rows, "next": next})))
@@ -62,7 +58,7 @@ fn row(it: &Workflow) -> Json {
 }
 
 async fn detail(State(shared): State<Shared>, caller: Caller, Path(root): Path<String>) -> Reply {
-    let mut tasks = shared.store.workflow(&root).await.map_err(|error| unreadable(&error))?;
+    let mut tasks = shared.store.workflow(&root).await.map_err(|error| Problem::history(&error))?;
     if tasks.is_empty() {
         return Err(Problem::missing(format!("no workflow `{root}` was heard of")));
     }

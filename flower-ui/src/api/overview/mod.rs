@@ -38,11 +38,7 @@ pub(super) async fn overview(State(shared): State<Shared>, caller: Caller) -> Re
     let numbers = shared.v1.numbers.get();
     let failed = TaskQuery { state: Some("FAILURE".to_owned()), ..TaskQuery::default() };
     let page = Page { limit: Some(FAILURES), ..Page::default() };
-    let failures = shared
-        .store
-        .tasks(&failed, &page)
-        .await
-        .map_err(|error| Problem::unavailable("history cannot be read", &error))?;
+    let failures = shared.store.tasks(&failed, &page).await.map_err(|error| Problem::history(&error))?;
     let count = |status: &str| fleet.iter().filter(|worker| worker.status == status).count();
     let list: Vec<_> = fleet
         .iter()

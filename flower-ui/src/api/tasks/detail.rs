@@ -58,15 +58,11 @@ pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(id
 
 /// A task of history.
 pub(super) async fn known(shared: &Shared, id: &str) -> Result<TaskRecord, Problem> {
-    let task = shared.store.task(id).await.map_err(|error| unreadable(&error))?;
+    let task = shared.store.task(id).await.map_err(|error| Problem::history(&error))?;
     task.ok_or_else(|| {
         Problem::missing(format!("no task `{id}` was heard of"))
             .fix("it may be older than history, or its worker sends no events: start workers with `-E`")
     })
-}
-
-fn unreadable(error: &taskq_core::Error) -> Problem {
-    Problem::unavailable("history cannot be read", error)
 }
 
 fn whole(task: &TaskRecord, caller: &Caller) -> Result<Json, Problem> {
@@ -107,15 +103,15 @@ fn attempt(attempt: &Attempt) -> Json {
 
 async fn relations(shared: &Shared, task: &TaskRecord, caller: &Caller) -> Result<Json, Problem> {
     let other = async |id: &Option<String>| match id.as_ref().filter(|id| **id != task.id) {
-        Some(id) => shared.store.task(id).await.map_err(|error| unreadable(&error)),
+        Some(id) => shared.store.task(id).await.map_err(|error| Problem::history(&error)),
         None => Ok(None),
     };
     let (root, parent) = (other(&task.root_id).await?, other(&task.parent_id).await?);
-    let mut ids = shared.store.children_of(&[&task.id]).await.map_err(|error| unreadable(&error))?;
+    let mut ids = shared.store.children_of(&[&task.id]).await.map_err(|error| Problem::history(&error))?;
     let ids = ids.remove(&task.id).unwrap_or_default();
     let mut children = Vec::new();
     for id in ids.iter().take(CHILDREN) {
-        children.extend(shared.store.task(id).await.map_err(|error| unreadable(&error))?);
+        children.extend(shared.store.task(id).await.map_err(|error| Problem::history(&error))?);
     }
     let row = |task: &TaskRecord| TaskRow::of(task, caller);
     Ok(json!({
@@ -130,7 +126,7 @@ async fn similar(shared: &Shared, task: &TaskRecord, caller: &Caller) -> Result<
     let Some(name) = &task.name else { return Ok(Vec::new()) };
     let query = TaskQuery { name: Some(name.clone()), ..TaskQuery::default() };
     let page = Page { limit: Some(SIMILAR + 1), ..Page::default() };
-    let mut found = shared.store.tasks(&query, &page).await.map_err(|error| unreadable(&error))?.rows;
+    let mut found = shared.store.tasks(&query, &page).await.map_err(|error| Problem::history(&error))?.rows;
     found.retain(|other| other.id != task.id);
     found.truncate(usize::try_from(SIMILAR).unwrap_or(usize::MAX));
     Ok(rows(&found, caller))

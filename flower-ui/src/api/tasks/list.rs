@@ -33,11 +33,7 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: P
         Some(Place::Offset(offset)) => page.offset = offset,
         Some(Place::After(after)) => page.after = Some(after),
     }
-    let found = shared
-        .store
-        .tasks(&query, &page)
-        .await
-        .map_err(|error| Problem::unavailable("history cannot be read", &error))?;
+    let found = shared.store.tasks(&query, &page).await.map_err(|error| Problem::history(&error))?;
     let facets = match params.bool("facets")? {
         true => shared.store.facets(&query).await.ok().map(|it| facets(&it)),
         false => None,
