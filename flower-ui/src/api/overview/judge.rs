@@ -118,7 +118,7 @@ pub(super) async fn judge(shared: &Shared) {
         seldom = Seldom { at, failing, missed: Arc::new(missed), next };
     }
     let (workers, known) = (fleet(shared), shared.v1.samples.queues());
-    let queues = queues::rows(shared, &known);
+    let queues = queues::rows(shared, &known, &workers);
     let problems = find(&Facts {
         at,
         broker: shared.live.broker(),

@@ -53,7 +53,7 @@ pub(super) async fn overview(State(shared): State<Shared>, caller: Caller) -> Re
             "verdict": judged.verdict(),
             "problems": judged.problems,
             "now": numbers.json(&fleet),
-            "queues": queues::rows(&shared, &known),
+            "queues": queues::rows(&shared, &known, &fleet),
             "queues_as_of": known.as_of,
             "workers": {
                 "online": count("online"), "draining": count("draining"), "suspect": count("suspect"),

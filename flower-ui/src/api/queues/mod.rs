@@ -18,7 +18,10 @@ pub(crate) use self::{
     purge::Snapshots,
     row::{QueueRow, rows},
 };
-use super::problem::{Problem, Reply, now, reply};
+use super::{
+    problem::{Problem, Reply, now, reply},
+    workers::fleet,
+};
 use crate::{sample, server::Shared};
 
 /// What is remembered of queues.
@@ -47,7 +50,7 @@ async fn list(State(shared): State<Shared>) -> Reply {
     Ok(reply(
         &shared,
         json!({
-            "queues": rows(&shared, &known),
+            "queues": rows(&shared, &known, &fleet(&shared)),
             "as_of": known.as_of,
             "error": known.error,
             "supported": known.supported,
@@ -59,7 +62,7 @@ async fn list(State(shared): State<Shared>) -> Reply {
 async fn detail(State(shared): State<Shared>, Path(queue): Path<String>) -> Reply {
     watched(&shared).await;
     let known = shared.v1.samples.queues();
-    let row = rows(&shared, &known).into_iter().find(|row| row.name == queue);
+    let row = rows(&shared, &known, &fleet(&shared)).into_iter().find(|row| row.name == queue);
     let row = row.ok_or_else(|| unknown(&queue))?;
     let mut body = serde_json::to_value(row)
         .map_err(|error| Problem::unavailable("the queue cannot be shown", &error))?;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    api::{now, workers::fleet},
+    api::{now, workers::WorkerRow},
     sample::Queues,
     server::Shared,
 };
@@ -40,8 +40,7 @@ pub(crate) struct QueueRow {
 const STILL: f64 = 0.01;
 
 /// All queues, by name.
-pub(crate) fn rows(shared: &Shared, known: &Queues) -> Vec<QueueRow> {
-    let fleet = fleet(shared);
+pub(crate) fn rows(shared: &Shared, known: &Queues, fleet: &[WorkerRow]) -> Vec<QueueRow> {
     let consumers = |queue: &str| -> Vec<String> {
         fleet
             .iter()

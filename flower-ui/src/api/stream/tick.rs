@@ -33,13 +33,13 @@ pub(super) async fn keep_ticking(shared: Shared) {
             continue;
         }
         shared.v1.samples.watch(now(&shared));
-        let queues = queues::rows(&shared, &shared.v1.samples.queues());
+        let fleet = fleet(&shared);
+        let queues = queues::rows(&shared, &shared.v1.samples.queues(), &fleet);
         let queues: Vec<_> = queues
             .iter()
             .take(ROWS)
             .map(|queue| json!([queue.name, queue.ready, queue.in_flight, queue.oldest]))
             .collect();
-        let fleet = fleet(&shared);
         let workers: Vec<_> =
             fleet.iter().take(ROWS).map(|worker| json!([worker.name, worker.status, worker.busy])).collect();
         let data = json!({

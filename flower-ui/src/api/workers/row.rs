@@ -2,6 +2,8 @@
 //!
 //! Kept true here: each part says how old it is; what a worker did not tell is `null`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use taskq_core::codec::{Map, Value};
 
@@ -48,40 +50,40 @@ pub(crate) struct WorkerRow {
 
 /// All workers, by name.
 pub(crate) fn fleet(shared: &Shared) -> Vec<WorkerRow> {
-    let mut heard = shared.live.workers();
+    let said = shared.workers.all();
+    let heard = shared.live.workers().into_iter().map(|worker| (worker.hostname.clone(), worker));
+    let mut workers: BTreeMap<String, WorkerRecord> = heard.collect();
     // Some answer, and send no events.
-    for name in shared.workers.all().keys() {
-        if !heard.iter().any(|worker| worker.hostname == *name) {
-            heard.push(WorkerRecord { hostname: name.clone(), ..WorkerRecord::default() });
-        }
+    for name in said.keys() {
+        let silent = || WorkerRecord { hostname: name.clone(), ..WorkerRecord::default() };
+        workers.entry(name.clone()).or_insert_with(silent);
     }
-    let mut rows: Vec<WorkerRow> = heard.iter().map(|worker| row(shared, worker)).collect();
-    rows.sort_by(|a, b| a.name.cmp(&b.name));
-    rows
+    let nothing = Map::default();
+    let said_by = |name: &str| said.get(name).and_then(Value::as_map).unwrap_or(&nothing);
+    workers.values().map(|worker| row(shared, worker, said_by(&worker.hostname))).collect()
 }
 
-pub(super) fn row(shared: &Shared, worker: &WorkerRecord) -> WorkerRow {
-    let said = shared.workers.get(&worker.hostname).unwrap_or_default();
-    let number = |path: &[&str]| find(&said, path).and_then(Value::as_i64);
+fn row(shared: &Shared, worker: &WorkerRecord, said: &Map) -> WorkerRow {
+    let number = |path: &[&str]| find(said, path).and_then(Value::as_i64);
     let now = now(shared);
     let as_of = said.get("timestamp").and_then(Value::as_f64);
     let is_up = matches!(worker.status, WorkerStatus::Online | WorkerStatus::Suspect);
     let uptime = worker
         .online_since
         .map(|since| now - since)
-        .or_else(|| Some(find(&said, &["stats", "uptime"])?.as_f64()? + (now - as_of?)));
+        .or_else(|| Some(find(said, &["stats", "uptime"])?.as_f64()? + (now - as_of?)));
     let draining = shared.v1.drains.contains(&worker.hostname);
     WorkerRow {
         name: worker.hostname.clone(),
-        kind: kind(worker, &said),
+        kind: kind(worker, said),
         version: worker.sw_ver.clone(),
         status: if draining && is_up { "draining" } else { worker.status.word() },
         pid: worker.pid.or(number(&["stats", "pid"])),
-        pool: find(&said, &["stats", "pool", "implementation"]).and_then(Value::as_str).map(str::to_owned),
+        pool: find(said, &["stats", "pool", "implementation"]).and_then(Value::as_str).map(str::to_owned),
         slots: number(&["stats", "pool", "max-concurrency"]),
         busy: worker.active.filter(|_| is_up),
-        queues: queues(&said),
-        processed: worker.processed.or_else(|| total(&said)),
+        queues: queues(said),
+        processed: worker.processed.or_else(|| total(said)),
         rate: shared.v1.samples.rate_of(&worker.hostname).filter(|rate| is_up && *rate >= 0.0),
         load: worker.loadavg,
         heartbeat_age: worker.heartbeats.last().map(|last| (now - last).max(0.0)),
