@@ -115,7 +115,7 @@ async fn known(State(shared): State<Shared>, caller: Caller, Path(name): Path<St
     let params: Option<Vec<Json>> = task.map(|task| {
         task.params.iter().map(|param| json!({"name": param.name, "kind": kind(param.kind)})).collect()
     });
-    let registered_by = registered_by(&shared, &name);
+    let registered_by = registered_by(&shared.workers.all(), &name);
     let query = TaskQuery { name: Some(name.clone()), ..TaskQuery::default() };
     let page = Page { limit: Some(LOOK), ..Page::default() };
     let rows = shared.store.tasks(&query, &page).await.map_err(|error| Problem::history(&error))?.rows;
@@ -143,15 +143,14 @@ async fn known(State(shared): State<Shared>, caller: Caller, Path(name): Path<St
     ))
 }
 
-/// Workers that said they have a task of that name.
-pub(super) fn registered_by(shared: &Shared, name: &str) -> Vec<String> {
+/// Workers that have a task of that name, by what all of them said.
+pub(super) fn registered_by(said: &Map, name: &str) -> Vec<String> {
     let has = |said: &Value| {
         let tasks = said.as_map()?.get("registered")?.as_list()?;
         // Limits follow the name: `shop.sleepy [rate_limit=0]`.
         Some(tasks.iter().filter_map(|task| task.as_str()?.split(' ').next()).any(|known| known == name))
     };
-    let all = shared.workers.all();
-    all.iter().filter(|(_, said)| has(said) == Some(true)).map(|(worker, _)| worker.clone()).collect()
+    said.iter().filter(|(_, said)| has(said) == Some(true)).map(|(worker, _)| worker.clone()).collect()
 }
 
 fn kind(kind: ParamKind) -> &'static str {

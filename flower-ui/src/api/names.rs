@@ -6,6 +6,7 @@ use axum::{
     routing::get,
 };
 use serde_json::{Value as Json, json};
+use taskq_core::codec::Map;
 
 use super::{
     calls,
@@ -48,13 +49,15 @@ pub(super) fn range(shared: &Shared, params: &Params, span: f64) -> Result<(f64,
 async fn names(State(shared): State<Shared>, params: Params) -> Reply {
     let (from, until) = range(&shared, &params, SPAN)?;
     let stats = shared.store.name_stats(from, until).await.map_err(|error| Problem::history(&error))?;
+    let said = shared.workers.all();
     let rows: Vec<Json> =
-        stats.iter().filter(|stats| stats.name.is_some()).map(|stats| row(&shared, stats)).collect();
-    let unnamed = stats.iter().find(|stats| stats.name.is_none()).map(|stats| row(&shared, stats));
+        stats.iter().filter(|stats| stats.name.is_some()).map(|stats| row(stats, &said)).collect();
+    let unnamed = stats.iter().find(|stats| stats.name.is_none()).map(|stats| row(stats, &said));
     Ok(reply(&shared, json!({"names": rows, "unnamed": unnamed, "from": from, "to": until})))
 }
 
-fn row(shared: &Shared, stats: &NameStats) -> Json {
+/// `said` is what all workers said.
+fn row(stats: &NameStats, said: &Map) -> Json {
     let it = &stats.rollup;
     json!({
         "name": stats.name,
@@ -67,7 +70,7 @@ fn row(shared: &Shared, stats: &NameStats) -> Json {
         "rejected": it.rejected,
         "wait": percentiles(&it.wait),
         "run": percentiles(&it.run),
-        "workers": stats.name.as_ref().map(|name| calls::registered_by(shared, name)),
+        "workers": stats.name.as_ref().map(|name| calls::registered_by(said, name)),
     })
 }
 
@@ -89,13 +92,13 @@ async fn name(
     let recent = shared.store.tasks(&query, &page).await.map_err(|error| Problem::history(&error))?;
     let failed = TaskQuery { state: Some("FAILURE".to_owned()), ..query };
     let failures = shared.store.tasks(&failed, &page).await.map_err(|error| Problem::history(&error))?;
-    let known =
-        stats.is_some() || !recent.rows.is_empty() || !calls::registered_by(&shared, &name).is_empty();
+    let said = shared.workers.all();
+    let known = stats.is_some() || !recent.rows.is_empty() || !calls::registered_by(&said, &name).is_empty();
     if !known {
         return Err(Problem::missing(format!("no task named `{name}` was heard of")));
     }
     let stats = stats.unwrap_or_else(|| NameStats { name: Some(name), rollup: Default::default() });
-    let mut body = row(&shared, &stats);
+    let mut body = row(&stats, &said);
     body["last"] = json!(recent.rows.first().map(|task| task.timestamp));
     body["recent"] = json!(rows(&recent.rows, &caller));
     body["failures"] = json!(rows(&failures.rows, &caller));
