@@ -51,16 +51,16 @@ pub(super) fn graph(tasks: &[TaskRecord]) -> Graph {
         .collect();
     let mut edges = Vec::new();
     let mut chords = Vec::new();
-    for (parent, children) in &children {
-        for child in children {
-            let body = group_of.get(parent).filter(|_| children.len() == 1).copied();
-            match body.filter(|at| joins(&groups[*at], child, &known)) {
+    for (parent, of_it) in &children {
+        for child in of_it {
+            let body = group_of.get(parent).filter(|_| of_it.len() == 1).copied();
+            match body.filter(|at| joins(&groups[*at], child, &known, &children)) {
                 Some(at) => {
                     chords.push(at);
                     edges.push(Edge { from: groups[at].id.clone(), to: child.id.clone(), kind: "chord" });
                 }
                 None => {
-                    let kind = if children.len() == 1 { "chain" } else { "sent" };
+                    let kind = if of_it.len() == 1 { "chain" } else { "sent" };
                     edges.push(Edge { from: (*parent).to_owned(), to: child.id.clone(), kind });
                 }
             }
@@ -86,15 +86,17 @@ fn label(members: &[&TaskRecord]) -> String {
 }
 
 /// Whether a task came when all of a group were done, and the one that sent it alone of them sent something.
-fn joins(group: &Group, task: &TaskRecord, known: &HashMap<&str, &TaskRecord>) -> bool {
-    let members = || group.members.iter().filter_map(|id| known.get(id.as_str()));
+fn joins(
+    group: &Group,
+    task: &TaskRecord,
+    known: &HashMap<&str, &TaskRecord>,
+    children: &BTreeMap<&str, Vec<&TaskRecord>>,
+) -> bool {
     let sent = sent(task);
-    members().all(|member| member.ended().is_some_and(|ended| ended <= sent + TOGETHER))
-        && !members().any(|member| {
-            let other =
-                |other: &&&TaskRecord| other.parent_id.as_ref() == Some(&member.id) && other.id != task.id;
-            known.values().any(|it| other(&it))
-        })
+    let mut members = group.members.iter().filter_map(|id| known.get(id.as_str()));
+    let mut sent_by_members = group.members.iter().filter_map(|id| children.get(id.as_str())).flatten();
+    members.all(|member| member.ended().is_some_and(|ended| ended <= sent + TOGETHER))
+        && sent_by_members.all(|other| other.id == task.id)
 }
 
 #[cfg(test)]
