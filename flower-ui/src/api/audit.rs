@@ -89,11 +89,17 @@ impl Act {
         Self { user: caller.shown().to_owned(), action, target: target.to_owned(), arguments }
     }
 
-    /// Writes down what became of it; `replies` is what workers answered.
-    pub(crate) async fn done<T>(self, shared: &Shared, result: &Result<T, Problem>, replies: Value) {
-        let outcome = match result {
-            Ok(_) => "ok",
-            Err(problem) => problem.detail(),
+    /// Writes down what became of it; if it was done, `replies` tells what came of it, such as what workers
+    /// answered.
+    pub(crate) async fn done<T>(
+        self,
+        shared: &Shared,
+        result: &Result<T, Problem>,
+        replies: impl FnOnce(&T) -> Value,
+    ) {
+        let (outcome, replies) = match result {
+            Ok(done) => ("ok", replies(done)),
+            Err(problem) => (problem.detail(), Value::Null),
         };
         tracing::info!(who = self.user, action = self.action, target = self.target, outcome, "asked to act");
         let entry = AuditEntry {

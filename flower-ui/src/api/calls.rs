@@ -58,8 +58,7 @@ async fn call(State(shared): State<Shared>, caller: Caller, body: Body) -> Reply
     let name = body.required("name")?.to_owned();
     let act = Act::new(&caller, "task.call", &name, body.shown());
     let result = called(&shared, &name, &body).await;
-    let sent = result.as_ref().map_or(Json::Null, |id| json!({"id": id}));
-    act.done(&shared, &result, sent).await;
+    act.done(&shared, &result, |id| json!({"id": id})).await;
     let id = result?;
     Ok(reply(&shared, json!({"id": id, "state": "PENDING"})))
 }

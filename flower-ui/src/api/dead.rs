@@ -123,7 +123,7 @@ async fn change(shared: &Shared, caller: &Caller, queue: &str, body: &Body, acti
             done.map_err(|error| Problem::unavailable("dead letters cannot be changed", &error))
         }
     };
-    act.done(shared, &result, result.as_ref().map_or(Json::Null, |count| json!({"count": count}))).await;
+    act.done(shared, &result, |count| json!({"count": count})).await;
     let count = result?;
     let gone = (ids.len() as u64).saturating_sub(count);
     Ok(reply(shared, json!({"count": count, "gone": gone})))

@@ -271,7 +271,7 @@ async fn run(shared: Shared, caller: Caller, job: Arc<Job>, ids: Vec<String>, ac
         }
     }
     job.over.store(true, Ordering::Relaxed);
-    act.done(&shared, &Ok(()), job.json()).await;
+    act.done(&shared, &Ok(()), |()| job.json()).await;
 }
 
 async fn one(shared: &Shared, caller: &Caller, action: Action, id: &str) -> Result<(), Problem> {
@@ -295,6 +295,6 @@ async fn stop(State(shared): State<Shared>, caller: Caller, Path(id): Path<Strin
     let job = job.ok_or_else(|| Problem::missing(format!("there is no job `{id}`")))?;
     caller.require(job.action.permission())?;
     job.stopped.store(true, Ordering::Relaxed);
-    Act::new(&caller, "job.stop", &id, Json::Null).done(&shared, &Ok(()), Json::Null).await;
+    Act::new(&caller, "job.stop", &id, Json::Null).done(&shared, &Ok(()), |()| Json::Null).await;
     Ok(reply(&shared, job.json()))
 }

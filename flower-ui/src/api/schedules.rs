@@ -108,7 +108,7 @@ async fn act(
     caller.require(permission)?;
     let audit = Act::new(&caller, word, &name, Json::Null);
     let result = changed(&shared, &name, &change).await;
-    audit.done(&shared, &result, Json::Null).await;
+    audit.done(&shared, &result, |_| Json::Null).await;
     let leader = result?;
     let note = match (word, &leader) {
         ("schedule.run", Some(_)) => "the leading beat sends it within a second or so",

@@ -89,7 +89,7 @@ async fn cancel(State(shared): State<Shared>, caller: Caller, Path(root): Path<S
     let act = Act::new(&caller, "workflow.cancel", &root, Json::Null);
     let result = shared.app.revoke_workflow(root.as_str()).await;
     let result = result.map_err(|error| Problem::unavailable("the workers cannot be told", &error));
-    act.done(&shared, &result, Json::Null).await;
+    act.done(&shared, &result, |_| Json::Null).await;
     result?;
     let note = "workers of taskq start none of its tasks any more; Python workers do not know this command";
     Ok(reply(&shared, json!({"root": root, "told": true, "note": note})))

@@ -76,7 +76,7 @@ pub(super) async fn resume(State(shared): State<Shared>, caller: Caller, Path(qu
 }
 
 async fn finish(shared: &Shared, act: Act, result: Result<Json, Problem>) -> Reply {
-    act.done(shared, &result, result.as_ref().map_or(Json::Null, Clone::clone)).await;
+    act.done(shared, &result, Json::clone).await;
     let _ = shared.workers.refresh(&shared.app, shared.options.inspect_timeout, None).await; // dated anyway
     Ok(reply(shared, result?))
 }

@@ -93,7 +93,7 @@ pub(super) async fn purge(
     }
     let act = Act::new(&caller, "queue.purge", &queue, body.shown());
     let result = purged(&shared, &queue, body.value("without_snapshot").and_then(|it| it.as_bool())).await;
-    act.done(&shared, &result, result.as_ref().map_or(Json::Null, Clone::clone)).await;
+    act.done(&shared, &result, Json::clone).await;
     Ok(reply(&shared, result?))
 }
 
@@ -168,7 +168,7 @@ pub(super) async fn restore(
     let id = body.required("snapshot")?;
     let act = Act::new(&caller, "queue.restore", &queue, body.shown());
     let result = restored(&shared, &queue, id).await;
-    act.done(&shared, &result, result.as_ref().map_or(Json::Null, Clone::clone)).await;
+    act.done(&shared, &result, Json::clone).await;
     Ok(reply(&shared, result?))
 }
 

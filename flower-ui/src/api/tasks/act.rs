@@ -39,7 +39,7 @@ pub(super) async fn retry(
     caller.require(Permission::TaskRetry)?;
     let act = Act::new(&caller, "task.retry", &id, body.shown());
     let result = again(&shared, &caller, &id, &body).await;
-    act.done(&shared, &result, result.as_ref().map_or(Json::Null, Clone::clone)).await;
+    act.done(&shared, &result, Json::clone).await;
     Ok(reply(&shared, result?))
 }
 
@@ -125,7 +125,7 @@ async fn end(shared: &Shared, act: Act, id: &str, signal: Option<&str>) -> Reply
         None => revoke,
     };
     let result = revoke.await.map_err(|error| Problem::unavailable("the workers cannot be told", &error));
-    act.done(shared, &result, Json::Null).await;
+    act.done(shared, &result, |()| Json::Null).await;
     result?;
     let note = "all workers were told; they do not answer to that, the task's page shows what became of it";
     Ok(reply(shared, json!({"id": id, "told": true, "note": note})))
@@ -139,7 +139,7 @@ pub(super) async fn forget(State(shared): State<Shared>, caller: Caller, Path(id
     let act = Act::new(&caller, "task.forget", &id, Json::Null);
     let result = AsyncResult::<Value>::new(&shared.app, id.as_str()).forget().await;
     let result = result.map_err(|error| Problem::unavailable("the stored result cannot be removed", &error));
-    act.done(&shared, &result, Json::Null).await;
+    act.done(&shared, &result, |()| Json::Null).await;
     result?;
     Ok(reply(
         &shared,

@@ -68,8 +68,7 @@ pub(super) async fn act(
             Err(problem) => Err(problem),
         },
     };
-    let replies = result.as_ref().map_or(Json::Null, Clone::clone);
-    act.done(&shared, &result, replies).await;
+    act.done(&shared, &result, Json::clone).await;
     if action != "shutdown" && result.is_ok() {
         // What it said before is old now.
         let timeout = shared.options.inspect_timeout;
