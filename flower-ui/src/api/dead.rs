@@ -66,14 +66,7 @@ async fn list(State(shared): State<Shared>, caller: Caller, params: Params) -> R
 }
 
 fn letter_shown(shared: &Shared, letter: &DeadLetter, payload: bool) -> Json {
-    let mut body = match &letter.message {
-        Some(message) => describe(shared, message, payload),
-        None => json!({"readable": false, "note": "this is no message that kombu or taskq wrote"}),
-    };
-    if body["readable"] == false && payload {
-        let start = &letter.original[..letter.original.len().min(SHOWN)];
-        body["original"] = String::from_utf8_lossy(start).into_owned().into();
-    }
+    let mut body = describe(shared, letter.message.as_ref(), &letter.original, SHOWN, payload);
     // `id` names the letter; its task has an id of its own.
     body["task_id"] = body["id"].take();
     body["task"] = body["name"].clone();
@@ -83,7 +76,6 @@ fn letter_shown(shared: &Shared, letter: &DeadLetter, payload: bool) -> Json {
     body["detail"] = letter.reason.detail.as_str().into();
     body["at"] = json!(plain::seconds(letter.at));
     body["deliveries"] = letter.deliveries.into();
-    body["bytes"] = letter.original.len().into();
     body
 }
 

@@ -51,21 +51,32 @@ pub(super) async fn messages(
 }
 
 fn shown(shared: &Shared, peeked: &PeekedMessage, payload: bool) -> Json {
-    let mut body = match &peeked.message {
-        Some(message) => describe(shared, message, payload),
+    let mut body = describe(shared, peeked.message.as_ref(), &peeked.original, SHOWN, payload);
+    body["not_before"] = json!(peeked.not_before.map(plain::seconds));
+    body
+}
+
+/// A message as far as it can be read; of one that cannot, the first `most` bytes.
+pub(crate) fn describe(
+    shared: &Shared,
+    message: Option<&Message>,
+    original: &[u8],
+    most: usize,
+    payload: bool,
+) -> Json {
+    let mut body = match message {
+        Some(message) => read(shared, message, payload),
         None => json!({"readable": false, "note": "this is no message that kombu or taskq wrote"}),
     };
-    body["bytes"] = peeked.original.len().into();
-    body["not_before"] = json!(peeked.not_before.map(plain::seconds));
+    body["bytes"] = original.len().into();
     if body["readable"] == false && payload {
-        let start = &peeked.original[..peeked.original.len().min(SHOWN)];
+        let start = &original[..original.len().min(most)];
         body["original"] = String::from_utf8_lossy(start).into_owned().into();
     }
     body
 }
 
-/// A message as far as it can be read.
-pub(crate) fn describe(shared: &Shared, message: &Message, payload: bool) -> Json {
+fn read(shared: &Shared, message: &Message, payload: bool) -> Json {
     let headers = dialect::from_slice::<Map>(&message.headers.0).ok();
     let headers_shown = headers.as_ref().filter(|_| payload).map(plain::object);
     match request(shared, message.clone()) {
