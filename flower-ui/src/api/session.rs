@@ -6,6 +6,7 @@ use serde_json::json;
 use super::problem::{Reply, reply};
 use crate::{
     auth::{self, Caller, Permission, Role},
+    flower::result::has_backend,
     server::Shared,
 };
 
@@ -20,8 +21,7 @@ pub(super) async fn session(State(shared): State<Shared>, caller: Caller, header
         Role::Admin => "admin",
     };
     let settings = shared.app.settings();
-    let backend = settings.backend_url();
-    let backend = if backend.scheme() == "disabled" { None } else { Some(backend.to_string()) };
+    let backend = has_backend(&shared).then(|| settings.backend_url().to_string());
     Ok(reply(
         &shared,
         json!({

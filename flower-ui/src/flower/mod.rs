@@ -10,7 +10,7 @@ pub(crate) mod fleet;
 mod metrics;
 mod pool;
 pub(crate) mod queues;
-mod result;
+pub(crate) mod result;
 mod run;
 mod task;
 mod tasks;

@@ -18,7 +18,7 @@ use crate::server::{Answer, Params, Refusal, Shared, json};
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// Whether results are kept at all.
-pub(super) fn has_backend(shared: &Shared) -> bool {
+pub(crate) fn has_backend(shared: &Shared) -> bool {
     shared.app.settings().backend_url().scheme() != "disabled"
 }
 

@@ -13,7 +13,7 @@ use taskq_core::{
     result::AsyncResult,
 };
 
-use super::{arguments, detail::known, stored};
+use super::{arguments, detail::known};
 use crate::{
     api::{
         audit::Act,
@@ -22,6 +22,7 @@ use crate::{
         problem::{Problem, Reply, reply},
     },
     auth::{Caller, Permission},
+    flower::result::has_backend,
     server::Shared,
 };
 
@@ -133,7 +134,7 @@ async fn end(shared: &Shared, act: Act, id: &str, signal: Option<&str>) -> Reply
 
 pub(super) async fn forget(State(shared): State<Shared>, caller: Caller, Path(id): Path<String>) -> Reply {
     caller.require(Permission::TaskDelete)?;
-    if !stored::has_backend(&shared) {
+    if !has_backend(&shared) {
         return Err(Problem::conflict("there is no result backend, so nothing is stored"));
     }
     let act = Act::new(&caller, "task.forget", &id, Json::Null);

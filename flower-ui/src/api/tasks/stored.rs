@@ -9,13 +9,9 @@ use taskq_core::{
 
 use crate::{
     api::{Problem, plain},
+    flower::result::has_backend,
     server::Shared,
 };
-
-/// Whether results are kept at all.
-pub(super) fn has_backend(shared: &Shared) -> bool {
-    shared.app.settings().backend_url().scheme() != "disabled"
-}
 
 /// What is stored; `None` where nothing is, or nothing is kept.
 pub(super) async fn meta(shared: &Shared, id: &str) -> Result<Option<TaskMeta>, Problem> {
