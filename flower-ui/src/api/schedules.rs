@@ -147,18 +147,9 @@ async fn find(shared: &Shared, store: &dyn ScheduleStore, name: &str) -> Result<
 }
 
 async fn read(shared: &Shared, store: &dyn ScheduleStore) -> Result<Schedule, taskq_core::Error> {
-    let mut snapshot = store.snapshot().await?;
-    // Only the program knows its own entries in full.
-    let mut entries: Vec<Entry> = shared.app.entries().to_vec();
-    snapshot.entries.retain(|stored| !entries.iter().any(|own| own.name == stored.name));
-    entries.append(&mut snapshot.entries);
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let with_state = |entry: Entry| {
-        let state = snapshot.states.get(&entry.name).cloned().unwrap_or_default();
-        (entry, state)
-    };
+    let snapshot = store.snapshot().await?;
     Ok(Schedule {
-        entries: entries.into_iter().map(with_state).collect(),
+        entries: snapshot.known(shared.app.entries()),
         unreadable: snapshot.unreadable,
         leader: snapshot.leader,
     })

@@ -66,6 +66,19 @@ pub struct Snapshot {
     pub leader: Option<String>,
 }
 
+impl Snapshot {
+    /// Every entry with its state, by name, for a program with these entries of its `own`. Only the program knows
+    /// those in full, so they stand in the place of what is stored of them; no beat may have stored them yet.
+    pub fn known(&self, own: &[Entry]) -> Vec<(Entry, EntryState)> {
+        let is_own = |stored: &Entry| own.iter().any(|own| own.name == stored.name);
+        let mut entries: Vec<&Entry> =
+            own.iter().chain(self.entries.iter().filter(|stored| !is_own(stored))).collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let state_of = |entry: &Entry| self.states.get(&entry.name).cloned().unwrap_or_default();
+        entries.into_iter().map(|entry| (entry.clone(), state_of(entry))).collect()
+    }
+}
+
 /// What happened to an entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryState {

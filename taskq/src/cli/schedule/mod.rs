@@ -130,22 +130,13 @@ async fn find(
 
 /// Every entry with its state, by name.
 async fn all(session: &Session, store: &Arc<dyn ScheduleStore>) -> Result<Vec<(Entry, EntryState)>, Failure> {
-    let mut snapshot = session.within(store.snapshot()).await?;
+    let snapshot = session.within(store.snapshot()).await?;
     for (name, why) in &snapshot.unreadable {
         if !session.app.entries().iter().any(|entry| entry.name == *name) {
             session.out.note(&format!("`{name}` cannot be read: {why}"));
         }
     }
-    // Only the program knows its own entries in full.
-    let mut entries: Vec<Entry> = session.app.entries().to_vec();
-    snapshot.entries.retain(|stored| !entries.iter().any(|own| own.name == stored.name));
-    entries.append(&mut snapshot.entries);
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let with_state = |entry: Entry| {
-        let state = snapshot.states.get(&entry.name).cloned().unwrap_or_default();
-        (entry, state)
-    };
-    Ok(entries.into_iter().map(with_state).collect())
+    Ok(snapshot.known(session.app.entries()))
 }
 
 /// The zone of entries without one.
