@@ -162,8 +162,13 @@ fn every_captured_request_is_answered_as_flower_did() {
     let logs = dir.path();
     let url = redis.url(0);
     let open = [("FLOWER_UNAUTHENTICATED_API", "true")];
-    let place =
-        [format!("--broker={url}"), format!("--result-backend={url}"), "--flower-compat=strict".to_owned()];
+    let place = [
+        format!("--broker={url}"),
+        format!("--result-backend={url}"),
+        "--flower-compat=strict".to_owned(),
+        // Python's workers answer within it on a loaded machine, too.
+        "--inspect-timeout=5000".to_owned(),
+    ];
     let place: Vec<&str> = place.iter().map(String::as_str).collect();
 
     let board = Board::start(&logs.join("board.log"), &open, &place);
