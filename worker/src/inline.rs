@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use taskq_core::{
     codec::{Map, Serializer, Value},
-    protocol::{Arguments, DeliveryInfo, Embed, Headers, Properties, Protocol, Request, TaskId},
+    protocol::{
+        Arguments, DeliveryInfo, Embed, Headers, Properties, Protocol, Request, TaskId, TraceContext,
+    },
     task::{ContextParts, TaskContext, TaskError, TaskKind},
 };
 use tokio_util::sync::CancellationToken;
@@ -18,12 +20,12 @@ pub(crate) async fn run(
     node: Arc<Node>,
     known: Arc<Known>,
     id: TaskId,
-    args: Vec<Value>,
-    kwargs: Map,
+    (args, kwargs): (Vec<Value>, Map),
+    trace: &TraceContext,
     cancel: CancellationToken,
 ) -> Result<Bytes, TaskError> {
     let cx = TaskContext::new(ContextParts {
-        request: request(&known, id, args, kwargs),
+        request: request(&known, id, Arguments::Values { args, kwargs }, trace),
         hostname: Arc::clone(&node.name),
         states: node.app.states().clone(),
         backend: Arc::clone(&node.backend),
@@ -47,12 +49,14 @@ pub(crate) async fn run(
     ran.unwrap_or_else(|error| Err(error.into()))
 }
 
-fn request(known: &Known, id: TaskId, args: Vec<Value>, kwargs: Map) -> Request {
+fn request(known: &Known, id: TaskId, arguments: Arguments, trace: &TraceContext) -> Request {
+    let mut headers = Headers::new(&*known.name, id);
+    trace.put(&mut headers);
     Request {
-        headers: Headers::new(&*known.name, id),
+        headers,
         properties: Properties::default(),
         delivery: DeliveryInfo::default(),
-        arguments: Arguments::Values { args, kwargs },
+        arguments,
         embed: Embed::default(),
         protocol: Protocol::V2,
         content_type: Serializer::Json.content_type().to_owned(),

@@ -57,6 +57,7 @@ pub(crate) struct Run<'a> {
     pub(crate) begins: &'a (dyn Fn(&TaskContext) + Send + Sync),
     /// What a task of the worker's own needs.
     pub(crate) builtin: Option<&'a Arc<Node>>,
+    /// Of the request that came: what follows the run, another attempt among it, is made from that.
     pub(crate) context: OnceLock<TaskContext>,
 }
 
@@ -79,8 +80,10 @@ impl Run<'_> {
 
     /// The task itself, within its limits.
     async fn task(&self, request: Request) -> Outcome {
-        let cx = self.place.context(request, self.told);
-        let cx = self.context.get_or_init(|| cx).clone();
+        let cx = match self.context.get() {
+            Some(came) => came.with_request(request),
+            None => self.context.get_or_init(|| self.place.context(request, self.told)).clone(),
+        };
         (self.begins)(&cx);
         let app = &self.place.app;
         let run = self.def.run(cx.clone());

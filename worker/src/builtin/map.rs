@@ -51,9 +51,10 @@ pub(super) async fn run(
             }
         };
         let cancel = cx.cancellation().child_token();
-        let run =
-            inline::run(Arc::clone(node), Arc::clone(known), TaskId::new(), args, Map::default(), cancel);
-        results.push(json::from_slice::<Value>(&run.await?)?);
+        let given = (args, Map::default());
+        let (node, known) = (Arc::clone(node), Arc::clone(known));
+        let value = inline::run(node, known, TaskId::new(), given, &cx.trace(), cancel).await?;
+        results.push(json::from_slice::<Value>(&value)?);
     }
     Ok(Value::List(results))
 }

@@ -101,7 +101,7 @@ impl Errbacks {
         let own = errback.options.task_id.unwrap_or_else(TaskId::new);
         let (node, known, cancel) = (Arc::clone(node), Arc::clone(known), CancellationToken::new());
         let (id, task) = (&self.origin.id, &*errback.task);
-        let run = inline::run(node, known, own, errback.args, errback.kwargs, cancel);
+        let run = inline::run(node, known, own, (errback.args, errback.kwargs), self.origin.trace(), cancel);
         match tokio::time::timeout(PATIENCE, run).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => error!(%id, task, %error, "an errback failed"),

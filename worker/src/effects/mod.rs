@@ -407,7 +407,7 @@ async fn retried(
     cause: Failure,
     asked: &RetryRequest,
 ) -> Completion {
-    let next = match retry::message(node, ran.cx.request(), not_before, asked) {
+    let next = match retry::message(node, &ran.cx, not_before, asked) {
         Ok(next) => next,
         Err(error) => {
             let failure = Failure::new("EncodeError", format!("could not write the retry: {error}"))

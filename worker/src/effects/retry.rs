@@ -7,7 +7,7 @@ use taskq_core::{
     broker::Outgoing,
     codec::{CodecError, json},
     protocol::{Arguments, Message, Request, TaskMessage, format_timestamp},
-    task::RetryRequest,
+    task::{RetryRequest, TaskContext},
 };
 use tracing::error;
 
@@ -16,12 +16,14 @@ use crate::node::Node;
 /// The next attempt.
 pub(super) fn message(
     node: &Node,
-    request: &Request,
+    cx: &TaskContext,
     not_before: taskq_core::Timestamp,
     asked: &RetryRequest,
 ) -> Result<Outgoing, CodecError> {
+    let request = cx.request();
     let mut task = same(request)?;
     let headers = &mut task.headers;
+    cx.trace().put(headers);
     headers.retries = headers.retries.saturating_add(1);
     headers.eta = Some(format_timestamp(not_before));
     headers.parent_id = Some(headers.id.clone());

@@ -7,7 +7,7 @@ use taskq_core::{
     backend::{Child, ChordStart},
     broker::Outgoing,
     canvas::{self, Signature, Step},
-    protocol::{Request, TaskId},
+    protocol::{Request, TaskId, TraceContext},
     task::TaskContext,
 };
 
@@ -20,22 +20,29 @@ pub(crate) struct Origin {
     pub(crate) root: TaskId,
     /// It ran, so what follows inherits from it.
     pub(crate) cx: Option<TaskContext>,
+    trace: TraceContext,
 }
 
 impl Origin {
     pub(crate) fn of_run(cx: &TaskContext) -> Self {
-        Self { cx: Some(cx.clone()), ..Self::of(cx.request()) }
+        Self { cx: Some(cx.clone()), trace: cx.trace(), ..Self::of(cx.request()) }
     }
 
     /// Of a message that never became a run.
     pub(crate) fn of(request: &Request) -> Self {
         let root = request.headers.root_id.as_ref().unwrap_or(request.id());
-        Self { id: request.id().clone(), root: root.clone(), cx: None }
+        let trace = TraceContext::of(&request.headers);
+        Self { id: request.id().clone(), root: root.clone(), cx: None, trace }
+    }
+
+    /// The trace that what follows belongs to.
+    pub(crate) fn trace(&self) -> &TraceContext {
+        &self.trace
     }
 
     /// Somebody else in the same workflow.
     pub(crate) fn beside(&self, id: TaskId) -> Self {
-        Self { id, root: self.root.clone(), cx: self.cx.clone() }
+        Self { id, ..self.clone() }
     }
 }
 
@@ -68,7 +75,8 @@ impl Sending {
         for step in expansion.steps {
             match step {
                 Step::StartChord(start) => starts.push(start),
-                Step::Publish(draft) => {
+                Step::Publish(mut draft) => {
+                    origin.trace.hand_on(&mut draft.message.headers);
                     if let Some(queue) = draft.queue().map(Arc::clone) {
                         node.declare(&queue).await;
                     }

@@ -17,3 +17,4 @@ mod retries;
 mod rig;
 mod stopping;
 mod trace;
+mod traced;

@@ -11,6 +11,7 @@ mod message;
 mod properties;
 mod request;
 mod time;
+mod trace;
 
 pub use body::{Arguments, Body, Embed, Leads, Param, ParamKind};
 pub use headers::{Headers, RawHeaders};
@@ -19,3 +20,4 @@ pub use message::{Message, Protocol, TaskMessage};
 pub use properties::{DeliveryInfo, DeliveryMode, Properties};
 pub use request::{Malformed, MalformedKind, Request};
 pub use time::{format_timestamp, parse_timestamp};
+pub use trace::TraceContext;

@@ -206,8 +206,9 @@ impl Draft {
     }
 }
 
-/// A task that sends another one is its parent; the first of them all is the root.
+/// A task that sends another one is its parent; the first of them all is the root. They are in one trace.
 fn inherit(headers: &mut Headers, parent: &TaskContext) {
+    parent.trace().hand_on(headers);
     let request = parent.request();
     if headers.parent_id.is_none() {
         headers.parent_id = Some(request.id().clone());

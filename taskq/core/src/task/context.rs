@@ -19,7 +19,7 @@ use crate::{
     canvas::Signature,
     codec::{Map, Value, to_value},
     event::EventBus,
-    protocol::{Request, TaskId},
+    protocol::{Request, TaskId, TraceContext},
     result::ResultTree,
 };
 
@@ -53,8 +53,15 @@ pub struct ContextParts {
 #[derive(Debug)]
 struct Inner {
     parts: ContextParts,
+    run: Arc<Run>,
+}
+
+/// What is told during a run.
+#[derive(Debug)]
+struct Run {
     children: Mutex<Vec<Child>>,
     following: Mutex<Vec<Signature>>,
+    trace: Mutex<TraceContext>,
     /// The task has looked at its cancellation token.
     watches: AtomicBool,
 }
@@ -62,12 +69,29 @@ struct Inner {
 impl TaskContext {
     /// A context; made by workers and eager calls.
     pub fn new(parts: ContextParts) -> Self {
-        Self(Arc::new(Inner {
-            parts,
+        let run = Run {
             children: Mutex::default(),
             following: Mutex::default(),
+            trace: Mutex::new(TraceContext::of(&parts.request.headers)),
             watches: AtomicBool::new(false),
-        }))
+        };
+        Self(Arc::new(Inner { parts, run: Arc::new(run) }))
+    }
+
+    /// The same run with another request: what middleware has made of the one that came.
+    pub fn with_request(&self, request: Request) -> Self {
+        self.set_trace(TraceContext::of(&request.headers));
+        let ContextParts { request: _, hostname, states, backend, cancel, is_eager, events } = &self.0.parts;
+        let parts = ContextParts {
+            request,
+            hostname: Arc::clone(hostname),
+            states: states.clone(),
+            backend: Arc::clone(backend),
+            cancel: cancel.clone(),
+            is_eager: *is_eager,
+            events: events.clone(),
+        };
+        Self(Arc::new(Inner { parts, run: Arc::clone(&self.0.run) }))
     }
 
     /// The context of the task that runs here, if one does.
@@ -161,12 +185,12 @@ impl TaskContext {
     /// that dies neither loses nor repeats it, and a run that fails sends nothing. Signatures with immediate
     /// effect are sent with `.delay()` and its kin.
     pub fn send_with_success(&self, signature: impl Into<Signature>) {
-        self.0.following.lock().unwrap_or_else(PoisonError::into_inner).push(signature.into());
+        self.0.run.following.lock().unwrap_or_else(PoisonError::into_inner).push(signature.into());
     }
 
     /// What is to be sent when the run has succeeded. For workers.
     pub fn take_following(&self) -> Vec<Signature> {
-        std::mem::take(&mut *self.0.following.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.0.run.following.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Stores a state of the task's own, such as `PROGRESS`, with data for whoever watches.
@@ -215,7 +239,7 @@ impl TaskContext {
     /// A task that has asked for its token ends a run beyond its soft time limit in its own way; others are
     /// dropped.
     pub fn cancellation(&self) -> &CancellationToken {
-        self.0.watches.store(true, Ordering::Relaxed);
+        self.0.run.watches.store(true, Ordering::Relaxed);
         &self.0.parts.cancel
     }
 
@@ -226,16 +250,26 @@ impl TaskContext {
 
     /// Whether the task has looked at its cancellation so far. For workers.
     pub fn watches_cancellation(&self) -> bool {
-        self.0.watches.load(Ordering::Relaxed)
+        self.0.run.watches.load(Ordering::Relaxed)
+    }
+
+    /// The trace that this run is part of: what it sends carries it on.
+    pub fn trace(&self) -> TraceContext {
+        self.0.run.trace.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets it, if it is not the one that came with the message. For workers.
+    pub fn set_trace(&self, trace: TraceContext) {
+        *self.0.run.trace.lock().unwrap_or_else(PoisonError::into_inner) = trace;
     }
 
     /// Records a task sent from this one (Celery: `add_trail`).
     pub fn add_child(&self, child: Child) {
-        self.0.children.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+        self.0.run.children.lock().unwrap_or_else(PoisonError::into_inner).push(child);
     }
 
     /// What this task has sent so far.
     pub fn children(&self) -> Vec<Child> {
-        self.0.children.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.run.children.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

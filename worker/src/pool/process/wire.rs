@@ -13,7 +13,7 @@ use taskq_core::{
     broker::Envelope,
     canvas::Signature,
     codec::{Map, Value},
-    protocol::{DeliveryInfo, Message},
+    protocol::{DeliveryInfo, Message, TraceContext},
     task::{Failure, FailureKind, Outcome, RetryRequest, TaskContext},
 };
 
@@ -90,6 +90,8 @@ pub(super) struct Done {
     children: Vec<Value>,
     /// What is to be sent after its success.
     following: Vec<Value>,
+    /// The trace that follow-ups belong to.
+    trace: Map,
     /// Whether the failure is one that the task declares (`throws`).
     pub(super) expected: bool,
     /// The most memory that the child has used so far, in KiB.
@@ -150,6 +152,9 @@ impl Done {
             children: cx.map_or_else(Vec::new, |cx| cx.children().iter().map(Child::to_value).collect()),
             following: cx
                 .map_or_else(Vec::new, |cx| cx.take_following().iter().map(Signature::to_value).collect()),
+            trace: cx.map_or_else(Map::default, |cx| {
+                cx.trace().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()
+            }),
             expected,
             memory: None,
         };
@@ -159,6 +164,9 @@ impl Done {
     /// The outcome in the worker; what the task has sent, and is to send, goes to its context here.
     pub(super) fn outcome(self, value: Bytes, cx: &TaskContext) -> Outcome {
         self.children.iter().filter_map(Child::from_value).for_each(|child| cx.add_child(child));
+        if !self.trace.is_empty() {
+            cx.set_trace(TraceContext::read(|name| self.trace.get(name).cloned()));
+        }
         for signature in self.following {
             match Signature::from_value(signature) {
                 Ok(signature) => cx.send_with_success(signature),
