@@ -82,7 +82,7 @@ pub(super) async fn series(State(shared): State<Shared>, params: Params) -> Repl
     let gaps: Vec<(f64, f64)> = outages
         .iter()
         .map(|(begin, end)| (*begin, end.unwrap_or(until)))
-        .filter(|(_, end)| *end > from)
+        .filter(|(begin, end)| *end > from && *begin < until)
         .collect();
     let lines: Vec<Json> = lines
         .into_iter()
@@ -193,29 +193,27 @@ fn value(measure: &str) -> fn(&Rollup, f64) -> Option<f64> {
 /// Where something could be heard.
 struct Known<'a> {
     axis: &'a Axis,
-    heard: Vec<bool>,
-    until: f64,
+    /// Of each part so many seconds.
+    heard: Vec<f64>,
 }
 
 impl<'a> Known<'a> {
     fn new(shared: &Shared, axis: &'a Axis, until: f64) -> Self {
-        let oldest = shared.store.health().oldest;
-        let outages = shared.live.coverage().outages;
-        let heard = |place: usize| {
-            let (begin, end) = (axis.begin(place), axis.begin(place) + axis.step);
-            let out =
-                outages.iter().any(|(from, until)| *from <= begin && until.is_none_or(|until| until >= end));
-            oldest.is_some_and(|oldest| end > oldest) && !out
-        };
-        Self { axis, heard: (0..axis.count).map(heard).collect(), until }
+        let coverage = shared.live.coverage();
+        // The last part is not over yet.
+        let heard = |place: usize| coverage.heard(axis.begin(place), axis.begin(place + 1).min(until));
+        Self { axis, heard: (0..axis.count).map(heard).collect() }
     }
 
     fn draw(&self, line: &[Rollup], value: impl Fn(&Rollup, f64) -> Option<f64>) -> Vec<Option<f64>> {
         let point = |(place, rollup): (usize, &Rollup)| {
-            // The last part is not over yet.
-            let step = self.axis.step.min(self.until - self.axis.begin(place));
             let told = rollup.started + rollup.received + rollup.sent + ended(rollup) > 0;
-            if self.heard[place] || told { value(rollup, step) } else { None }
+            match self.heard[place] {
+                // Events of a time in which nobody listened, told late.
+                0.0 if told => value(rollup, self.axis.step),
+                0.0 => None,
+                seconds => value(rollup, seconds),
+            }
         };
         line.iter().enumerate().map(point).collect()
     }

@@ -8,6 +8,7 @@ mod intake;
 mod listen;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -66,6 +67,10 @@ pub async fn start(app: &App, start: Start, stop: CancellationToken) -> Result<W
         .map_err(|error| Error::with_source(ErrorKind::Other, "opening history ended with a panic", error))?;
     let store = Arc::new(store?);
     let live = Arc::new(Live::new(start.runtime_buckets, start.max_workers, start.purge_offline));
+    match store.spans().await {
+        Ok(spans) => live.remember(&spans),
+        Err(error) => tracing::warn!(%error, "it is not known when events were heard before"),
+    }
     let back = Arc::new(Notify::new());
     // Also at the start: what happened while there was no board.
     back.notify_one();
@@ -75,6 +80,7 @@ pub async fn start(app: &App, start: Start, stop: CancellationToken) -> Result<W
     let probe =
         listen::probe(app.clone(), Arc::clone(&live), start.enable_events, Arc::clone(&back), stop.clone());
     tasks.spawn(probe);
+    tasks.spawn(watch::keep(Arc::clone(&store), Arc::clone(&live), stop.clone()));
     tasks.spawn(backfill::run(app.clone(), Arc::clone(&store), Arc::clone(&live), back, stop));
     Ok(Watch { store, live, tasks })
 }

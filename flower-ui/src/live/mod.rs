@@ -15,7 +15,7 @@ use std::{
 };
 
 use taskq_core::event::Event;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 pub use self::{
     change::Change,
@@ -40,6 +40,8 @@ pub struct Live {
     now: Mutex<Now>,
     purge: Option<Duration>,
     changes: broadcast::Sender<Change>,
+    /// Whether the broker is heard.
+    linked: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,8 @@ struct Link {
     deaf: Option<String>,
     /// Why messages do not go through.
     mute: Option<String>,
+    /// When something last came through, either way.
+    good: f64,
 }
 
 /// The board's clock, in seconds since 1970.
@@ -69,13 +73,27 @@ impl Live {
     pub(crate) fn new(buckets: Vec<f64>, max_workers: usize, purge: Option<Duration>) -> Self {
         let why = Some("not connected yet".to_owned());
         let now = Now {
-            link: Link { deaf: why.clone(), mute: None },
+            link: Link { deaf: why.clone(), mute: None, good: 0.0 },
             workers: Workers::new(max_workers),
             tally: Tally::new(buckets),
             coverage: Coverage::default(),
             broker: BrokerHealth { since: clock(), error: why, ..BrokerHealth::default() },
         };
-        Self { now: Mutex::new(now), purge, changes: broadcast::Sender::new(CHANGES) }
+        let changes = broadcast::Sender::new(CHANGES);
+        Self { now: Mutex::new(now), purge, changes, linked: watch::Sender::new(false) }
+    }
+
+    /// Takes in when boards before this one heard events, the oldest first: what is between, and since then, is not
+    /// known.
+    pub(crate) fn remember(&self, spans: &[(f64, f64)]) {
+        let mut now = self.now();
+        let coverage = &mut now.coverage;
+        coverage.heard_from = spans.first().map(|(begin, _)| *begin);
+        let next = spans.iter().skip(1).map(|(begin, _)| Some(*begin)).chain([None]);
+        let between = spans.iter().map(|(_, until)| until.min(clock())).zip(next);
+        coverage.outages = between.filter(|(from, until)| until.is_none_or(|until| until > *from)).collect();
+        let many = coverage.outages.len().saturating_sub(OUTAGES);
+        coverage.outages.drain(..many);
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
@@ -119,6 +137,11 @@ impl Live {
         self.now().broker.clone()
     }
 
+    /// Whether the broker is heard, and when that changes.
+    pub(crate) fn linked(&self) -> watch::Receiver<bool> {
+        self.linked.subscribe()
+    }
+
     /// What changes from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
@@ -129,6 +152,7 @@ impl Live {
         let mut now = self.now();
         now.coverage.events += 1;
         now.coverage.last_event = Some(at);
+        now.link.good = at;
         if event.timestamp > at + FUTURE {
             now.coverage.future += 1;
         } else if event.timestamp > 0.0 {
@@ -188,7 +212,9 @@ impl Live {
     /// A message to the broker went through and took so long, or did not, and why.
     pub(crate) fn probed(&self, probe: Result<Duration, &str>) {
         if let Ok(took) = probe {
-            self.now().broker.probe = Some(took.as_secs_f64());
+            let mut now = self.now();
+            now.broker.probe = Some(took.as_secs_f64());
+            now.link.good = clock();
         }
         self.link(|link| link.mute = probe.err().map(str::to_owned));
     }
@@ -205,17 +231,24 @@ impl Live {
         let at = clock();
         now.broker.connected = connected;
         now.broker.since = at;
+        if connected {
+            now.coverage.heard_from.get_or_insert(at);
+            now.link.good = at;
+        }
+        // It is noticed late: nothing is known since something last came through.
+        let good = now.link.good;
         let outages = &mut now.coverage.outages;
         if !connected {
             if outages.len() >= OUTAGES {
                 outages.remove(0);
             }
-            outages.push((at, None));
+            outages.push((good, None));
             now.broker.losses += 1;
         } else if let Some((_, until @ None)) = outages.last_mut() {
             *until = Some(at);
         }
         drop(now);
+        self.linked.send_replace(connected);
         self.changed(|| Change::Broker);
     }
 

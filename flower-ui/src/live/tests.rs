@@ -134,3 +134,21 @@ async fn flowers_metrics_count_as_flower_does() {
     assert_eq!((live.coverage().garbage, live.coverage().events), (1, 6));
     assert_eq!(changes.recv().await.unwrap(), Change::Task("t".into()));
 }
+
+#[test]
+fn what_boards_before_heard_is_remembered_and_the_rest_is_a_gap() {
+    let live = Live::new(Vec::new(), 10, None);
+    assert_eq!(live.coverage().heard(0.0, 1e12), 0.0, "nothing was ever heard");
+    live.remember(&[(100.0, 200.0), (260.0, 300.0)]);
+    let coverage = live.coverage();
+    assert_eq!(coverage.outages, [(200.0, Some(260.0)), (300.0, None)]);
+    assert_eq!(coverage.heard(0.0, 280.0), 120.0);
+    assert_eq!(coverage.heard(210.0, 250.0), 0.0);
+    assert_eq!(coverage.heard(290.0, 400.0), 10.0);
+    live.heard(Ok(()));
+    let coverage = live.coverage();
+    assert!(coverage.outages[1].1.is_some_and(|until| until > 1e9), "it is over: {coverage:?}");
+    live.heard(Err("gone"));
+    assert_eq!(live.coverage().outages.len(), 3);
+    assert!(!*live.linked().borrow());
+}

@@ -25,10 +25,25 @@ pub struct Coverage {
     pub lag: Option<f64>,
     /// When the last event of any kind came, in seconds since 1970.
     pub last_event: Option<f64>,
-    /// Spans in which nothing could be heard, newest last: from, and until when (`None`: still).
+    /// When events were first heard, by this board or one before it on the same history, in seconds since 1970.
+    pub heard_from: Option<f64>,
+    /// Spans in which nothing could be heard, newest last: from, and until when (`None`: still). Also those in which
+    /// no board ran.
     pub outages: Vec<(f64, Option<f64>)>,
     /// Tasks whose end was learnt from the result backend or the workers after an outage.
     pub backfilled: u64,
+}
+
+impl Coverage {
+    /// Of the seconds between two moments those in which events could be heard.
+    pub fn heard(&self, from: f64, until: f64) -> f64 {
+        let Some(begin) = self.heard_from else { return 0.0 };
+        let from = from.max(begin);
+        let missed = |(begin, end): &(f64, Option<f64>)| {
+            (end.unwrap_or(f64::INFINITY).min(until) - begin.max(from)).max(0.0)
+        };
+        (until - from - self.outages.iter().map(missed).sum::<f64>()).max(0.0)
+    }
 }
 
 /// Whether the broker is heard.

@@ -19,6 +19,7 @@ mod samples;
 mod series;
 #[cfg(test)]
 mod tests;
+mod watched;
 mod words;
 mod writer;
 

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use taskq_core::{Error, ErrorKind};
 
-/// The version of the schema, in `user_version`. A file of a newer one is refused.
-const VERSION: i64 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
+/// What made a file what it is, in order. How many were done is in `user_version`; a file of more is refused.
+/// Steps that were released are never changed.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_watched.sql")];
 /// `taskq` in `application_id`, so that no other program's file is taken for ours.
 const APPLICATION: i64 = 0x7461_736b;
 /// Pages in the log before they are moved into the file: 16 MB.
@@ -63,7 +63,8 @@ fn prepare(path: &Path) -> rusqlite::Result<Connection> {
     let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let application: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if (tables > 0 && application != APPLICATION) || version > VERSION {
+    let done = usize::try_from(version).unwrap_or(usize::MAX);
+    if (tables > 0 && application != APPLICATION) || done > STEPS.len() {
         let text = if application == APPLICATION {
             "it was written by a newer version: use that, or name another file"
         } else {
@@ -77,9 +78,10 @@ fn prepare(path: &Path) -> rusqlite::Result<Connection> {
         conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     }
     tune(&conn)?;
-    if tables == 0 {
+    for (index, step) in STEPS.iter().enumerate().skip(done) {
+        let version = index + 1;
         conn.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+            "BEGIN IMMEDIATE; {step} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {version}; COMMIT;"
         ))?;
     }
     check(&conn)?;

@@ -16,6 +16,8 @@ const LOOK: Duration = Duration::from_secs(10);
 const PAGES: u32 = 500;
 /// How long samples of queues are kept, in seconds.
 const SAMPLES: i64 = 7 * 86_400;
+/// How long is known when events were heard, in seconds: as long as the widest of the rollups.
+const WATCHED: i64 = 400 * 86_400;
 
 #[derive(Debug)]
 pub(super) struct Retention {
@@ -121,6 +123,7 @@ impl Retention {
             conn.prepare_cached(sql)?.execute((span, now as i64 - kept))?;
         }
         conn.prepare_cached("DELETE FROM queue_sample WHERE at < ?1")?.execute([now as i64 - SAMPLES])?;
+        conn.prepare_cached("DELETE FROM watched WHERE until < ?1")?.execute([now as i64 - WATCHED])?;
         let sql = "DELETE FROM audit WHERE at < ?1";
         conn.prepare_cached(sql)?.execute([now - self.options.audit.as_secs_f64()])?;
         Ok(())

@@ -1,6 +1,7 @@
 //! The numbers of now, from the rollups of the last minutes.
 //!
-//! Kept true here: a number that nothing was told for is not known, rather than 0.
+//! Kept true here: a number that nothing was told for is not known, rather than 0, and so is one of a time in which
+//! nothing could be heard.
 
 use std::{
     collections::HashMap,
@@ -17,6 +18,8 @@ use crate::{
 
 /// Rollups are by the minute: so many seconds at least are looked at.
 const SPAN: f64 = 60.0;
+/// A rate is not taken over fewer seconds in which something could be heard.
+const SHORTEST: f64 = 2.0;
 
 /// The numbers.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +38,9 @@ pub(crate) struct Now {
 impl Now {
     /// For answers.
     pub(crate) fn json(&self, fleet: &[WorkerRow]) -> Json {
-        let active = fleet.iter().filter_map(|worker| worker.busy).reduce(|a, b| a + b);
+        // What a worker ran when it was last heard of is not what runs now.
+        let heard = fleet.iter().filter(|worker| matches!(worker.status, "online" | "draining"));
+        let active = heard.filter_map(|worker| worker.busy).reduce(|a, b| a + b);
         json!({
             "throughput": self.throughput, "failure_rate": self.failure_rate, "wait_p95": self.wait_p95,
             "run_p95": self.run_p95, "active": active, "as_of": self.as_of,
@@ -64,8 +69,14 @@ pub(crate) async fn measure(shared: &Shared) {
     let from = ((until - SPAN) / SPAN).floor() * SPAN;
     let query = SeriesQuery { from, until, split: Split::Queue, ..SeriesQuery::default() };
     let Ok(points) = shared.store.series(&query).await else { return };
-    let heard = shared.live.coverage().last_event.is_some();
-    let seconds = until - from;
+    let broker = shared.live.broker();
+    if !broker.connected {
+        shared.v1.numbers.set(Now { as_of: Some(until), ..Now::default() });
+        return;
+    }
+    let coverage = shared.live.coverage();
+    let seconds = coverage.heard(from, until);
+    let heard = coverage.last_event.is_some() && seconds >= SHORTEST;
     let rate = |count: u64| heard.then(|| per_second(count, seconds));
     let mut all = Rollup::default();
     let mut by_queue: HashMap<String, Rollup> = HashMap::new();
