@@ -1,4 +1,7 @@
 //! A queue as a row.
+//!
+//! Kept true here: while the broker cannot be read, what it said last stays with its age, and nothing is worked out
+//! of it.
 
 use serde::Serialize;
 
@@ -58,10 +61,12 @@ pub(crate) fn rows(shared: &Shared, known: &Queues, fleet: &[WorkerRow]) -> Vec<
             let name = &queue.stats.queue;
             let (in_rate, out_rate) = numbers.by_queue.get(name).copied().unwrap_or_default();
             let waiting = queue.stats.ready + queue.stats.delayed;
-            let net = queue.trend.rate;
+            let is_read = known.error.is_none();
+            let net = queue.trend.rate.filter(|_| is_read);
+            let since = if is_read { (at - queue.as_of).max(0.0) } else { 0.0 };
             #[allow(clippy::cast_precision_loss)] // counts of messages
             let empty_in = match net {
-                _ if waiting == 0 => Some(0.0),
+                _ if waiting == 0 && is_read => Some(0.0),
                 Some(net) if net < -STILL => Some(waiting as f64 / -net),
                 _ => None,
             };
@@ -71,13 +76,13 @@ pub(crate) fn rows(shared: &Shared, known: &Queues, fleet: &[WorkerRow]) -> Vec<
                 delayed: Some(queue.stats.delayed),
                 in_flight: Some(queue.stats.in_flight),
                 dead: Some(queue.stats.dead),
-                oldest: queue.stats.oldest.map(|age| age.as_secs_f64() + (at - queue.as_of).max(0.0)),
+                oldest: queue.stats.oldest.map(|age| age.as_secs_f64() + since),
                 in_rate,
                 out_rate,
                 net_rate: net,
                 empty_in,
                 never_empty: waiting > 0 && net.is_some_and(|net| net >= -STILL),
-                growing_since: queue.trend.growing_since,
+                growing_since: queue.trend.growing_since.filter(|_| is_read),
                 consumers: consumers(name),
                 paused: shared.v1.kept.paused.contains(name),
                 spark: queue.trend.points.clone(),

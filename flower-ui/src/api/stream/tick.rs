@@ -1,4 +1,6 @@
 //! What streams are told: a tick once a second, and four times a second what changed.
+//!
+//! Kept true here: a tick is about now: what cannot be read now is `null` in it, whatever was read before.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -9,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    api::{now, queues, workers::fleet},
+    api::{activity, now, queues, workers::fleet},
     live::Change,
     server::Shared,
 };
@@ -34,11 +36,16 @@ pub(super) async fn keep_ticking(shared: Shared) {
         }
         shared.v1.samples.watch(now(&shared));
         let fleet = fleet(&shared);
-        let queues = queues::rows(&shared, &shared.v1.samples.queues(), &fleet);
-        let queues: Vec<_> = queues
+        let known = shared.v1.samples.queues();
+        let is_read = known.error.is_none();
+        let queues: Vec<_> = queues::rows(&shared, &known, &fleet)
             .iter()
             .take(ROWS)
-            .map(|queue| json!([queue.name, queue.ready, queue.in_flight, queue.oldest]))
+            .map(|queue| {
+                let read = |count: Option<u64>| count.filter(|_| is_read);
+                let oldest = queue.oldest.filter(|_| is_read);
+                json!([queue.name, read(queue.ready), read(queue.in_flight), oldest])
+            })
             .collect();
         let workers: Vec<_> =
             fleet.iter().take(ROWS).map(|worker| json!([worker.name, worker.status, worker.busy])).collect();
@@ -46,7 +53,11 @@ pub(super) async fn keep_ticking(shared: Shared) {
             "at": now(&shared),
             "now": shared.v1.numbers.get().json(&fleet),
             "queues": queues,
+            "queues_as_of": known.as_of,
             "workers": workers,
+            "broker": activity::broker(&shared.live.broker()),
+            "coverage": activity::coverage(&shared.live.coverage()),
+            "store": {"error": shared.store.health().error},
         });
         shared.v1.hub.put("tick", data.to_string());
     }
