@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -27,21 +27,35 @@ pub(super) struct Readers {
     idle: Mutex<Vec<(u64, Connection)>>,
     /// Counts the files: a damaged one is replaced.
     file: AtomicU64,
+    /// Whether this file turned out to be damaged. The writer may not notice: it has its pages in memory.
+    damaged: AtomicBool,
 }
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, turns: Semaphore::new(AT_A_TIME), idle: Mutex::default(), file: AtomicU64::new(0) }
+        Self {
+            path,
+            turns: Semaphore::new(AT_A_TIME),
+            idle: Mutex::default(),
+            file: AtomicU64::new(0),
+            damaged: AtomicBool::new(false),
+        }
     }
 
     /// The file was replaced.
     pub(super) fn renew(&self) {
         self.file.fetch_add(1, Ordering::Relaxed);
+        self.damaged.store(false, Ordering::Relaxed);
         self.idle().clear();
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(u64, Connection)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a reader found the file damaged.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
     }
 
     /// Waits for a turn. Held while [`read`](Self::read) runs.
@@ -55,14 +69,21 @@ impl Readers {
         let known = self.idle().pop().filter(|(of, _)| *of == file);
         let conn = match known {
             Some((_, conn)) => conn,
-            None => open::open_for_reading(&self.path).map_err(|error| failure(&error))?,
+            None => open::open_for_reading(&self.path).map_err(|error| self.failed(file, &error))?,
         };
-        let result = read(&conn).map_err(|error| failure(&error));
+        let result = read(&conn).map_err(|error| self.failed(file, &error));
         // One that failed may be of no use any more.
         if result.is_ok() && file == self.file.load(Ordering::Relaxed) {
             self.idle().push((file, conn));
         }
         result
+    }
+
+    fn failed(&self, file: u64, error: &rusqlite::Error) -> Error {
+        if open::is_corrupt(error) && file == self.file.load(Ordering::Relaxed) {
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        failure(error)
     }
 }
 

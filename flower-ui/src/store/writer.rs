@@ -84,6 +84,11 @@ impl Writer {
         if self.again.is_some_and(|(at, _)| at > Instant::now()) {
             return;
         }
+        if self.shared.readers.is_damaged() {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            return self
+                .failed(&rusqlite::Error::SqliteFailure(code, Some("a read found damage".to_owned())));
+        }
         let start = Instant::now();
         let before = self.shared.hot().waiting();
         loop {

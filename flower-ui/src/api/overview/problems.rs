@@ -86,6 +86,13 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Trouble> {
     if let Some(error) = &facts.store.error {
         found.push(trouble("bad", "store", format!("history cannot be written: {error}"), "/settings", None));
     }
+    if let Some(aside) = &facts.store.set_aside {
+        let text = format!(
+            "history was damaged and begins anew; what could not be read is kept as `{}`",
+            aside.display()
+        );
+        found.push(trouble("warn", "set_aside", text, "/settings", None));
+    }
     // What was read before the broker went away says nothing of now.
     if found.iter().all(|trouble| trouble.rule != "broker") {
         queues(facts, &mut found);
