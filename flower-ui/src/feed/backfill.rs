@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     live::{Change, Live, clock},
-    record::{Call, End, Mark, Said, Step, Told, seconds},
+    record::{Call, End, Mark, Said, Step, Told, seconds, shorten},
     store::Store,
 };
 
@@ -108,8 +108,8 @@ impl Backfill {
         };
         let shown = |name: &str| match task.get(name)? {
             Value::Null => None,
-            Value::Str(text) => Some(text.clone()),
-            other => Some(repr::value(other)),
+            Value::Str(text) => Some(shorten(text.clone())),
+            other => Some(shorten(repr::value(other))),
         };
         let routing_key = match task.get("delivery_info") {
             Some(Value::Map(info)) => text(info, "routing_key"),
@@ -178,9 +178,9 @@ impl Backfill {
         let at = meta.date_done.map_or_else(clock, |at: Timestamp| at.as_microsecond() as f64 / 1e6);
         let worker = meta.extended.as_ref().map(|extended| extended.worker.as_str()).unwrap_or_default();
         let end = End {
-            result: result.filter(|_| step == Step::Succeeded),
-            exception: error,
-            traceback: meta.traceback,
+            result: result.filter(|_| step == Step::Succeeded).map(shorten),
+            exception: error.map(shorten),
+            traceback: meta.traceback.map(shorten),
             ..End::default()
         };
         let mark = Mark {

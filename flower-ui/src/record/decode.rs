@@ -132,11 +132,16 @@ fn text(fields: &mut Map, name: &str) -> Option<String> {
         Value::Str(text) => text,
         other => repr::value(&other),
     };
+    Some(shorten(text))
+}
+
+/// A text as it is kept: at most 64 KiB of it, and said if that is not all.
+pub(crate) fn shorten(text: String) -> String {
     if text.len() <= LONGEST_TEXT {
-        return Some(text);
+        return text;
     }
     let kept = cut(&text, LONGEST_TEXT);
-    Some(format!("{kept}… ({} bytes, cut by the board)", text.len()))
+    format!("{kept}… ({} bytes, cut by the board)", text.len())
 }
 
 /// At most so many bytes, whole characters.

@@ -19,7 +19,7 @@ mod worker;
 
 pub(crate) use self::{
     call::{Call, Said},
-    decode::{Told, cut, decode, seconds},
+    decode::{Told, cut, decode, seconds, shorten},
     fingerprint::fingerprint,
     history::History,
     mark::{End, Mark, Step},

@@ -194,7 +194,7 @@ async fn keep(shared: &Shared, stats: &[QueueStats]) {
         waiting: Some(stats.ready + stats.delayed),
         in_flight: Some(stats.in_flight),
         oldest: stats.oldest.map(|age| age.as_secs_f64()),
-        consumers: None,
+        consumers: stats.consumers,
     };
     let samples: Vec<QueueSample> = stats.iter().map(sample).collect();
     if let Err(error) = shared.store.record_queue_samples(&samples).await {

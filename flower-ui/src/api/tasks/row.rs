@@ -85,7 +85,22 @@ pub(super) fn wait(attempt: &Attempt) -> Option<f64> {
     }
 }
 
-/// Rows of tasks.
+/// Characters of a text that a list shows: as many as Celery's events carry.
+const SHOWN: usize = 1_024;
+
+/// Rows of tasks, with the beginnings of their texts.
 pub(crate) fn rows(tasks: &[TaskRecord], caller: &Caller) -> Vec<TaskRow> {
-    tasks.iter().map(|task| TaskRow::of(task, caller)).collect()
+    let shown = |task| {
+        let mut row = TaskRow::of(task, caller);
+        for text in
+            [&mut row.args, &mut row.kwargs, &mut row.result, &mut row.exception].into_iter().flatten()
+        {
+            if let Some((end, _)) = text.char_indices().nth(SHOWN) {
+                text.truncate(end);
+                text.push('…');
+            }
+        }
+        row
+    };
+    tasks.iter().map(shown).collect()
 }
