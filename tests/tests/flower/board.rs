@@ -47,15 +47,22 @@ impl Answer {
 impl Board {
     /// Starts `shop-board flower` on a free port, with these variables and options.
     pub(crate) fn start(log: &Path, env: &[(&str, &str)], options: &[&str]) -> Self {
-        let dir = tempfile::Builder::new().prefix("board-").tempdir().expect("a folder");
         let mut command = Command::new(env!("CARGO_BIN_EXE_shop-board"));
+        command.args(["flower", "--port=0"]).args(options).envs(env.iter().copied());
+        Self::of(command, log)
+    }
+
+    /// Starts a board by this command, in a folder of its own.
+    pub(crate) fn of(mut command: Command, log: &Path) -> Self {
+        let dir = tempfile::Builder::new().prefix("board-").tempdir().expect("a folder");
         for (name, _) in std::env::vars() {
             let ours = ["TASKQ_", "CELERY_", "FLOWER_"].iter().any(|prefix| name.starts_with(prefix));
-            if ours && name != "TASKQ_TEST_RUN" {
+            let wanted = command.get_envs().any(|(own, _)| own == name.as_str());
+            if ours && !wanted && name != "TASKQ_TEST_RUN" {
                 command.env_remove(name);
             }
         }
-        command.args(["flower", "--port=0"]).args(options).envs(env.iter().copied()).current_dir(dir.path());
+        command.current_dir(dir.path());
         let mut process = Running::start(&mut command, log);
         process.wait_for_output("board on ", STARTING);
         let mut base = String::new();

@@ -2,10 +2,12 @@
 
 mod board;
 mod compare;
+mod faults;
 mod http;
 mod metrics;
 mod oidc;
 mod pages;
 mod replay;
 mod shop;
+mod stream;
 mod v1;

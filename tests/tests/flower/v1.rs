@@ -1,12 +1,6 @@
 //! `/api/v1` with a real worker on a private Redis: each resource, and each action by its effect on the worker.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpStream,
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{path::Path, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 use taskq_tests::{
@@ -16,7 +10,10 @@ use taskq_tests::{
 };
 use tempfile::TempDir;
 
-use crate::board::{Answer, Board};
+use crate::{
+    board::{Answer, Board},
+    stream::Stream,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const WORKER: &str = env!("CARGO_BIN_EXE_interop-worker");
@@ -507,51 +504,4 @@ fn without_a_broker_the_board_says_so_and_invents_no_number() {
     eventually("those who hear events notice it, too", PATIENCE, || {
         shop.get("/api/v1/health")["broker"]["connected"] == false
     });
-}
-
-/// A message of a stream.
-#[derive(Debug, Default)]
-struct Message {
-    id: String,
-    event: String,
-    data: String,
-}
-
-/// An open stream.
-struct Stream(BufReader<TcpStream>);
-
-impl Stream {
-    fn open(board: &Board, last: Option<&str>) -> Self {
-        let address = board.base.trim_start_matches("http://");
-        let mut socket = TcpStream::connect(address).expect("the board");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        write!(socket, "GET /api/v1/stream HTTP/1.1\r\nHost: {address}\r\n{last}\r\n").expect("asked");
-        Self(BufReader::new(socket))
-    }
-
-    fn next(&mut self) -> Message {
-        let mut message = Message::default();
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.0.read_line(&mut line).expect("a line"), 0, "the stream ended");
-            let line = line.trim_end();
-            match line.split_once(": ") {
-                Some(("id", id)) => message.id = id.to_owned(),
-                Some(("event", event)) => message.event = event.to_owned(),
-                Some(("data", data)) => message.data = data.to_owned(),
-                _ if line.is_empty() && !message.event.is_empty() => return message,
-                _ => {}
-            }
-        }
-    }
-
-    fn until(&mut self, event: &str) -> Message {
-        loop {
-            let message = self.next();
-            if message.event == event {
-                return message;
-            }
-        }
-    }
 }
