@@ -11,6 +11,7 @@ use tokio::runtime;
 
 use crate::{
     cli::{Cli, Command, Exit, Failure, Global, LogArgs, Output, Session, SettingFlag},
+    spans::Spans,
     telemetry::{LogLevel, Logging},
 };
 
@@ -45,7 +46,15 @@ pub(crate) async fn run(builder: AppBuilder, args: impl Iterator<Item = OsString
         }
     };
     let out = Output::new(cli.global.json, cli.global.quiet, cli.global.no_color);
-    match execute(builder, cli, program, out).await {
+    let done = match Spans::of(&program) {
+        Ok(spans) => {
+            let done = execute(spans.around(builder), cli, program, out, &spans).await;
+            spans.finish().await;
+            done
+        }
+        Err(error) => Err(Failure::from(error)),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{}", failure.render(out.notes));
@@ -70,7 +79,13 @@ fn parse(program: &str, args: &[OsString]) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&command.try_get_matches_from(args)?)
 }
 
-async fn execute(builder: AppBuilder, cli: Cli, program: String, out: Output) -> Result<(), Failure> {
+async fn execute(
+    builder: AppBuilder,
+    cli: Cli,
+    program: String,
+    out: Output,
+    spans: &Spans,
+) -> Result<(), Failure> {
     let Cli { global, command } = cli;
     if let Command::Completions(completions) = &command {
         return completions.run(&program, out);
@@ -85,7 +100,7 @@ async fn execute(builder: AppBuilder, cli: Cli, program: String, out: Output) ->
         out.note("`-A` is not needed: the app is this program");
     }
     let flags = flags(&global, &command)?;
-    install_logging(&global, command.logs().as_ref(), out)?;
+    install_logging(&global, command.logs().as_ref(), out, spans)?;
     let sources = |sources: Sources| {
         let sources = match &global.config {
             Some(file) => sources.file(file),
@@ -120,7 +135,12 @@ fn flags(global: &Global, command: &Command) -> Result<Vec<SettingFlag>, Failure
 }
 
 /// Logs of a command without options for them: warnings, on standard error.
-fn install_logging(global: &Global, args: Option<&LogArgs>, out: Output) -> Result<(), Failure> {
+fn install_logging(
+    global: &Global,
+    args: Option<&LogArgs>,
+    out: Output,
+    spans: &Spans,
+) -> Result<(), Failure> {
     let level = args.and_then(|args| args.loglevel.clone()).or_else(LogLevel::from_env).unwrap_or_else(
         || match args {
             Some(_) if global.quiet => LogLevel::warning(),
@@ -134,7 +154,7 @@ fn install_logging(global: &Global, args: Option<&LogArgs>, out: Output) -> Resu
         color: out.notes.is_on(),
         file: args.and_then(|args| args.logfile.clone()),
     };
-    logging.install().map(drop).map_err(|error| {
+    spans.install(&logging).map(drop).map_err(|error| {
         let file = logging.file.unwrap_or_default();
         Failure::usage(format!("could not open the log file `{}`: {error}", file.display()))
     })

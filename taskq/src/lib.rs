@@ -6,11 +6,14 @@ mod drivers;
 mod entry;
 mod http;
 mod notify;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod prelude;
 #[doc(hidden)]
 pub mod private;
 mod program;
 mod progress;
+mod spans;
 pub mod telemetry;
 
 pub use drivers::AllDrivers;

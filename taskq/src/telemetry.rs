@@ -11,7 +11,13 @@ mod line;
 
 use std::{fs::File, io, path::PathBuf, str::FromStr, sync::Mutex};
 
-use tracing_subscriber::{EnvFilter, fmt::writer::BoxMakeWriter};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    fmt::{self, writer::BoxMakeWriter},
+    layer::{Identity, Layered, SubscriberExt},
+    registry,
+    util::SubscriberInitExt,
+};
 
 use self::{human::Human, json::Json};
 use crate::progress::Stderr;
@@ -88,6 +94,9 @@ impl FromStr for LogLevel {
     }
 }
 
+/// The log, as a layer beside it sees it.
+pub type Lines = Layered<Box<dyn Layer<Registry> + Send + Sync>, Registry>;
+
 /// How a process logs.
 #[derive(Clone, Debug)]
 pub struct Logging {
@@ -108,21 +117,26 @@ impl Logging {
     /// # Errors
     /// When the file cannot be opened.
     pub fn install(&self) -> io::Result<bool> {
+        self.install_with(Identity::new())
+    }
+
+    /// As [`install`](Self::install), with another layer beside the log.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn install_with(&self, beside: impl Layer<Lines> + Send + Sync) -> io::Result<bool> {
         let writer = match &self.file {
             Some(path) => {
                 BoxMakeWriter::new(Mutex::new(File::options().append(true).create(true).open(path)?))
             }
             None => BoxMakeWriter::new(|| Stderr),
         };
-        let builder = tracing_subscriber::fmt()
-            .with_env_filter(self.level.filter())
-            .with_writer(writer)
-            .with_ansi(self.color && self.file.is_none());
-        let installed = match self.format {
-            LogFormat::Text => builder.event_format(Human).try_init(),
-            LogFormat::Json => builder.event_format(Json).try_init(),
+        let lines = fmt::layer().with_writer(writer).with_ansi(self.color && self.file.is_none());
+        let lines = match self.format {
+            LogFormat::Text => lines.event_format(Human).with_filter(self.level.filter()).boxed(),
+            LogFormat::Json => lines.event_format(Json).with_filter(self.level.filter()).boxed(),
         };
-        Ok(installed.is_ok())
+        Ok(registry().with(lines).with(beside).try_init().is_ok())
     }
 }
 

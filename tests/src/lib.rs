@@ -6,6 +6,7 @@ pub mod fixtures;
 mod given;
 pub mod hole;
 pub mod node;
+pub mod otlp;
 pub mod process;
 pub mod python;
 pub mod rabbit_server;

@@ -75,7 +75,7 @@ impl Run<'_> {
         }
         // Before the chain, so that a middleware that does not go on leaves a context all the same.
         let _ = self.context.set(self.place.context(request.clone(), self.told));
-        ExecuteNext::new(stack, self).run(&mut request).await
+        self.place.app.scope(ExecuteNext::new(stack, self).run(&mut request)).await
     }
 
     /// The task itself, within its limits.

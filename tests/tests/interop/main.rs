@@ -12,6 +12,7 @@ mod emitted;
 mod events;
 mod python_worker;
 mod rabbitmq;
+mod traces;
 mod visibility;
 
 /// The worker under test.

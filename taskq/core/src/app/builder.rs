@@ -99,6 +99,12 @@ impl AppBuilder {
         self
     }
 
+    /// Adds a middleware around those already added.
+    pub fn outer_middleware(mut self, middleware: impl Middleware) -> Self {
+        self.middleware.insert(0, Arc::new(middleware));
+        self
+    }
+
     /// Adds a router, asked before `task_routes`.
     pub fn router(
         mut self,

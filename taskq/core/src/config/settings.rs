@@ -58,6 +58,8 @@ settings! {
         beat_store: Option<Urls> = None;
         /// Longest time a beat leads without a sign of life: so soon another takes over.
         beat_lease: Duration = secs(3);
+        /// With the feature `otel`: the span of a run is linked to the span of its call instead of being its child.
+        otel_span_links: bool = false;
         /// Longest time a warm shutdown waits for running tasks before it gives them back; none: until they end.
         worker_shutdown_timeout: Option<Duration> = None;
     }
