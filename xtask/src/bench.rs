@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: the benchmarks of `tests/benches`, optimised, against a private Redis and RabbitMQ.
+//! `cargo xtask bench`: the table of `tests/benches`, optimised, against a private Redis and RabbitMQ, and Celery.
 //!
-//! Each prints one number per line on stdout; everything else is on stderr.
+//! The table is on stdout; everything else is on stderr.
 
 use std::process::{ExitCode, Stdio};
 
@@ -13,10 +13,11 @@ use crate::{progress, servers, setup, workspace};
 /// What to measure.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Run only this benchmark (a file of `tests/benches`); may be given several times.
-    #[arg(long, value_name = "NAME")]
-    bench: Vec<String>,
-    /// Arguments for the benchmarks themselves.
+    /// How it is built: `dev` is quick, to try a benchmark out, and its figures mean nothing.
+    #[arg(long, value_name = "NAME", default_value = "bench")]
+    profile: String,
+    /// Arguments for the table: `redis` for the rows whose name contains that, `--runs 3`, `--shrink 10`,
+    /// `--no-celery`, `--floors`.
     #[arg(last = true, value_name = "ARGS")]
     rest: Vec<String>,
 }
@@ -27,6 +28,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     progress::heading("set-up");
     setup::redis::provide(&mut run)?;
     setup::rabbitmq::provide(&mut run)?;
+    setup::python::provide(&mut run)?;
     let rabbitmq = servers::rabbitmq::start(&mut run, servers::rabbitmq::Memory::Default)?;
     servers::redis::start(&mut run)?;
     rabbitmq.wait()?;
@@ -34,13 +36,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     progress::heading("benchmarks");
     let mut command = run.command(workspace::cargo());
     command.current_dir(workspace::root()).args(["bench", "--quiet", "--package", "taskq-benches"]);
-    if options.bench.is_empty() {
-        command.arg("--benches");
-    }
-    for name in &options.bench {
-        command.args(["--bench", name]);
-    }
-    command.arg("--").args(&options.rest);
+    command.args(["--profile", &options.profile, "--bench", "table", "--"]).args(&options.rest);
     let status = command.stdin(Stdio::null()).status().context("could not run cargo")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
