@@ -1,8 +1,13 @@
 //! Remote control under fire: a thousand questions at once, answers that nobody takes, garbage between them. The
 //! worker answers what can be answered, counts the rest, and never stops consuming.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
+use futures_util::future::join_all;
 use taskq::{
     App,
     core::{
@@ -12,35 +17,44 @@ use taskq::{
         control::{Command, Reply, ReplyTo, exchange, reply_exchange},
         protocol::Message,
     },
+    task,
 };
-use taskq_tests::{demo::Demo, process::Running, redis_server::RedisServer};
+use taskq_tests::{demo::Demo, process::Running, rabbit_server::RabbitServer, redis_server::RedisServer};
 
 const QUESTIONS: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Tasks that have to go through, one after the other, while questions are answered: dozens do.
+const MEANWHILE: usize = 3;
+const NODE: &str = "fire@test";
+
+#[task(name = "demo.add")]
+async fn add(x: i64, y: i64) -> i64 {
+    x + y
+}
 
 /// A program with a worker on this broker, and a client of it.
 struct Fire {
-    demo: Demo,
-    url: String,
     app: App,
     _worker: Running,
+    _demo: Demo,
 }
 
 impl Fire {
-    fn new(url: &str) -> Self {
+    fn new(url: &str, results: &str) -> Self {
         let demo = Demo::new(env!("CARGO_BIN_EXE_demo-app"));
-        let mut worker = demo.start(&format!("-b {url} worker -c 2 -n fire@test -Q fire --without-mingle"));
+        let line = format!("-b {url} --result-backend {results} worker -c 2 -n {NODE} -Q fire");
+        let mut worker = demo.start(&format!("{line} --without-mingle"));
         worker.wait_for_output("ready", PATIENCE);
-        let sources = Sources::none().set("broker_url", url).set("result_backend", "disabled://");
+        let sources = Sources::none().set("broker_url", url).set("result_backend", results);
         let app = App::builder().sources(sources).build().expect("an app");
-        Self { demo, url: url.to_owned(), app, _worker: worker }
+        Self { app, _worker: worker, _demo: demo }
     }
 
     /// Sends a question whose answer goes to `key`.
     async fn ask(&self, method: &str, ticket: &str, key: &str) {
         let mut command = Command::new(method);
         command.ticket = Some(ticket.to_owned());
-        command.destination = Some(vec!["fire@test".to_owned()]);
+        command.destination = Some(vec![NODE.to_owned()]);
         command.reply_to = Some(ReplyTo { exchange: reply_exchange("celery"), routing_key: key.to_owned() });
         self.tell(command.to_message().expect("a message")).await;
     }
@@ -51,15 +65,28 @@ impl Fire {
     }
 
     /// A task goes through: it consumes.
-    fn consumes(&self) {
-        let line =
-            format!("-b {} --result-backend disabled:// call demo.add -a [1,1] --queue fire", self.url);
-        self.demo.run(&line).ok();
-        taskq_tests::process::eventually("the task is taken", PATIENCE, || {
-            let line = format!("-b {} queues -Q fire --json", self.url);
-            let row = &self.demo.run(&line).json()[0];
-            row["ready"] == 0 && row["in_flight"] == 0
-        });
+    async fn consumes(&self) {
+        let sent = add.with().app(&self.app).queue("fire").delay(1, 1).await.expect("sent");
+        assert_eq!(sent.get().timeout(PATIENCE).await.expect("a result"), 2);
+    }
+
+    /// One task after the other until `asked` is over; answers how many, and what `asked` came to.
+    async fn consumes_during<T>(&self, asked: impl Future<Output = T>) -> (usize, T) {
+        let over = AtomicBool::new(false);
+        let asked = async {
+            let done = asked.await;
+            over.store(true, Ordering::Release);
+            done
+        };
+        let tasks = async {
+            let mut ran = 0;
+            while !over.load(Ordering::Acquire) {
+                self.consumes().await;
+                ran += 1;
+            }
+            ran
+        };
+        tokio::join!(tasks, asked)
     }
 }
 
@@ -74,8 +101,8 @@ fn replies(key: &str) -> Queue {
     }
 }
 
-async fn a_thousand_questions_at_once(url: &str) {
-    let fire = Fire::new(url);
+async fn a_thousand_questions_at_once(url: &str, results: &str) {
+    let fire = Fire::new(url, results);
     let broker = fire.app.broker().await.expect("a broker");
     let queue = replies("all-of-them");
     broker.declare(&Topology { queues: vec![queue.clone()] }).await.expect("declared");
@@ -103,7 +130,7 @@ async fn a_thousand_questions_at_once(url: &str) {
                 settle.push(Settlement::new(tag, Settle::Ack));
                 let Payload::Message(message) = payload else { panic!("no message") };
                 for reply in Reply::read(&message) {
-                    assert_eq!(reply.node, "fire@test");
+                    assert_eq!(reply.node, NODE);
                     let Value::Map(value) = reply.value else { panic!("{:?}", reply.value) };
                     let ticket = reply.ticket.expect("a ticket");
                     if value.contains_key("ok") {
@@ -117,28 +144,73 @@ async fn a_thousand_questions_at_once(url: &str) {
         }
         (pongs.len(), errors.len())
     };
-    let (_, answered) = tokio::join!(futures_util::future::join_all(asked), async {
-        tokio::time::timeout(PATIENCE, answered).await.expect("all answers in time")
-    });
+    let both = async { tokio::join!(join_all(asked), answered) };
+    let both = tokio::time::timeout(PATIENCE, fire.consumes_during(both));
+    let (ran, (_, answered)) = both.await.expect("all answers in time");
     assert_eq!(
         answered,
         (QUESTIONS * 8 / 10, QUESTIONS / 10),
         "Celery's error reply for what does not exist"
     );
-    tokio::task::block_in_place(|| fire.consumes());
+    println!("{ran} tasks ran meanwhile");
+    assert!(ran >= MEANWHILE, "{ran} tasks ran meanwhile");
+    fire.consumes().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_questions_at_once_are_answered_on_redis() {
     let redis = RedisServer::start();
-    a_thousand_questions_at_once(&redis.url(0)).await;
+    a_thousand_questions_at_once(&redis.url(0), &redis.url(1)).await;
+}
+
+/// Symptom: the first answers took the reply queue with them, and the others found none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_questions_at_once_are_answered_on_rabbitmq() {
+    let (rabbit, redis) = (RabbitServer::start(), RedisServer::start());
+    a_thousand_questions_at_once(&rabbit.url(), &redis.url(1)).await;
+}
+
+/// As a board with many who look at it does: each question has a reply queue of its own.
+async fn a_thousand_who_ask_at_once(url: &str, results: &str) -> Fire {
+    let fire = Fire::new(url, results);
+    let control = fire.app.control();
+    let ask = |n: usize| {
+        let (method, key) = if n % 10 == 1 { ("no_such_command", "error") } else { ("ping", "ok") };
+        let question = control.ask(method).destination([NODE]).timeout(PATIENCE);
+        async move {
+            let replies = question.await.unwrap_or_else(|error| panic!("question {n}: {error}"));
+            let reply = replies.get(NODE).unwrap_or_else(|| panic!("question {n} is not answered"));
+            let Value::Map(reply) = reply else { panic!("question {n}: {reply:?}") };
+            assert!(reply.contains_key(key), "question {n}: {reply:?}");
+        }
+    };
+    let (ran, _) = fire.consumes_during(join_all((0..QUESTIONS).map(ask))).await;
+    println!("{ran} tasks ran meanwhile");
+    assert!(ran >= MEANWHILE, "{ran} tasks ran meanwhile");
+    fire.consumes().await;
+    fire
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_who_ask_at_once_are_answered_on_redis() {
+    let redis = RedisServer::start();
+    a_thousand_who_ask_at_once(&redis.url(0), &redis.url(1)).await;
+}
+
+/// Symptom: each question was a connection of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_who_ask_at_once_are_answered_on_rabbitmq() {
+    let (rabbit, redis) = (RabbitServer::start(), RedisServer::start());
+    let _fire = a_thousand_who_ask_at_once(&rabbit.url(), &redis.url(1)).await;
+    let connections = rabbit.ctl(&["list_connections", "pid"]).lines().count();
+    assert!(connections <= 8, "{connections} connections of a worker and a client");
 }
 
 /// Events that are none are counted by whoever watches, and the next one is read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_cannot_be_read_are_counted_and_the_next_one_is_read() {
     let redis = RedisServer::start();
-    let fire = Fire::new(&redis.url(0));
+    let fire = Fire::new(&redis.url(0), &redis.url(1));
     let mut feed = fire.app.event_feed().await.expect("a feed");
     let broadcast = fire.app.broker().await.expect("a broker").broadcast().expect("fan-out");
     for body in ["", "{", "[1, null]", r#"{"type": 3}"#, r#"{"type": "task-sent"}"#, "\u{0}"] {
@@ -146,7 +218,7 @@ async fn events_that_cannot_be_read_are_counted_and_the_next_one_is_read() {
         broadcast.publish("celeryev", "task.sent", &message).await.expect("told");
     }
     let next = tokio::time::timeout(PATIENCE, feed.next()).await.expect("in time").expect("an event");
-    assert_eq!(next.hostname, "fire@test");
+    assert_eq!(next.hostname, NODE);
     while feed.garbage() < 7 {
         tokio::time::timeout(PATIENCE, feed.next()).await.expect("in time").expect("an event");
     }

@@ -22,6 +22,9 @@ use super::{
     topology,
 };
 
+/// The window of a consumer without one, on queues that go with their last subscription.
+const WINDOW: u16 = 256;
+
 pub(super) struct AmqpConsumer {
     inbox: Arc<Inbox>,
     settler: Arc<AmqpSettler>,
@@ -35,10 +38,20 @@ pub(super) struct AmqpConsumer {
 impl AmqpConsumer {
     /// Declares the queues, and starts the loop.
     pub(super) async fn start(shared: Arc<Shared>, spec: ConsumeSpec) -> Result<Self, BrokerError> {
-        let link = shared.publisher.link().sibling();
+        // A thousand questions at once are not a thousand connections.
+        let private = spec.queues.iter().all(|queue| queue.exclusive);
+        let room = if private { Arc::clone(&shared.private).acquire_owned().await.ok() } else { None };
+        let link =
+            if private { Arc::clone(&shared.listener) } else { Arc::new(shared.publisher.link().sibling()) };
         topology::declare(&shared, &link, &spec.queues).await?;
         delay::serve(&shared, &link, &spec.queues).await?;
         let hold = hold::limit(&shared, &spec.queues).await;
+        // Such a queue goes, with all that is in it, when nobody is subscribed for a moment.
+        let fleeting = spec.queues.iter().any(|queue| queue.auto_delete);
+        let window = match u16::try_from(spec.prefetch).unwrap_or(u16::MAX) {
+            0 if fleeting => WINDOW,
+            window => window,
+        };
         let (inbox, ledger) = (Arc::<Inbox>::default(), Arc::<Ledger>::default());
         let settler = Arc::new(AmqpSettler::start(Arc::clone(&shared), Arc::clone(&ledger)));
         let (orders, receive) = mpsc::channel(ORDERS);
@@ -46,11 +59,12 @@ impl AmqpConsumer {
         let feed = Feed {
             shared,
             link,
+            _room: room,
             ledger,
             settler: Arc::clone(&settler),
             inbox: Arc::clone(&inbox),
             queues: spec.queues,
-            prefetch: u16::try_from(spec.prefetch).unwrap_or(u16::MAX),
+            prefetch: window,
             max_deliveries: spec.max_deliveries,
             no_shared_window: false,
             served: true,

@@ -119,6 +119,11 @@ pub(super) fn restore(exchange: &str, routing_key: &str, queue: &Queue) -> Optio
 /// What a worker declares before it consumes: with a quorum queue all that Celery's worker does, so that Python
 /// producers may delay; and the bindings of queues for which a message may be waiting already.
 pub(super) async fn serve(shared: &Shared, link: &Link, queues: &[Queue]) -> Result<(), BrokerError> {
+    // What goes with its connection takes answers, and nobody delays those.
+    let queues: Vec<&Queue> = queues.iter().filter(|queue| !queue.exclusive).collect();
+    if queues.is_empty() {
+        return Ok(());
+    }
     if queues.iter().any(|queue| topology::is_quorum(queue, &shared.options)) {
         layers(shared, link, layout::ALL).await?;
         for queue in queues.iter().filter(|queue| is_native(queue)) {

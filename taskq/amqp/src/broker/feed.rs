@@ -12,7 +12,7 @@ use std::{
 use taskq_core::Timestamp;
 use taskq_core::broker::{BrokerError, BrokerErrorKind, Delivery, Queue, Settle, Settlement, Settler};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
@@ -43,8 +43,10 @@ pub(super) struct Order {
 /// What the loop knows and serves.
 pub(super) struct Feed {
     pub(super) shared: Arc<Shared>,
-    /// Its own connection: an alarm holds up the one that publishes.
-    pub(super) link: Link,
+    /// Not the connection that publishes: an alarm holds that up.
+    pub(super) link: Arc<Link>,
+    /// Its place among those that share a connection.
+    pub(super) _room: Option<OwnedSemaphorePermit>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) settler: Arc<AmqpSettler>,
     pub(super) inbox: Arc<Inbox>,

@@ -29,12 +29,17 @@ use taskq_core::{
     config::Urls,
 };
 
+use tokio::sync::Semaphore;
+
 use self::{counts::Counts, publish::Publisher, topology::Declared};
 use crate::{
     conn::{Addresses, Link},
     management::Management,
     options::{AmqpOptions, QueueType},
 };
+
+/// Consumers of private queues at the same time; others wait. RabbitMQ allows a connection 2,047 channels.
+const PRIVATE: usize = 500;
 
 /// A RabbitMQ server (or cluster) as a broker.
 pub struct AmqpBroker(Arc<Shared>);
@@ -51,7 +56,9 @@ pub(crate) struct Shared {
     /// One looks into queues at a time.
     pub(crate) looking: tokio::sync::Mutex<()>,
     /// Subscriptions to events and remote control: transient, so an alarm may not hold them up.
-    pub(crate) listener: Link,
+    pub(crate) listener: Arc<Link>,
+    /// Room for consumers of private queues on the connection of the subscriptions.
+    pub(crate) private: Arc<Semaphore>,
     pub(crate) delays: delay::Delays,
     pub(crate) places: dead::Places,
     pub(crate) exchanges: broadcast::Exchanges,
@@ -67,7 +74,7 @@ impl AmqpBroker {
         let addresses = Arc::new(Addresses::new(urls, options.clone())?);
         let publisher = Publisher::new(Link::new(addresses));
         publisher.link().connect("connect to the broker").await?;
-        let listener = publisher.link().sibling();
+        let listener = Arc::new(publisher.link().sibling());
         let vhost = listener.addresses().vhost().to_owned();
         let management = options.management.clone().map(|url| Management::new(url, &vhost));
         Ok(Self(Arc::new(Shared {
@@ -78,6 +85,7 @@ impl AmqpBroker {
             management,
             looking: tokio::sync::Mutex::default(),
             listener,
+            private: Arc::new(Semaphore::new(PRIVATE)),
             delays: delay::Delays::default(),
             places: dead::Places::default(),
             exchanges: broadcast::Exchanges::default(),

@@ -21,7 +21,7 @@ use crate::{
 /// How long replies are waited for. As Celery.
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// Replies that are taken in one go.
-const BATCH: usize = 256;
+const BATCH: u32 = 256;
 /// An abandoned reply queue goes after this, in milliseconds: `control_queue_expires`.
 const EXPIRES: &str = "x-expires";
 /// A reply that nobody takes goes after this, in milliseconds: `control_queue_ttl`.
@@ -152,6 +152,8 @@ impl Ask {
     async fn collect(&self, broker: &dyn Broker, queue: &Queue, ticket: &str) -> Result<Replies, Error> {
         let mut spec = ConsumeSpec::new(self.app.origin(), vec![queue.clone()]);
         spec.max_deliveries = 0;
+        // Answers come one by one: a subscription has to wait for the last.
+        spec.prefetch = BATCH;
         let mut consumer = broker.consume(spec).await?;
         self.publish().await?;
         let wanted = self.limit.or(self.command.destination.as_ref().map(Vec::len)).unwrap_or(usize::MAX);
@@ -159,7 +161,7 @@ impl Ask {
         let gather = async {
             let mut batch: Vec<Delivery> = Vec::new();
             while replies.len() < wanted {
-                consumer.next_batch(BATCH, &mut batch).await?;
+                consumer.next_batch(BATCH as usize, &mut batch).await?;
                 let mut settle = Vec::with_capacity(batch.len());
                 for delivery in batch.drain(..) {
                     let (tag, payload, ..) = delivery.accept();
