@@ -146,7 +146,31 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// As plain JSON.
+/// As plain JSON, numbers that it does not have as the words that Python writes: `"Infinity"`.
 pub(crate) fn plain(value: &Value) -> serde_json::Value {
-    json::to_bytes(value).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    match value {
+        Value::Map(map) => map.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
+        Value::List(items) => items.iter().map(plain).collect(),
+        other => {
+            let bytes = json::to_bytes(other).unwrap_or_default();
+            serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Symptom: `inspect conf true` showed `null` for a Python worker, one of whose settings is infinite.
+    #[test]
+    fn an_infinite_number_does_not_hide_the_rest() {
+        let value: Value =
+            json::from_slice(br#"{"result_backend_max_retries": Infinity, "imports": [1, NaN]}"#).unwrap();
+        let plain = plain(&value);
+        assert_eq!(
+            plain,
+            serde_json::json!({"result_backend_max_retries": "Infinity", "imports": [1, "NaN"]})
+        );
+    }
 }
