@@ -27,6 +27,8 @@ pub struct Node {
     pub queues: String,
     /// How many tasks may run at once.
     pub concurrency: u32,
+    /// What a Python worker runs tasks in; a Rust worker does as it pleases.
+    pub pool: String,
     /// What the names of the tasks begin with.
     pub prefix: String,
     /// Settings, by Celery's names.
@@ -46,6 +48,7 @@ impl Node {
             name: name.to_owned(),
             queues: "celery".to_owned(),
             concurrency: 4,
+            pool: "threads".to_owned(),
             prefix: "conf_tasks.".to_owned(),
             conf: json!({}),
             logs: logs.to_path_buf(),
@@ -77,6 +80,13 @@ impl Node {
     #[must_use]
     pub fn concurrency(mut self, concurrency: u32) -> Self {
         self.concurrency = concurrency;
+        self
+    }
+
+    /// The same with another pool for Python.
+    #[must_use]
+    pub fn pool(mut self, pool: &str) -> Self {
+        pool.clone_into(&mut self.pool);
         self
     }
 
@@ -118,6 +128,7 @@ impl Node {
             .env("ACCOUNT_URL", &self.account)
             .env("QUEUES", &self.queues)
             .env("CONCURRENCY", self.concurrency.to_string())
+            .env("POOL", &self.pool)
             .env("HOSTNAME", &self.name)
             .env("CONF", self.conf.to_string())
             .env("TASK_PREFIX", &self.prefix)

@@ -35,7 +35,7 @@ fn send(node: &Node, call: &Value) -> String {
 }
 
 /// What differs in shape: names of maps, types of values; `null` goes with anything.
-fn differences(ours: &Value, theirs: &Value, at: &str, found: &mut Vec<String>) {
+pub(crate) fn differences(ours: &Value, theirs: &Value, at: &str, found: &mut Vec<String>) {
     match (ours, theirs) {
         (Value::Null, _) | (_, Value::Null) => {}
         // What a task is called with is not a matter of shape.

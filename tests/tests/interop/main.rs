@@ -5,6 +5,7 @@ mod calls;
 mod canvas;
 mod canvas_client;
 mod client;
+mod commands;
 mod control;
 mod crontab;
 mod doctor;
