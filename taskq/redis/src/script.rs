@@ -40,6 +40,7 @@ scripts! {
     EXTEND = "scripts/extend.lua";
     EXPIRED = "scripts/expired.lua";
     RESTORE_UNACKED = "scripts/restore_unacked.lua";
+    PICK = "scripts/pick.lua";
     STORE = "scripts/store.lua";
     LEAD = "scripts/lead.lua";
     RESIGN = "scripts/resign.lua";

@@ -100,6 +100,13 @@ impl AmqpAdmin {
     }
 }
 
+/// Whether a message that was taken is one that was peeked at.
+fn is_it(peeked: &PeekedMessage, taken: &lapin::message::Delivery) -> bool {
+    let correlation = taken.properties.correlation_id().as_ref().map(|id| id.as_str());
+    let known = peeked.message.as_ref().and_then(|message| message.properties.correlation_id.as_deref());
+    peeked.original == taken.data && (peeked.message.is_none() || correlation == known)
+}
+
 impl BrokerAdmin for AmqpAdmin {
     fn checkup<'a>(
         &'a self,
@@ -227,6 +234,52 @@ impl BrokerAdmin for AmqpAdmin {
             }
             look.put_back().await?;
             failed.map_or(Ok(moved), Err)
+        })
+    }
+
+    /// Takes everything that is ready, and gives back all but these, so it costs what peeking costs. What is delayed
+    /// waits elsewhere. A message is known by its body and its correlation id: headers may change with a delivery.
+    fn pick<'a>(
+        &'a self,
+        queue: &'a str,
+        messages: &'a [PeekedMessage],
+        to: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<bool>, BrokerError>> {
+        Box::pin(async move {
+            let _alone = self.0.looking.lock().await;
+            let mut look = Look::open(&self.0, "pick messages").await?;
+            let mut found: Vec<Option<lapin::message::Delivery>> = messages.iter().map(|_| None).collect();
+            while found.iter().any(Option::is_none) {
+                let step = look.take(queue, STEP).await?;
+                if step.is_empty() {
+                    break;
+                }
+                for taken in step {
+                    self.0.counts.looked_at(queue, &taken.properties, &taken.data, taken.redelivered);
+                    let wanted = messages.iter().zip(&mut found);
+                    if let Some((_, place)) =
+                        wanted.into_iter().find(|(message, place)| place.is_none() && is_it(message, &taken))
+                    {
+                        *place = Some(taken);
+                    }
+                }
+            }
+            let mut picked = Vec::with_capacity(found.len());
+            let mut failed = None;
+            for taken in found {
+                let done = match (taken, to) {
+                    (None, _) => false,
+                    (Some(taken), None) => look.remove(taken.delivery_tag).await.map(|()| true)?,
+                    (Some(taken), Some(to)) => {
+                        let (done, error) = self.move_step(&look, &[taken], to).await?;
+                        failed = failed.or(error);
+                        done > 0
+                    }
+                };
+                picked.push(done);
+            }
+            look.put_back().await?;
+            failed.map_or(Ok(picked), Err)
         })
     }
 

@@ -79,6 +79,19 @@ pub trait BrokerAdmin: Send + Sync + fmt::Debug {
         Box::pin(async { Err(cannot("move messages between its queues")) })
     }
 
+    /// Removes waiting messages that were [peeked at](Self::peek) and are still there, byte for byte, or moves them
+    /// to the back of another queue; answers for each whether it was there. One that somebody took meanwhile is
+    /// not, and stays his. Default: an error.
+    fn pick<'a>(
+        &'a self,
+        queue: &'a str,
+        messages: &'a [PeekedMessage],
+        to: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<bool>, BrokerError>> {
+        let _ = (queue, messages, to);
+        Box::pin(async { Err(cannot("pick single messages out of its queues")) })
+    }
+
     /// What leads to queues, sorted, where the broker can tell. Default: an error.
     fn bindings(&self) -> BoxFuture<'_, Result<Vec<Binding>, BrokerError>> {
         Box::pin(async { Err(cannot("list bindings")) })

@@ -9,7 +9,7 @@ use taskq_core::{
     broker::{BrokerAdmin, BrokerError, DeadLetter, Finding, Payload, PeekedMessage, Queue, QueueStats},
 };
 
-use super::{Shared, checkup, dead, topology};
+use super::{Shared, checkup, dead, pick, topology};
 use crate::{script, wire};
 
 /// Messages removed in one step of a purge.
@@ -210,6 +210,15 @@ impl BrokerAdmin for RedisAdmin {
                 progress(removed);
             }
         })
+    }
+
+    fn pick<'a>(
+        &'a self,
+        queue: &'a str,
+        messages: &'a [PeekedMessage],
+        to: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<bool>, BrokerError>> {
+        Box::pin(pick::pick(&self.0, queue, messages, to))
     }
 
     fn dead<'a>(

@@ -6,6 +6,7 @@ mod checkup;
 mod consumer;
 mod dead;
 mod held;
+mod pick;
 pub(crate) mod publish;
 mod rates;
 mod reclaim;

@@ -11,7 +11,7 @@ use taskq_core::{
     },
 };
 
-use super::{checkup, dead};
+use super::{checkup, dead, insert};
 use crate::store::{Failure, Result, Store, Tx, find_queue, micros_now, timestamp};
 
 /// Messages removed in one transaction.
@@ -84,6 +84,27 @@ fn peek(conn: &Connection, queue: &str, limit: usize) -> Result<Vec<PeekedMessag
         }
     }
     Ok(peeked)
+}
+
+/// Removes a waiting message, or moves it; whether it was there.
+fn pick(tx: &Tx<'_>, queue: i64, envelope: &[u8], to: Option<i64>) -> Result<bool> {
+    // One index after the other, as in `purge`.
+    for sql in [
+        "SELECT id, rank, due FROM message WHERE state = 0 AND queue = ?1 AND envelope = ?2 LIMIT 1",
+        "SELECT id, rank, due FROM message WHERE state = 1 AND queue = ?1 AND envelope = ?2 LIMIT 1",
+    ] {
+        let mut select = tx.conn.prepare_cached(sql)?;
+        let mut rows = select.query((queue, envelope))?;
+        let Some(row) = rows.next()? else { continue };
+        let (id, rank, due): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        drop(rows);
+        tx.execute("DELETE FROM message WHERE id = ?1", [id])?;
+        if let Some(to) = to {
+            insert::put(tx, to, rank, due, envelope)?;
+        }
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 fn letter(row: &Row<'_>, queue: &str) -> rusqlite::Result<DeadLetter> {
@@ -209,6 +230,25 @@ impl BrokerAdmin for SqliteAdmin {
                 removed += step;
                 progress(removed);
             }
+        })
+    }
+
+    fn pick<'a>(
+        &'a self,
+        queue: &'a str,
+        messages: &'a [PeekedMessage],
+        to: Option<&'a str>,
+    ) -> BoxFuture<'a, std::result::Result<Vec<bool>, BrokerError>> {
+        let originals: Vec<Bytes> = messages.iter().map(|message| message.original.clone()).collect();
+        let (from, to) = (queue.to_owned(), to.map(str::to_owned));
+        Box::pin(async move {
+            let work = move |tx: &Tx<'_>| {
+                let Some(from) = find_queue(tx.conn, &from)? else { return Ok(vec![false; originals.len()]) };
+                let to = to.as_deref().map(|to| tx.queue_id(to)).transpose()?;
+                originals.iter().map(|original| pick(tx, from, original, to)).collect::<Result<_>>()
+            };
+            let tried = || format!("pick messages out of `{queue}`");
+            self.0.write(work).await.map_err(|failure| failure.broker(tried()))
         })
     }
 

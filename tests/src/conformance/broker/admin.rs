@@ -91,3 +91,34 @@ pub async fn an_unknown_queue_counts_as_empty(bench: &Bench) {
     assert!(bench.admin().dead(&unknown, 0, 5).await.expect("dead").is_empty());
     assert_eq!(bench.admin().purge(&unknown, &|_| {}).await.expect("purge"), 0);
 }
+
+/// A message that is picked by its bytes goes, or goes elsewhere; one that was taken meanwhile is said to be gone, and
+/// the others stay.
+pub async fn single_messages_are_picked_out_and_moved(bench: &Bench) {
+    let (queue, other) = (bench.queue("pick").await, bench.queue("picked").await);
+    bench.publish(&queue, 0..6).await;
+    let mut peeked = bench.admin().peek(&queue, 6).await.expect("peek");
+    peeked.sort_by_key(|peeked| number(peeked.message.as_ref().expect("a message")));
+    let [removed, moved, twice] = [&peeked[1..2], &peeked[2..4], &peeked[1..3]];
+    assert_eq!(bench.admin().pick(&queue, removed, None).await.expect("pick"), [true]);
+    assert_eq!(bench.admin().pick(&queue, moved, Some(&other)).await.expect("pick"), [true, true]);
+    assert_eq!(bench.admin().pick(&queue, twice, Some(&other)).await.expect("pick"), [false, false]);
+    let mut left = bench.consumer(&queue).await.numbers(3).await;
+    left.sort_unstable();
+    assert_eq!(left, [0, 4, 5]);
+    let mut there = bench.consumer(&other).await.numbers(2).await;
+    there.sort_unstable();
+    assert_eq!(there, [2, 3]);
+    let capabilities = bench.broker.capabilities();
+    if capabilities.producer_delay && capabilities.delayed_by_queue {
+        let mut later = Outgoing::to_queue(&queue, numbered(9));
+        later.not_before = Some(Timestamp::now() + Duration::from_secs(3_600));
+        bench.broker.publish(&[later]).await.expect("publish");
+        let delayed = bench.admin().peek(&queue, 9).await.expect("peek");
+        assert_eq!(bench.admin().pick(&queue, &delayed, Some(&other)).await.expect("pick"), [true]);
+        assert_eq!(bench.admin().pick(&queue, &delayed, None).await.expect("pick"), [false]);
+        let delayed = bench.admin().peek(&other, 9).await.expect("peek");
+        assert!(delayed[0].not_before.is_some());
+        assert_eq!(bench.admin().pick(&other, &delayed, None).await.expect("pick"), [true]);
+    }
+}

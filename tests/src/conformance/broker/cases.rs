@@ -9,6 +9,7 @@ macro_rules! broker_conformance {
             admin::depth_counts_what_waits_runs_and_is_put_aside
             admin::peek_shows_the_next_ones_and_takes_none
             admin::purge_removes_what_waits_and_tells_its_progress
+            admin::single_messages_are_picked_out_and_moved
             admin::an_unknown_queue_counts_as_empty
             arrival::a_message_arrives_as_it_was_sent
             arrival::a_batch_of_ten_thousand_arrives_once_and_in_order

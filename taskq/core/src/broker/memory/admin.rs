@@ -95,6 +95,22 @@ impl BrokerAdmin for MemoryBroker {
         })
     }
 
+    fn pick<'a>(
+        &'a self,
+        queue: &'a str,
+        messages: &'a [PeekedMessage],
+        to: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<bool>, BrokerError>> {
+        Box::pin(async move {
+            let mut state = self.shared.lock();
+            state.advance(self.shared.clock.now());
+            let picked = messages.iter().map(|message| state.pick(queue, &message.original, to)).collect();
+            drop(state);
+            self.shared.changed.notify_waiters();
+            Ok(picked)
+        })
+    }
+
     fn dead<'a>(
         &'a self,
         queue: &'a str,

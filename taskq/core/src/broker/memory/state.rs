@@ -112,6 +112,28 @@ impl State {
         self.queues.get_mut(name).unwrap_or_else(|| unreachable!("queue `{name}` was just made"))
     }
 
+    /// Removes a waiting message with these bytes, or moves it; whether there was one.
+    pub(super) fn pick(&mut self, queue: &str, original: &[u8], to: Option<&str>) -> bool {
+        let Some(from) = self.queues.get_mut(queue) else { return false };
+        let is_it = |stored: &Stored| stored.content.original() == original;
+        let ready = from.ready.iter().find(|(_, stored)| is_it(stored)).map(|(key, _)| *key);
+        let delayed = from.delayed.iter().find(|(_, stored)| is_it(stored)).map(|(key, _)| *key);
+        let (found, due) = match (ready, delayed) {
+            (Some(key), _) => (from.ready.remove(&key), None),
+            (None, Some(key)) => (from.delayed.remove(&key), Some(key.0)),
+            (None, None) => return false,
+        };
+        if let (Some(stored), Some(to)) = (found, to) {
+            self.next_place += 1;
+            let stored = Stored { place: self.next_place, ..stored };
+            match due {
+                Some(due) => self.queue(to).delay(due, stored),
+                None => self.queue(to).put(stored),
+            }
+        }
+        true
+    }
+
     /// Gives back what nobody renewed, and makes ready what is due.
     pub(super) fn advance(&mut self, now: Timestamp) {
         while let Some(&(until, id)) = self.lapses.first()
