@@ -63,6 +63,30 @@ async fn a_failed_workflow_goes_on_where_it_failed(broker: &str, backend: &str) 
     assert_eq!(one?.len() + other?.len(), 1);
     assert_eq!(sent.get_within(PATIENCE).await.expect("a result"), Value::Int(6));
 
+    // Of two steps that failed one alone runs again, with what follows it.
+    MENDED.store(false, Ordering::SeqCst);
+    let both = Signature::group([may_fail(), may_fail()]);
+    let sent = place.app.send_canvas(Signature::chain([value(1), both])).await?;
+    assert!(sent.get_within(PATIENCE).await.is_err(), "the group went well");
+    let root = sent.parent().expect("the first step").id().to_owned();
+    let mut failed = Vec::new();
+    while failed.len() < 2 {
+        failed = place.app.failed_steps(root.as_str()).await?;
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    MENDED.store(true, Ordering::SeqCst);
+    assert_eq!(place.app.retry_workflow_from(root.as_str(), "no such step").await?, []);
+    let one = failed[0].id.as_str();
+    let ids = place.app.retry_workflow_from(root.as_str(), one).await?;
+    assert_eq!(ids.iter().map(|id| id.as_str()).collect::<Vec<_>>(), [one]);
+    let left = place.app.failed_steps(root.as_str()).await?;
+    assert_eq!(left.iter().map(|step| &step.id).collect::<Vec<_>>(), [&failed[1].id]);
+    assert_eq!(place.app.retry_workflow(root.as_str()).await?.len(), 1);
+    assert_eq!(
+        sent.get_within(PATIENCE).await.expect("results"),
+        Value::from(vec![Value::Int(1), Value::Int(1)])
+    );
+
     worker.stop().await?;
     place.app.close().await
 }

@@ -51,8 +51,35 @@ impl App {
     /// When the result backend keeps no failed steps, or it or the broker did not confirm; then it can be called
     /// again (at the latest after a minute).
     pub async fn retry_workflow(&self, root: impl Into<TaskId>) -> Result<Vec<TaskId>, Error> {
+        self.retry_steps(root.into(), |_| true).await
+    }
+
+    /// The same from one of the steps that failed on: that step runs again, and what follows it. Others that failed
+    /// stay as they are.
+    ///
+    /// # Errors
+    /// As [`retry_workflow`](Self::retry_workflow).
+    pub async fn retry_workflow_from(
+        &self,
+        root: impl Into<TaskId>,
+        step: impl Into<TaskId>,
+    ) -> Result<Vec<TaskId>, Error> {
+        let step = step.into();
+        self.retry_steps(root.into(), |failed| failed.id == step.as_str()).await
+    }
+
+    async fn retry_steps(
+        &self,
+        root: TaskId,
+        wanted: impl Fn(&FailedStep) -> bool,
+    ) -> Result<Vec<TaskId>, Error> {
         let failed = self.failed_store().await?;
-        let found = failed.of(root.into().as_str()).await?;
+        let mut found = failed.of(root.as_str()).await?;
+        // Chords have no message: they failed with one of their members.
+        found.retain(|step| step.message.is_empty() || wanted(step));
+        if found.iter().all(|step| step.message.is_empty()) {
+            return Ok(Vec::new());
+        }
         let steps = take(&*failed, found, self.clock().now()).await?;
         let sent = self.send_again(&steps).await;
         // What was not sent can be taken by the next at once. What failed again meanwhile is another failure.
