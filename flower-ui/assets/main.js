@@ -32,6 +32,8 @@ const PAGES = [
   ['/dead', 'dead'],
   ['/errors', 'errors'],
   ['/errors/:fingerprint', 'error'],
+  ['/charts', 'metrics'],
+  ['/alerts', 'alerts'],
   ['/activity', 'activity'],
   ['/settings', 'settings'],
   ['/call', 'call'],
@@ -66,7 +68,7 @@ const show = async (path, isFirst) => {
   leave();
   const [node, end] = scope(() => {
     try {
-      return h('div', { class: 'page' }, draw(parameters));
+      return h('div', { class: 'page', 'data-page': name ?? 'missing' }, draw(parameters));
     } catch (error) {
       console.error(error);
       return h('div', { class: 'page' }, head('This page could not be drawn'), trouble(new Problem({ title: 'The page made a mistake', detail: String(error.message) })));

@@ -60,6 +60,31 @@ impl Web {
         })
         .await
     }
+
+    /// Posts a text of JSON; the status of the answer.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and when the status is not one of success.
+    pub(crate) async fn post_json(
+        &self,
+        url: String,
+        body: String,
+        headers: Vec<(&'static str, String)>,
+    ) -> Result<u16, String> {
+        let agent = self.0.clone();
+        let send = move || {
+            let mut call =
+                agent.post(&url).header("Content-Type", "application/json").header("User-Agent", "taskq");
+            for (name, value) in headers {
+                call = call.header(name, value);
+            }
+            call.send(body).map(|answer| answer.status().as_u16())
+        };
+        match tokio::task::spawn_blocking(send).await {
+            Ok(answer) => answer.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
 }
 
 async fn run(ask: impl FnOnce() -> Result<Value, ureq::Error> + Send + 'static) -> Result<Value, String> {

@@ -66,6 +66,8 @@ const follow = (parent, make) => {
   });
 };
 
+const isSame = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+
 /**
  * A list whose rows are made once for each key: `render(item, key)` gets the item as a signal. Give it as a
  * child.
@@ -83,7 +85,8 @@ export const keyed = (items, key, render) => {
         const id = key(item);
         if (next.has(id)) continue;
         const row = rows.get(id) ?? fresh(item, id, render);
-        row.item.set(item);
+        // One that says the same as before keeps what is drawn, and the focus in it.
+        if (!isSame(row.item.peek(), item)) row.item.set(item);
         next.set(id, row);
       }
       for (const [id, row] of rows) {

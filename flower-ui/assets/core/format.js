@@ -79,8 +79,12 @@ export const bytes = (value) => {
 /** `1 task`, `2 tasks` */
 export const many = (value, one, more = `${one}s`) => `${count(value)} ${value === 1 ? one : more}`;
 
-/** The first characters of an id. */
-export const brief = (id) => (known(id) ? String(id).slice(0, 8) : UNKNOWN);
+/** Some characters of an id: the first, or the last where the first are the time and alike in all (UUID 7). */
+export const brief = (id) => {
+  if (!known(id)) return UNKNOWN;
+  const text = String(id);
+  return /^.{8}-.{4}-7.{3}-.{4}-.{12}$/.test(text) ? `…${text.slice(-8)}` : text.slice(0, 8);
+};
 
 /** A text cut at a length, so that a megabyte does not become a page. */
 export const cut = (text, most = 200) => (!known(text) ? UNKNOWN : String(text).length > most ? `${String(text).slice(0, most)}…` : String(text));

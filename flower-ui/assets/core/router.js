@@ -8,10 +8,10 @@ import { signal } from './signal.js';
 /** What is below a path of the proxy in front, without a slash at its end. */
 export const prefix = document.documentElement.dataset.prefix ?? '';
 
-const here = () => ({ path: location.pathname.slice(prefix.length) || '/', query: new URLSearchParams(location.search) });
+const current = () => ({ path: location.pathname.slice(prefix.length) || '/', query: new URLSearchParams(location.search) });
 
 /** The address: `{ path, query }`. */
-export const address = signal(here());
+export const address = signal(current());
 
 /** `/tasks/a%2Fb`: one path of segments. */
 export const path = (...segments) => `/${segments.map(encodeURIComponent).join('/')}`;
@@ -28,6 +28,9 @@ export const to = (...segments) => prefix + path(...segments);
 /** The same with a query. */
 export const toQuery = (segments, values) => to(...segments) + query(values);
 
+/** The address of a link that the API gives: a path below the prefix, already encoded. */
+export const here = (link) => prefix + link;
+
 /** Goes there. */
 export const go = (url, { replace = false } = {}) => {
   const target = new URL(url, location.href);
@@ -36,7 +39,7 @@ export const go = (url, { replace = false } = {}) => {
     return;
   }
   history[replace ? 'replaceState' : 'pushState'](null, '', target);
-  address.set(here());
+  address.set(current());
 };
 
 /** A part of the query as a value: read with `x()`, written with `x.set(text)`, which changes the address. */
@@ -73,7 +76,7 @@ const isPlain = (event) => event.button === 0 && !(event.metaKey || event.ctrlKe
 
 /** Follows links and the browser's buttons. */
 export const start = () => {
-  addEventListener('popstate', () => address.set(here()));
+  addEventListener('popstate', () => address.set(current()));
   document.addEventListener('click', (event) => {
     const link = event.target instanceof Element ? event.target.closest('a[href]') : null;
     if (!link || event.defaultPrevented || !isPlain(event)) return;

@@ -4,7 +4,7 @@ import { path, series } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { now, tick } from '../core/live.js';
 import { resource } from '../core/resource.js';
-import { to, toQuery } from '../core/router.js';
+import { here, to, toQuery } from '../core/router.js';
 import { signal } from '../core/signal.js';
 import { ago, count, duration, many, number, percent, rate } from '../core/format.js';
 import { chart, meter, spark } from '../part/chart.js';
@@ -22,9 +22,8 @@ const verdict = (data) => {
   return h('p', { class: `verdict ${tone}`, role: 'status' }, icon(picture), h('span', text));
 };
 
-// Links of problems are addresses below the prefix.
 const problem = ({ level, text, link, since }) =>
-  notice(level === 'bad' ? 'bad' : 'warn', h('span', text), since ? h('span', { class: 'muted' }, () => ` · since ${ago(since, now())}`) : null, link ? [' ', h('a', { href: to(...link.split('?')[0].split('/').filter(Boolean).map(decodeURIComponent)) + (link.includes('?') ? `?${link.split('?')[1]}` : '') }, 'Open')] : null);
+  notice(level === 'bad' ? 'bad' : 'warn', h('span', text), since ? h('span', { class: 'muted' }, () => ` · since ${ago(since, now())}`) : null, link ? [' ', h('a', { href: here(link) }, 'Open')] : null);
 
 const figure = (title, value, note, measure, split, kind, format, span) => {
   const source = resource(() => series(span(), { measure, split, points: 90 }), { every: 10 });

@@ -1,16 +1,19 @@
 // One queue: its depth, its age, what waits in it and who consumes it.
 
-import { may, path, query, series } from '../core/api.js';
+import { may, path, post, query, series } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { resource } from '../core/resource.js';
 import { to, toQuery } from '../core/router.js';
+import { effect, signal } from '../core/signal.js';
 import { bytes, brief, count, cut, duration, given, json, many, rate } from '../core/format.js';
 import { chart } from '../part/chart.js';
+import { ask, field } from '../part/dialog.js';
 import { age, empty, notice, shown } from '../part/notice.js';
 import { card, facts, head } from '../part/page.js';
 import { pause, purge, restore } from '../part/queue.js';
 import { when } from '../part/rows.js';
 import { table } from '../part/table.js';
+import { say } from '../part/toast.js';
 
 const messageColumns = [
   { title: 'Task', kind: 'main', cell: (it) => (it.readable === false ? h('span', { class: 'bad' }, 'cannot be read') : h('a', { href: to('tasks', it.id ?? '') }, it.name ?? 'no name')) },
@@ -22,12 +25,44 @@ const messageColumns = [
   { title: 'Size', kind: 'number', show: true, cell: (it) => bytes(it.bytes) },
 ];
 
+// What was taken meanwhile is said, and stays with who took it.
+const told = (answer, verb) => say([answer.done.length ? `${many(answer.done.length, 'message')} ${verb}` : '', answer.taken.length ? `${many(answer.taken.length, 'message')} already taken` : ''].filter(Boolean).join(', '), { level: answer.taken.length ? 'warn' : 'good' });
+
+const remove = (queue, keys, done) =>
+  ask({ title: `Delete ${many(keys.length, 'waiting message')}?`, body: h('p', 'They are gone for good. One that a worker takes meanwhile runs all the same, and is told as already taken.'), action: 'Delete', danger: true, act: async () => {
+    told(await post(path('queues', queue, 'messages', 'delete'), { keys }), 'deleted');
+    done();
+  } });
+
+const move = (queue, keys, done) => {
+  const target = h('select', { required: true });
+  const body = () => {
+    const others = resource(() => path('queues'));
+    effect(() => target.replaceChildren(...(others.data()?.queues ?? []).filter((it) => it.name !== queue).map((it) => h('option', { value: it.name }, it.name))));
+    return [h('p', 'They go to the end of another queue, with their arguments and ids. One that a worker takes meanwhile is told as already taken.'), field('To the queue', target)];
+  };
+  ask({ title: `Move ${many(keys.length, 'waiting message')}?`, body, action: 'Move', act: async () => {
+    told(await post(path('queues', queue, 'messages', 'move'), { keys, to: target.value }), `moved to ${target.value}`);
+    done();
+  } });
+};
+
+const bar = (queue, chosen, done) =>
+  h('div', { class: 'bulk', role: 'toolbar', 'aria-label': 'What is chosen' },
+    h('strong', () => many(chosen().size, 'message')),
+    h('button', { type: 'button', onclick: () => move(queue, [...chosen.peek()], done) }, 'Move …'),
+    h('button', { type: 'button', class: 'danger', onclick: () => remove(queue, [...chosen.peek()], done) }, 'Delete …'),
+    h('button', { type: 'button', class: 'plain', onclick: () => chosen.set(new Set()) }, 'Choose none'),
+  );
+
 /** The page. */
 export default ({ queue: name }) => {
   const source = resource(() => path('queues', name), { every: 5 });
-  const waiting = resource(() => `${path('queues', name, 'messages')}${query({ limit: 100 })}`, { every: 10 });
+  const [chosen, force] = [signal(new Set()), signal(false)];
+  const waiting = resource(() => `${path('queues', name, 'messages')}${query({ limit: 100, force: force() ? 'true' : '' })}`, { every: 10 });
   const depth = resource(() => series(3600, { measure: 'depth', split: 'queue', queue: name, points: 120 }), { every: 15 });
   const again = () => (source.again(), waiting.again());
+  const picked = () => (chosen.set(new Set()), again());
   const own = (data) => ({ ...data(), lines: data().lines.filter((line) => line.key === name || data().lines.length === 1) });
   return [
     head(name, {
@@ -50,6 +85,12 @@ export default ({ queue: name }) => {
         ),
       ),
     ]),
-    card('Waiting messages, oldest first', shown(waiting, (data) => [() => (data().note ? h('p', { class: 'hint note-line' }, data().note) : null), table('Waiting messages', () => data().messages, { columns: messageColumns, key: (it) => it.id ?? json(it), none: () => (data().supported === false ? empty('This broker does not let us look', data().note ?? '') : empty('Nothing waits', 'Workers take messages as fast as they come.')) })]), { tight: true, at: waiting.at }),
+    card('Waiting messages, oldest first', [
+      shown(waiting, (data) => [
+        () => (data().note && data().supported !== false ? h('p', { class: 'hint note-line' }, data().note) : null),
+        table('Waiting messages', () => data().messages, { columns: messageColumns, key: (it) => it.key, chosen: may('queue.edit') ? chosen : null, none: () => (data().supported === false ? empty('They are not looked at unasked', data().note ?? '', h('button', { type: 'button', onclick: () => force.set(true) }, 'Look all the same')) : empty('Nothing waits', 'Workers take messages as fast as they come.')) }),
+      ]),
+      () => (chosen().size ? bar(name, chosen, picked) : null),
+    ], { tight: true, at: waiting.at }),
   ];
 };

@@ -9,7 +9,7 @@ import { ago, count, duration, json, moment } from '../core/format.js';
 import { block } from '../part/copy.js';
 import { age, empty, shown } from '../part/notice.js';
 import { card, facts, head } from '../part/page.js';
-import { pause, remove, run } from '../part/schedule.js';
+import { backfill, pause, remove, run } from '../part/schedule.js';
 import { taskTable } from '../part/rows.js';
 
 /** The page. */
@@ -24,7 +24,7 @@ export default ({ entry: name }) => {
       actions: () => {
         const entry = source.data();
         if (!entry) return null;
-        return [may('schedule.run') ? h('button', { onclick: () => run(entry, again) }, 'Run now …') : null, may('schedule.edit') ? [h('button', { onclick: () => pause(entry, again) }, entry.paused ? 'Resume …' : 'Pause …'), h('button', { class: 'danger', onclick: () => remove(entry, () => go(to('schedules'))) }, 'Delete …')] : null];
+        return [may('schedule.run') ? [h('button', { onclick: () => run(entry, again) }, 'Run now …'), h('button', { onclick: () => backfill(entry, again) }, 'Backfill …')] : null, may('schedule.edit') ? [h('button', { onclick: () => pause(entry, again) }, entry.paused ? 'Resume …' : 'Pause …'), h('button', { class: 'danger', onclick: () => remove(entry, () => go(to('schedules'))) }, 'Delete …')] : null];
       },
     }),
     shown(source, (data) =>

@@ -18,6 +18,7 @@ import { queryBox, terms, toggled } from '../part/query.js';
 import { COLUMNS, taskMenu } from '../part/rows.js';
 import { word } from '../part/state.js';
 import { table } from '../part/table.js';
+import { views } from '../part/views.js';
 
 const PAGE = 50;
 const FACETS = { state: 'State', name: 'Task', queue: 'Queue', worker: 'Worker' };
@@ -100,7 +101,7 @@ export default () => {
   const wideFacets = h('details', { class: 'facets-box', hidden: () => !Object.values(facets()).some((values) => values?.length), open: innerWidth > 1080 }, h('summary', 'Filters'), h('div', { class: 'facets' }, () => Object.keys(FACETS).map((name) => facet(text, name, facets()[name]))));
 
   return [
-    head('Tasks', { sub: () => [h('span', matched()), first.data()?.searched_back_to ? h('span', `searched back to ${time(first.data().searched_back_to)}`) : null, age(first.at, 20)()], actions: [() => (may('task.call') ? h('a', { class: 'button', href: to('call') }, 'Call a task') : null), h('a', { class: 'button', href: () => toQuery(['api', 'v1', 'tasks'], { q: text(), limit: 1000 }), download: 'tasks.json' }, 'Export')] }),
+    head('Tasks', { sub: () => [h('span', matched()), first.data()?.searched_back_to ? h('span', `searched back to ${time(first.data().searched_back_to)}`) : null, age(first.at, 20)()], actions: [views(text, sort), () => (may('task.call') ? h('a', { class: 'button', href: to('call') }, 'Call a task') : null), h('a', { class: 'button', href: () => toQuery(['api', 'v1', 'tasks'], { q: text(), limit: 1000 }), download: 'tasks.json' }, 'Export')] }),
     queryBox(text, { facets, problem: first.problem }),
     h(
       'div', { class: 'beside' },

@@ -44,7 +44,7 @@ const limitColumns = (data, again) => [
   { title: 'Rate', show: true, cell: (it) => it.rate_limit ?? 'none' },
   { title: 'Soft limit', show: true, label: 'soft', cell: (it) => duration(it.soft_time_limit) },
   { title: 'Hard limit', show: true, label: 'hard', cell: (it) => duration(it.time_limit) },
-  { kind: 'act', cell: (it) => (may('worker.limits') ? h('button', { class: 'plain', 'aria-label': `Limits of ${it.name}`, onclick: () => limits(data, it.name, again) }, 'Set') : null) },
+  { kind: 'act', cell: (it) => (may('worker.limits') ? h('button', { class: 'plain', 'aria-label': `Set limits of ${it.name}`, onclick: () => limits(data, it.name, again) }, 'Set') : null) },
 ];
 
 const tasksTab = (data, again) => {

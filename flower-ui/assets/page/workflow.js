@@ -48,6 +48,18 @@ export default ({ root }) => {
     } });
   const open = () => (source.data()?.tasks ?? []).filter((task) => !isOver(task.state)).length;
   const failed = () => (source.data()?.tasks ?? []).filter((task) => task.state === 'FAILURE').length;
+  const retry = (from, text) =>
+    ask({ title: from ? 'Retry from here?' : 'Retry the failed steps?', body: [h('p', text), h('p', { class: 'hint' }, 'They run again under their own ids with the arguments they had. What has succeeded keeps its result; what failed with them waits for them again.')], action: 'Retry', act: async () => {
+      const answer = await post(path('workflows', root, 'retry'), from ? { from } : {});
+      say(`${many(answer.tasks.length, 'step')} sent again`);
+      source.again();
+    } });
+  const steps = () => source.data()?.failed_steps ?? [];
+  const fromHere = (data) => {
+    if (!steps().length || !may('task.retry')) return null;
+    const names = new Map(data().tasks.map((task) => [task.id, task.name]));
+    return card('Steps that failed', h('ul', { class: 'stack-tight' }, steps().map((id) => h('li', { class: 'between' }, h('a', { href: to('tasks', id) }, `${names.get(id) ?? 'task'} `, h('code', brief(id))), h('button', { type: 'button', 'aria-label': `Retry from here: ${names.get(id) ?? id}`, onclick: () => retry(id, 'This step runs again, and what follows it. Others that failed stay as they are.') }, 'Retry from here …')))));
+  };
   const drawn = (data) => () => data().graph;
   const choices = (data) => {
     const all = {
@@ -62,10 +74,11 @@ export default ({ root }) => {
     head(h('span', () => first()?.name ?? 'Workflow'), {
       crumb: { href: to('workflows'), text: 'Workflows' },
       sub: () => [first() ? chip(first().state, first().reason) : null, h('code', root), first() ? when(first().sent ?? first().timestamp) : null, age(source.at, 15)()],
-      actions: () => [h('a', { class: 'button', href: to('tasks', root) }, 'First task'), may('task.retry') && failed() ? h('button', { onclick: () => toMany('retry', { query: `root:${root} state:failure` }, source.again) }, `Retry ${count(failed())} failed …`) : null, may('task.revoke') && open() ? h('button', { class: 'danger', onclick: act('cancel', 'Cancel the workflow?', `${many(open(), 'task')} that are not over are revoked. Those that run end first.`, 'Cancel the workflow', true) }, 'Cancel …') : null],
+      actions: () => [h('a', { class: 'button', href: to('tasks', root) }, 'First task'), may('task.retry') && steps().length ? h('button', { onclick: () => retry(null, `${many(steps().length, 'step')} that failed run again, and what follows them.`) }, 'Retry what failed …') : may('task.retry') && failed() ? h('button', { title: source.data()?.failed_note ?? 'No step of it failed on a taskq worker, which would know what follows.', onclick: () => toMany('retry', { targets: source.data.peek().tasks.filter((task) => task.state === 'FAILURE').map((task) => task.id) }, source.again) }, `Send ${count(failed())} failed alone …`) : null, may('task.revoke') && open() ? h('button', { class: 'danger', onclick: act('cancel', 'Cancel the workflow?', `${many(open(), 'task')} that are not over are revoked. Those that run end first.`, 'Cancel the workflow', true) }, 'Cancel …') : null],
     }),
     shown(source, (data) => [
       card('So far', () => facts([['Tasks', count(data().tasks.length)], ['Over', count(data().tasks.filter((task) => isOver(task.state)).length)], ['Failed', count(failed())], ['Ran in all', duration(data().tasks.reduce((sum, task) => sum + (task.run ?? 0), 0))]])),
+      () => fromHere(data),
       tabs('Views', tab, choices(data)),
     ]),
   ];

@@ -116,7 +116,7 @@ export const chart = (title, data, { kind = 'lines', format = number, height = 1
       shown.map((line, place) =>
         kind === 'areas'
           ? svg('path', { class: `area c${colour(line, place)}`, d: areaOf(line.points, x, y) })
-          : svg('path', { class: `path c${colour(line, place)}`, d: pathOf(line.points, x, y) }),
+          : svg('path', { class: `path c${colour(line, place)} ${line.earlier ? 'earlier' : ''}`, d: pathOf(line.points, x, y) }),
       ),
       () => (at() === null ? null : svg('line', { class: 'cursor', x1: x(at()), x2: x(at()), y1: TOP, y2: height - BOTTOM })),
     );

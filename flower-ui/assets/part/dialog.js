@@ -4,7 +4,7 @@
 // everything that was typed still there; the worst is typed before it is done.
 
 import { h } from '../core/dom.js';
-import { scope, signal } from '../core/signal.js';
+import { scope, signal, untracked } from '../core/signal.js';
 import { trouble } from './notice.js';
 
 /** Opens a dialog with `content(close)`. Gives what closes it. */
@@ -51,7 +51,7 @@ export const field = (label, control, hint = '') => {
 
 /**
  * Asks, then does: `act()` may take its time; when it fails, the dialog stays and says why. `type`: what has to be
- * typed first. `body` is shown above the buttons.
+ * typed first. `body`, or what it makes, is shown above the buttons.
  */
 export const ask = ({ title, body = null, action, danger = false, type = '', act, wide = false }) =>
   open(
@@ -74,7 +74,7 @@ export const ask = ({ title, body = null, action, danger = false, type = '', act
       return h(
         'form', { method: 'dialog', onsubmit: submit },
         h('h2', title),
-        body,
+        typeof body === 'function' ? untracked(body) : body,
         type
           ? field(`Type ${type} to go on`, h('input', { autocomplete: 'off', autofocus: true, spellcheck: 'false', oninput: (event) => typed.set(event.target.value) }))
           : null,

@@ -16,7 +16,10 @@ const short = (text, width) => {
   return text.length > most ? `…${text.slice(-(most - 1))}` : text;
 };
 
-const isBox = (kind) => ['group', 'chord', 'header', 'container', 'chain', 'box'].includes(kind);
+const isBox = (kind) => kind === 'group' || kind === 'chord';
+
+/** What an edge says: how the task at its end came about. */
+const EDGES = { chain: 'the next step', sent: 'sent by it', chord: 'sent when all of them were done' };
 
 const node = (it) => {
   const box = isBox(it.kind) && it.h > 60;
@@ -26,7 +29,7 @@ const node = (it) => {
   return svg(
     'g',
     {
-      class: `node ${box ? 'box' : ''} ${it.state ? tone(it.state) : ''} ${['hollow', 'unsent', 'planned'].includes(it.kind) ? 'hollow' : ''}`,
+      class: `node ${box ? 'box' : ''} ${it.state ? tone(it.state) : ''}`,
       transform: `translate(${it.x} ${it.y})`, tabindex: open ? '0' : null, role: open ? 'link' : 'img', 'aria-label': open ? null : text,
       onclick: () => open && go(to('tasks', it.id)),
       onkeydown: (event) => event.key === 'Enter' && open && go(to('tasks', it.id)),
@@ -58,7 +61,7 @@ export const graph = (data) => {
     const { nodes: list, edges } = data();
     if (!view) fit();
     nodes.replaceChildren(
-      ...edges.map((edge) => svg('path', { class: `edge ${edge.kind}`, d: path((edge.points ?? []).map(point)) }, svg('title', edge.kind))),
+      ...edges.map((edge) => svg('path', { class: `edge ${edge.kind}`, d: path((edge.points ?? []).map(point)) }, svg('title', EDGES[edge.kind] ?? edge.kind))),
       ...[...list].sort((a, b) => isBox(b.kind) - isBox(a.kind)).map(node),
     );
   });
@@ -79,6 +82,6 @@ export const graph = (data) => {
       zoom(event.deltaY > 0 ? 1.1 : 0.9);
     },
   }, picture);
-  const bar = h('div', { class: 'line' }, h('button', { onclick: () => zoom(0.8) }, 'Closer'), h('button', { onclick: () => zoom(1.25) }, 'Farther'), h('button', { onclick: fit }, 'All of it'), h('span', { class: 'hint' }, 'Drag to move, Ctrl and the wheel to zoom. Dashed: inferred, or not sent yet.'));
+  const bar = h('div', { class: 'line' }, h('button', { onclick: () => zoom(0.8) }, 'Closer'), h('button', { onclick: () => zoom(1.25) }, 'Farther'), h('button', { onclick: fit }, 'All of it'), h('span', { class: 'hint' }, 'Drag to move, Ctrl and the wheel to zoom. Dashed: one of several that a task sent. Groups and chords are concluded from who sent what when.'));
   return h('div', { class: 'stack-tight' }, bar, holder);
 };

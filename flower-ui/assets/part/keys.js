@@ -3,14 +3,14 @@
 // Kept true here: no key acts while somebody types, in a dialog, or with Ctrl and Alt; keys can be switched off.
 
 import { h } from '../core/dom.js';
+import { keep, recall } from '../core/kept.js';
 import { ended } from '../core/signal.js';
 import { go, to } from '../core/router.js';
 import { paused } from '../core/live.js';
 import { show } from './dialog.js';
 import { cycle } from './theme.js';
 
-const PLACES = { o: [[], 'Overview'], t: [['tasks'], 'Tasks'], f: [['workflows'], 'Workflows'], q: [['queues'], 'Queues'], w: [['workers'], 'Workers'], s: [['schedules'], 'Schedules'], d: [['dead'], 'Dead letters'], e: [['errors'], 'Errors'], n: [['names'], 'Task names'], a: [['activity'], 'Activity'], h: [['settings'], 'Settings and health'], c: [['call'], 'Call a task'] };
-const OFF = 'taskq.keys';
+const PLACES = { o: [[], 'Overview'], t: [['tasks'], 'Tasks'], f: [['workflows'], 'Workflows'], q: [['queues'], 'Queues'], w: [['workers'], 'Workers'], s: [['schedules'], 'Schedules'], d: [['dead'], 'Dead letters'], e: [['errors'], 'Errors'], n: [['names'], 'Task names'], m: [['charts'], 'Metrics'], l: [['alerts'], 'Alerts'], a: [['activity'], 'Activity'], h: [['settings'], 'Settings and health'], c: [['call'], 'Call a task'] };
 
 const own = new Map();
 
@@ -21,9 +21,9 @@ export const keys = (table) => {
 };
 
 /** Whether keys act. */
-export const areOn = () => localStorage.getItem(OFF) !== 'off';
+export const areOn = () => recall('keys') !== 'off';
 /** Switches them. */
-export const turn = (on) => localStorage.setItem(OFF, on ? 'on' : 'off');
+export const turn = (on) => keep('keys', on ? 'on' : 'off');
 
 const rows = () => [...document.querySelectorAll('main tbody tr')];
 

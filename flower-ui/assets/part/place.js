@@ -11,6 +11,8 @@ export const PLACES = [
   { segments: ['dead'], title: 'Dead letters', picture: 'dead' },
   { segments: ['errors'], title: 'Errors', picture: 'errors' },
   { segments: ['names'], title: 'Task names', picture: 'names' },
+  { segments: ['charts'], title: 'Metrics', picture: 'metrics' },
+  { segments: ['alerts'], title: 'Alerts', picture: 'alerts' },
   { segments: ['activity'], title: 'Activity', picture: 'activity' },
   { segments: ['settings'], title: 'Settings', picture: 'settings' },
 ];

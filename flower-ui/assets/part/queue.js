@@ -1,6 +1,6 @@
 // What can be done to a queue.
 
-import { may, path, post } from '../core/api.js';
+import { get, may, path, post } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { to, toQuery } from '../core/router.js';
 import { many } from '../core/format.js';
@@ -29,12 +29,12 @@ export const pause = (queue, done) => {
 export const purge = (queue, done) =>
   ask({
     title: `Purge ${queue.name}?`,
-    body: [h('p', h('strong', many(queue.ready, 'message')), ' that wait are removed. Those that workers hold are not.'), h('p', { class: 'hint' }, 'A snapshot is taken first, from which they can be restored on the queue’s page.')],
+    body: [h('p', h('strong', many(queue.ready, 'message')), ' that wait are removed. Those that workers hold are not.'), queue.in_place === false ? h('p', { class: 'bad' }, 'There is no way back: on this broker, messages cannot be copied without delivering them.') : h('p', { class: 'hint' }, 'A snapshot is taken first, from which they can be restored on the queue’s page.')],
     action: 'Purge',
     danger: true,
     type: queue.name,
     act: async () => {
-      const answer = await post(path('queues', queue.name, 'purge'), { confirm: queue.name });
+      const answer = await post(path('queues', queue.name, 'purge'), { confirm: queue.name, ...(queue.in_place === false ? { without_snapshot: true } : {}) });
       say(`${many(answer.removed, 'message')} removed`, answer.snapshot ? { link: { href: to('queues', queue.name), text: 'Restore' } } : {});
       done(answer);
     },
@@ -61,6 +61,6 @@ export const queueMenu = (item, done) =>
       { text: 'Open', href: to('queues', queue.name) },
       { text: 'Its tasks', href: toQuery(['tasks'], { q: `queue:${queue.name}` }) },
       may('queue.pause') && { text: queue.paused ? 'Resume …' : 'Pause …', act: () => pause(queue, done) },
-      may('queue.purge') && { text: 'Purge …', act: () => purge(queue, done), danger: true },
+      may('queue.purge') && { text: 'Purge …', act: () => get(path('queues', queue.name)).then((whole) => purge(whole, done), (error) => say(error.message, { level: 'bad' })), danger: true },
     ];
   });

@@ -57,7 +57,7 @@ export const table = (label, items, { columns, key = (item) => item.name ?? item
   const cell = (column, item) =>
     h('td', { class: `${column.kind ?? ''} ${column.show ? 'show' : ''}`, 'data-label': column.show ? (column.label ?? null) : null }, () => column.cell(item()));
   const row = (item, id) =>
-    h('tr', { 'data-key': id, tabindex: '-1', class: () => (chosen?.().has(id) ? 'chosen' : '') }, pick ? pick.cell(id) : null, columns.map((column) => (column.kind === 'act' ? h('td', { class: 'act' }, column.cell(item.peek(), item)) : cell(column, item))));
+    h('tr', { 'data-key': id, tabindex: '-1', class: () => (chosen?.().has(id) ? 'chosen' : '') }, pick ? pick.cell(id) : null, columns.map((column) => (column.kind === 'act' ? h('td', { class: 'act' }, column.cell.length > 1 ? column.cell(item.peek(), item) : () => column.cell(item())) : cell(column, item))));
   return [
     h('div', { class: 'table cards' }, h('table', { 'aria-label': label }, h('thead', h('tr', pick ? pick.head() : null, columns.map(heading))), h('tbody', keyed(list, key, row)))),
     () => ((items() ?? []).length === 0 && none ? none() : null),

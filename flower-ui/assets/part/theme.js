@@ -1,30 +1,19 @@
 // Light, dark, or as the system has it.
 
+import { keep, recall } from '../core/kept.js';
 import { signal } from '../core/signal.js';
 
 const ORDER = ['system', 'light', 'dark'];
 
-const stored = () => {
-  try {
-    return localStorage.getItem('taskq.theme') ?? 'system';
-  } catch {
-    return 'system';
-  }
-};
-
 /** The choice. */
-export const theme = signal(stored());
+export const theme = signal(recall('theme', 'system'));
 
 /** Takes a theme. */
 export const choose = (next) => {
   theme.set(next);
   if (next === 'system') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = next;
-  try {
-    localStorage.setItem('taskq.theme', next);
-  } catch {
-    // It lasts as long as the page, then.
-  }
+  keep('theme', next);
 };
 
 /** The next one. */

@@ -57,7 +57,7 @@ export const limits = (worker, name, done) => {
     action: 'Set',
     act: async () => {
       if (!rate.value.trim() && !soft.value && !hard.value) throw Object.assign(new Error('Give a rate or a time limit.'), { title: 'Nothing to set' });
-      if (rate.value.trim()) await tell(worker, 'rate-limit', { task: task.value, rate: rate.value.trim() });
+      if (rate.value.trim()) await tell(worker, 'rate-limit', { task: task.value, rate_limit: rate.value.trim() });
       if (soft.value || hard.value) await tell(worker, 'time-limit', { task: task.value, soft: soft.value ? Number(soft.value) : null, hard: hard.value ? Number(hard.value) : null });
       done?.();
     },

@@ -48,11 +48,14 @@ impl Body {
         self.value(name).map(|value| value.as_str().ok_or_else(|| wrong(name, "a text"))).transpose()
     }
 
+    /// A text, unless it is empty.
+    pub(crate) fn filled(&self, name: &str) -> Result<Option<&str>, Problem> {
+        Ok(self.text(name)?.filter(|text| !text.is_empty()))
+    }
+
     /// A text that has to be there.
     pub(crate) fn required(&self, name: &str) -> Result<&str, Problem> {
-        self.text(name)?
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| Problem::argument(format!("`{name}` is missing")))
+        self.filled(name)?.ok_or_else(|| Problem::argument(format!("`{name}` is missing")))
     }
 
     /// A whole number.

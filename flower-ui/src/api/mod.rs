@@ -4,6 +4,7 @@
 //! says why and how to go on; every change is asked for with a permission and written into the audit log.
 
 mod activity;
+mod alerts;
 mod audit;
 mod body;
 mod calls;
@@ -21,6 +22,7 @@ mod session;
 mod state;
 mod stream;
 mod tasks;
+mod views;
 mod workers;
 mod workflows;
 
@@ -49,6 +51,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .merge(dead::routes())
         .merge(schedules::routes())
         .merge(activity::routes())
+        .merge(alerts::routes())
+        .merge(views::routes())
         .merge(names::routes())
         .merge(jobs::routes())
         .merge(workflows::routes())

@@ -1,5 +1,7 @@
 //! `/names` and `/errors`: tasks by name, and what they fail with.
 
+use std::collections::HashMap;
+
 use axum::{
     Router,
     extract::{Path, State},
@@ -18,7 +20,7 @@ use crate::{
     auth::Caller,
     query::{Page, Search, TaskQuery},
     server::{Params, Shared},
-    store::{ErrorGroup, Histogram, NameStats},
+    store::{ErrorGroup, Histogram, NameStats, Trend},
 };
 
 /// What is looked at when nothing is said, in seconds.
@@ -26,7 +28,9 @@ const SPAN: f64 = 86_400.0;
 /// Tasks that are shown of one name or error.
 const TASKS: u64 = 50;
 /// Points of a small chart.
-const SPARK: f64 = 24.0;
+const SPARK: usize = 24;
+/// Kinds of errors whose trend and newest task are listed; the most frequent.
+const DETAILED: usize = 50;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -109,14 +113,27 @@ async fn name(
 async fn errors(State(shared): State<Shared>, caller: Caller, params: Params) -> Reply {
     let (from, until) = range(&shared, &params, SPAN * 7.0)?;
     let groups = shared.store.errors(from, until).await.map_err(|error| Problem::history(&error))?;
-    let mut found = Vec::with_capacity(groups.len());
-    for (at, group) in groups.iter().enumerate() {
-        // The rest is on the page of each.
-        let example =
-            if at < 50 { tasks(&shared, &caller, &group.fingerprint, 1).await?.pop() } else { None };
-        found.push(shown(group, example.as_ref()));
-    }
-    Ok(reply(&shared, json!({"errors": found, "from": from, "to": until})))
+    // The rest is on the page of each.
+    let listed = groups.iter().take(DETAILED).map(|group| group.fingerprint.clone()).collect();
+    let mut trends = trends(&shared, from, until, listed).await?;
+    let found = groups.iter().map(|group| {
+        let trend = trends.remove(&group.fingerprint);
+        let example = trend.as_ref().and_then(|trend| trend.newest.as_ref());
+        let mut body = shown(group, example.map(|task| TaskRow::of(task, &caller)).as_ref());
+        body["spark"] = json!(trend.map(|trend| trend.spark));
+        body
+    });
+    Ok(reply(&shared, json!({"errors": found.collect::<Vec<_>>(), "from": from, "to": until})))
+}
+
+async fn trends(
+    shared: &Shared,
+    from: f64,
+    until: f64,
+    fingerprints: Vec<String>,
+) -> Result<HashMap<String, Trend>, Problem> {
+    let found = shared.store.error_trends(from, until, SPARK, fingerprints).await;
+    found.map_err(|error| Problem::history(&error))
 }
 
 fn shown(group: &ErrorGroup, example: Option<&TaskRow>) -> Json {
@@ -134,19 +151,14 @@ fn shown(group: &ErrorGroup, example: Option<&TaskRow>) -> Json {
     })
 }
 
-async fn tasks(
-    shared: &Shared,
-    caller: &Caller,
-    fingerprint: &str,
-    limit: u64,
-) -> Result<Vec<TaskRow>, Problem> {
+async fn tasks(shared: &Shared, caller: &Caller, fingerprint: &str) -> Result<Vec<TaskRow>, Problem> {
     // As a quoted text of the query language.
     let text = fingerprint.replace('\\', "\\\\").replace('"', "\\\"");
     let Ok(search) = Search::parse(&format!("fingerprint:\"{text}\""), now(shared)) else {
         return Ok(Vec::new());
     };
     let query = TaskQuery { search: Some(search), ..TaskQuery::default() };
-    let page = Page { limit: Some(limit), ..Page::default() };
+    let page = Page { limit: Some(TASKS), ..Page::default() };
     let found = shared.store.tasks(&query, &page).await.map_err(|error| Problem::history(&error))?;
     Ok(rows(&found.rows, caller))
 }
@@ -161,24 +173,10 @@ async fn error(
     let groups = shared.store.errors(from, until).await.map_err(|error| Problem::history(&error))?;
     let group = groups.into_iter().find(|group| group.fingerprint == fingerprint);
     let group = group.ok_or_else(|| Problem::missing("no task failed like that in this time"))?;
-    let found = tasks(&shared, &caller, &fingerprint, 1_000).await?;
+    let trend = trends(&shared, from, until, vec![fingerprint.clone()]).await?.remove(&fingerprint);
+    let found = tasks(&shared, &caller, &fingerprint).await?;
     let mut body = shown(&group, found.first());
-    body["spark"] = json!(spark(&found, from, until));
-    body["tasks"] = json!(found.into_iter().take(TASKS as usize).collect::<Vec<_>>());
+    body["spark"] = json!(trend.map(|trend| trend.spark));
+    body["tasks"] = json!(found);
     Ok(reply(&shared, body))
-}
-
-/// How many in each part of a time.
-fn spark(tasks: &[TaskRow], from: f64, until: f64) -> Vec<u64> {
-    let step = (until - from) / SPARK;
-    let mut points = vec![0; SPARK as usize];
-    for task in tasks {
-        let at = (task.timestamp - from) / step;
-        if at >= 0.0
-            && let Some(point) = points.get_mut(at as usize)
-        {
-            *point += 1;
-        }
-    }
-    points
 }

@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Value as Json, json};
 use taskq_core::{
     Timestamp,
-    schedule::{Change, Entry, EntryState, ScheduleStore, TickRecord},
+    broker::{Queue, Topology},
+    schedule::{Change, Claim, Entry, EntryState, ScheduleStore, Tick, TickKind, TickRecord},
 };
 
 use super::{
@@ -174,6 +175,79 @@ fn row(shared: &Shared, entry: &Entry, state: &EntryState, history: &[TickRecord
         "source": entry.source.name(),
         "late": history.iter().map(|tick| tick.late().as_secs_f64()).collect::<Vec<_>>(),
     })
+}
+
+/// Due times of an entry that lie between and have passed, at most `most`; some of them as text with whether they
+/// were sent; whether there are more.
+pub(super) async fn due_between(
+    shared: &Shared,
+    name: &str,
+    from: f64,
+    to: f64,
+    most: usize,
+) -> Result<(Vec<Timestamp>, Json, bool), Problem> {
+    let at = |seconds: f64| {
+        #[allow(clippy::cast_possible_truncation)] // checked by the conversion
+        let micros = (seconds * 1e6) as i64;
+        Timestamp::from_microsecond(micros).map_err(|_| Problem::argument(format!("{seconds} is no time")))
+    };
+    let (from, to) = (at(from)?, at(to)?.min(shared.app.clock().now()));
+    if from > to {
+        return Err(Problem::argument("`from` has to be before `to`, and in the past"));
+    }
+    let store = open(shared).await?;
+    let (entry, _) = find(shared, &*store, name).await?;
+    let zone = shared.app.settings().zone();
+    let mut due = Vec::new();
+    let mut after = from.checked_sub(jiff::SignedDuration::from_micros(1)).unwrap_or(from);
+    while due.len() <= most
+        && let Some(next) =
+            entry.next_due(after, &zone).map(|next| next.timestamp()).filter(|next| *next <= to)
+    {
+        due.push(next);
+        after = next;
+    }
+    let more = due.len() > most;
+    due.truncate(most);
+    let sent =
+        store.history(name, taskq_core::schedule::HISTORY).await.map_err(|error| unreadable(&error))?;
+    let was_sent = |due: Timestamp| sent.iter().any(|tick| tick.due == due && tick.kind != TickKind::LeftOut);
+    let sample =
+        due.iter().take(NEXT).map(|due| json!({"due": plain::seconds(*due), "sent": was_sent(*due)}));
+    let sample = sample.collect();
+    Ok((due, sample, more))
+}
+
+/// Sends an entry for a due time that has passed, once.
+pub(super) async fn send(shared: &Shared, name: &str, due: Timestamp) -> Result<(), Problem> {
+    let failed = |error: &dyn std::error::Error| Problem::unavailable("the task could not be sent", error);
+    let store = open(shared).await?;
+    let (entry, _) = find(shared, &*store, name).await?;
+    let broker = shared.app.broker().await.map_err(|error| failed(&error))?;
+    let draft = shared.app.draft(entry.call_at(due)).map_err(|error| failed(&error))?;
+    if let Some(queue) = draft.queue() {
+        let topology = Topology { queues: vec![Queue::clone(queue)] };
+        broker.declare(&topology).await.map_err(|error| failed(&error))?;
+    }
+    let message = shared.app.prepare(draft).await.map_err(|error| failed(&error))?;
+    let Some(message) = message else { return Err(Problem::conflict("a middleware kept the task back")) };
+    let tick = Tick {
+        entry: entry.name.clone(),
+        kind: TickKind::Backfill,
+        due,
+        after: None,
+        at: shared.app.clock().now(),
+        task: entry.task_id(due),
+        message: Some(Box::new(message.clone())),
+    };
+    let claims = store.claim(0, &[tick]).await.map_err(|error| failed(&error))?;
+    if claims.first() != Some(&Claim::Won) {
+        return Err(Problem::conflict("it had been sent before"));
+    }
+    if !store.publishes() {
+        broker.publish(&[message]).await.map_err(|error| failed(&error))?;
+    }
+    Ok(())
 }
 
 fn zone_name(zone: &TimeZone) -> Option<String> {

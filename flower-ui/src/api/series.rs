@@ -105,7 +105,7 @@ async fn rolled(
     measure: &str,
     split: &str,
 ) -> Result<Vec<Line>, Problem> {
-    let text = |name: &str| params.raw(name).filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |name: &str| params.filled(name).map(str::to_owned);
     let by = match split {
         "name" => Split::Name,
         "queue" => Split::Queue,
@@ -221,7 +221,7 @@ impl<'a> Known<'a> {
 
 /// Messages that waited.
 async fn depth(shared: &Shared, params: &Params, axis: &Axis, until: f64) -> Result<Vec<Line>, Problem> {
-    let wanted = params.raw("queue").filter(|queue| !queue.is_empty());
+    let wanted = params.filled("queue");
     let names = match wanted {
         Some(queue) => vec![queue.to_owned()],
         None => sample::names(shared).into_iter().take(LINES).collect(),

@@ -1,6 +1,7 @@
 //! What `/api/v1` remembers between answers.
 
 use super::{
+    alerts::Alerts,
     audit::Audit,
     jobs::Jobs,
     overview::{Judged, Numbers},
@@ -25,6 +26,8 @@ pub(crate) struct State {
     pub(crate) numbers: Numbers,
     /// What needs attention.
     pub(crate) judged: Judged,
+    /// What the rules of alerts say.
+    pub(crate) alerts: Alerts,
     /// Purged messages, and queues that were paused.
     pub(crate) kept: Kept,
     /// Workers that go as soon as they are empty.

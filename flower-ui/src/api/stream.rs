@@ -22,7 +22,7 @@ use tokio::sync::broadcast::error::RecvError;
 pub(crate) use self::hub::Hub;
 use self::hub::{Message, Start};
 use super::{
-    overview,
+    alerts, overview,
     problem::{Problem, now},
 };
 use crate::{sample, server::Shared};
@@ -38,7 +38,8 @@ pub(crate) async fn run(shared: Shared) {
         sample::keep_looking(shared.clone()),
         tick::keep_ticking(shared.clone()),
         tick::keep_telling(shared.clone()),
-        overview::keep_judging(shared)
+        overview::keep_judging(shared.clone()),
+        alerts::keep_watching(shared)
     );
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn list(State(shared): State<Shared>, params: Params) -> Answer
     let zone = TimeZone::system();
     (query.received_start, query.received_end) =
         (date(&params, "received_start", &zone)?, date(&params, "received_end", &zone)?);
-    if let Some(text) = params.raw("search").filter(|text| !text.is_empty()) {
+    if let Some(text) = params.filled("search") {
         let search = Search::flower(text)
             .map_err(|error| Refusal::json(StatusCode::BAD_REQUEST, "bad_search", error.to_string()))?;
         query.search = Some(search);
@@ -93,7 +93,7 @@ fn sort(text: &str) -> Result<Sort, Refusal> {
 }
 
 fn date(params: &Params, name: &str, zone: &TimeZone) -> Result<Option<f64>, Refusal> {
-    let Some(text) = params.raw(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = params.filled(name) else { return Ok(None) };
     let read =
         civil::DateTime::strptime("%Y-%m-%d %H:%M", text).ok().and_then(|at| at.to_zoned(zone.clone()).ok());
     match read {

@@ -17,10 +17,10 @@ use axum::{
     routing::get,
 };
 
-use crate::server::Shared;
+use crate::server::{Shared, segment};
 
 /// The pages that the browser draws. `/workers` is beside them, since Flower gives programs rows there.
-const DRAWN: [&str; 19] = [
+const DRAWN: [&str; 21] = [
     "/",
     "/tasks",
     "/tasks/{id}",
@@ -36,6 +36,8 @@ const DRAWN: [&str; 19] = [
     "/dead",
     "/errors",
     "/errors/{fingerprint}",
+    "/charts",
+    "/alerts",
     "/activity",
     "/settings",
     "/call",
@@ -69,7 +71,6 @@ pub(crate) async fn shell(State(shared): State<Shared>) -> Response {
 }
 
 fn moved(shared: &Shared, path: &str, name: &str) -> Response {
-    let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    let place = format!("{}{path}{}", shared.options.url_prefix, name.replace('+', "%20"));
+    let place = format!("{}{path}{}", shared.options.url_prefix, segment(name));
     Redirect::temporary(&place).into_response()
 }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::listen::Listening;
 pub(crate) use self::{
     answer::{Answer, JSON, Refusal, html, json, message},
-    params::{Params, escaped},
+    params::{Params, escaped, segment},
 };
 use crate::{
     Options, api,

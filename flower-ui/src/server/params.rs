@@ -34,6 +34,11 @@ impl Params {
         self.pairs.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.trim())
     }
 
+    /// As it came, unless it is empty.
+    pub(crate) fn filled(&self, name: &str) -> Option<&str> {
+        self.raw(name).filter(|text| !text.is_empty())
+    }
+
     /// A text.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.raw(name).map(|value| if self.escapes { escaped(value) } else { value.to_owned() })
@@ -81,6 +86,11 @@ impl Params {
 
 fn missing(name: &str) -> Refusal {
     Refusal::argument(format!("Missing argument {name}"))
+}
+
+/// A text as one segment of a path.
+pub(crate) fn segment(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 /// As Python's `html.escape`.

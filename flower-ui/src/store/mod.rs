@@ -8,6 +8,7 @@ mod find;
 mod groups;
 mod histogram;
 mod hot;
+mod kept;
 mod open;
 mod options;
 mod order;
@@ -19,6 +20,7 @@ mod samples;
 mod series;
 #[cfg(test)]
 mod tests;
+mod trend;
 mod watched;
 mod words;
 mod writer;
@@ -42,10 +44,12 @@ pub use self::{
     audit::{AuditEntry, AuditRow},
     groups::{ErrorGroup, Facets, NameStats, Workflow},
     histogram::Histogram,
+    kept::Kept,
     options::StoreOptions,
     rollup::Rollup,
     samples::QueueSample,
     series::{Point, SeriesQuery, Split},
+    trend::Trend,
 };
 pub(crate) use self::{
     hot::Heard,

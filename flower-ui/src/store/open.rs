@@ -10,7 +10,8 @@ use taskq_core::{Error, ErrorKind};
 
 /// What made a file what it is, in order. How many were done is in `user_version`; a file of more is refused.
 /// Steps that were released are never changed.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_watched.sql")];
+const STEPS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema_watched.sql"), include_str!("schema_kept.sql")];
 /// `taskq` in `application_id`, so that no other program's file is taken for ours.
 const APPLICATION: i64 = 0x7461_736b;
 /// Pages in the log before they are moved into the file: 16 MB.

@@ -31,6 +31,12 @@ fn say(text: String) {
     tracing::info!("{text}");
 }
 
+/// Reads a file: fails until somebody has made it.
+#[task(name = "demo.read", max_retries = 0)]
+fn read(path: String) -> Result<String, std::io::Error> {
+    std::fs::read_to_string(path)
+}
+
 /// Runs until it is cancelled, or for as long as it is told.
 #[task(name = "demo.sleep", queue = "slow", time_limit = "1h")]
 async fn sleep(#[default = 3600.0] seconds: f64) {

@@ -9,6 +9,7 @@ use super::schedules::Missed;
 use crate::{
     api::{queues::QueueRow, workers::WorkerRow},
     record::{BrokerHealth, Coverage, StoreHealth},
+    server::segment,
 };
 
 /// Fewer ended tasks tell nothing of a rate.
@@ -187,8 +188,7 @@ fn trouble(level: &'static str, rule: &'static str, text: String, link: &str, si
 }
 
 fn path(begin: &str, name: &str) -> String {
-    let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("{begin}{}", name.replace('+', "%20"))
+    format!("{begin}{}", segment(name))
 }
 
 /// `7 m 12 s`

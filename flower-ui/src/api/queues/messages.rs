@@ -7,6 +7,7 @@ use taskq_core::{
     codec::{Map, json as dialect},
     protocol::Message,
 };
+use uuid::Uuid;
 
 use super::known;
 use crate::{
@@ -53,7 +54,16 @@ pub(super) async fn messages(
 fn shown(shared: &Shared, peeked: &PeekedMessage, payload: bool) -> Json {
     let mut body = describe(shared, peeked.message.as_ref(), &peeked.original, SHOWN, payload);
     body["not_before"] = json!(peeked.not_before.map(plain::seconds));
+    body["key"] = key(peeked).into();
     body
+}
+
+/// Names a message by all its bytes: where the broker holds headers apart, its correlation id tells it from another
+/// with the same body.
+pub(super) fn key(peeked: &PeekedMessage) -> String {
+    let correlation = peeked.message.as_ref().and_then(|it| it.properties.correlation_id.as_deref());
+    let bytes = [&peeked.original[..], &[0], correlation.unwrap_or_default().as_bytes()].concat();
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, &bytes).simple().to_string()
 }
 
 /// A message as far as it can be read; of one that cannot, the first `most` bytes.

@@ -2,6 +2,7 @@
 
 mod messages;
 mod pause;
+mod pick;
 mod purge;
 mod row;
 
@@ -38,6 +39,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/api/v1/queues", get(list))
         .route("/api/v1/queues/{queue}", get(detail))
         .route("/api/v1/queues/{queue}/messages", get(messages::messages))
+        .route("/api/v1/queues/{queue}/messages/delete", post(pick::delete))
+        .route("/api/v1/queues/{queue}/messages/move", post(pick::move_to))
         .route("/api/v1/queues/{queue}/purge", post(purge::purge))
         .route("/api/v1/queues/{queue}/restore", post(purge::restore))
         .route("/api/v1/queues/{queue}/pause", post(pause::pause))
@@ -67,6 +70,9 @@ async fn detail(State(shared): State<Shared>, Path(queue): Path<String>) -> Repl
     let mut body = serde_json::to_value(row)
         .map_err(|error| Problem::unavailable("the queue cannot be shown", &error))?;
     body["error"] = known.error.into();
+    // Whether messages can be looked at, and copied before a purge.
+    let broker = shared.app.broker().await.ok();
+    body["in_place"] = json!(broker.map(|broker| broker.capabilities().in_place));
     body["snapshots"] = json!(shared.v1.kept.snapshots.of(&queue));
     Ok(reply(&shared, body))
 }
@@ -86,7 +92,7 @@ fn unknown(queue: &str) -> Problem {
 }
 
 /// The queue if it is one that is known.
-fn known(shared: &Shared, queue: &str) -> Result<(), Problem> {
+pub(super) fn known(shared: &Shared, queue: &str) -> Result<(), Problem> {
     match sample::names(shared).iter().any(|name| name == queue) {
         true => Ok(()),
         false => Err(unknown(queue)),

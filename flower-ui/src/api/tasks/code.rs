@@ -5,6 +5,8 @@
 use serde_json::{Value as Json, json};
 use taskq_core::codec::{Map, Value, json as dialect};
 
+use crate::server::segment;
+
 /// Python, Rust and a command line.
 pub(super) fn code(name: &str, args: &[Value], kwargs: &Map, queue: Option<&str>) -> Json {
     json!({
@@ -75,11 +77,10 @@ fn curl(name: &str, args: &[Value], kwargs: &Map, queue: Option<&str>) -> String
             .collect();
     body.extend(queue.map(|queue| ("queue".to_owned(), Value::from(queue))));
     let body = dialect::to_string(&Value::Map(body)).unwrap_or_default();
-    let path: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
     format!(
         "curl -X POST -H 'Content-Type: application/json' -d '{}' \"$BOARD/api/task/send-task/{}\"",
         body.replace('\'', "'\\''"),
-        path.replace('+', "%20")
+        segment(name)
     )
 }
 

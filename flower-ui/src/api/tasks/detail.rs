@@ -102,21 +102,18 @@ fn attempt(attempt: &Attempt) -> Json {
 }
 
 async fn relations(shared: &Shared, task: &TaskRecord, caller: &Caller) -> Result<Json, Problem> {
-    let other = async |id: &Option<String>| match id.as_ref().filter(|id| **id != task.id) {
-        Some(id) => shared.store.task(id).await.map_err(|error| Problem::history(&error)),
-        None => Ok(None),
-    };
-    let (root, parent) = (other(&task.root_id).await?, other(&task.parent_id).await?);
     let mut ids = shared.store.children_of(&[&task.id]).await.map_err(|error| Problem::history(&error))?;
     let ids = ids.remove(&task.id).unwrap_or_default();
-    let mut children = Vec::new();
-    for id in ids.iter().take(CHILDREN) {
-        children.extend(shared.store.task(id).await.map_err(|error| Problem::history(&error))?);
-    }
+    let others = [&task.root_id, &task.parent_id].map(|id| id.as_deref().filter(|id| *id != task.id));
+    let wanted: Vec<&str> =
+        others.into_iter().flatten().chain(ids.iter().take(CHILDREN).map(String::as_str)).collect();
+    let found = shared.store.tasks_by_id(&wanted).await.map_err(|error| Problem::history(&error))?;
+    let [root, parent] = others.map(|id| found.iter().find(|task| Some(&*task.id) == id));
+    let children: Vec<TaskRecord> = found.iter().filter(|task| ids.contains(&task.id)).cloned().collect();
     let row = |task: &TaskRecord| TaskRow::of(task, caller);
     Ok(json!({
-        "root": root.as_ref().map(row),
-        "parent": parent.as_ref().map(row),
+        "root": root.map(row),
+        "parent": parent.map(row),
         "children": rows(&children, caller),
         "children_count": ids.len(),
     }))

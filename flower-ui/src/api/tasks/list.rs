@@ -20,7 +20,7 @@ const MOST: u64 = 1_000;
 pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: Params) -> Reply {
     let query = TaskQuery {
         search: search(&shared, params.raw("q"))?,
-        sort: params.raw("sort").filter(|text| !text.is_empty()).map(sort).transpose()?,
+        sort: params.filled("sort").map(sort).transpose()?,
         ..TaskQuery::default()
     };
     let limit = match params.int("limit")? {
@@ -28,7 +28,7 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: P
         Some(limit) => u64::try_from(limit).unwrap_or_default().clamp(1, MOST),
     };
     let mut page = Page { limit: Some(limit), ..Page::default() };
-    match params.raw("cursor").filter(|text| !text.is_empty()).map(place).transpose()? {
+    match params.filled("cursor").map(place).transpose()? {
         None => {}
         Some(Place::Offset(offset)) => page.offset = offset,
         Some(Place::After(after)) => page.after = Some(after),

@@ -1,5 +1,8 @@
 //! `/dead`: messages that were put aside, and what to do with them.
 
+mod edit;
+mod letter;
+
 use axum::{
     Router,
     extract::{Path, State},
@@ -8,6 +11,7 @@ use axum::{
 use serde_json::{Value as Json, json};
 use taskq_core::broker::DeadLetter;
 
+pub(super) use self::letter::{Letter, choose, find, mark};
 use super::{
     audit::Act,
     body::Body,
@@ -33,6 +37,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/api/v1/dead", get(list))
         .route("/api/v1/dead/{queue}/replay", post(replay))
         .route("/api/v1/dead/{queue}/forget", post(forget))
+        .route("/api/v1/dead/{queue}/edit", post(edit::edit))
 }
 
 async fn list(State(shared): State<Shared>, caller: Caller, params: Params) -> Reply {
@@ -46,8 +51,8 @@ async fn list(State(shared): State<Shared>, caller: Caller, params: Params) -> R
         .filter(|it| it.dead > 0)
         .map(|it| json!({"queue": it.queue, "count": it.dead}))
         .collect();
-    let wanted = params.raw("queue").filter(|queue| !queue.is_empty());
-    let offset = match params.raw("cursor").filter(|text| !text.is_empty()) {
+    let wanted = params.filled("queue");
+    let offset = match params.filled("cursor") {
         None => 0,
         Some(text) => text.parse().map_err(|_| Problem::argument("`cursor` is none of ours"))?,
     };
@@ -60,7 +65,11 @@ async fn list(State(shared): State<Shared>, caller: Caller, params: Params) -> R
     }
     letters.sort_by_key(|letter| std::cmp::Reverse(letter.at));
     let payload = caller.may(Permission::ViewPayloads);
-    let shown: Vec<Json> = letters.iter().map(|letter| letter_shown(&shared, letter, payload)).collect();
+    let marks = letter::marks(&shared).await;
+    let mut shown: Vec<Json> = letters.iter().map(|letter| letter_shown(&shared, letter, payload)).collect();
+    for (shown, letter) in shown.iter_mut().zip(&letters) {
+        shown["mark"] = marks.get(&letter::place(&letter.queue, &letter.id)).cloned().unwrap_or_default();
+    }
     let next = more.then(|| (offset + PAGE).to_string());
     Ok(reply(&shared, json!({"queues": counts, "letters": shown, "next": next})))
 }
