@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use redis::Pipeline;
-use taskq_core::broker::{BrokerError, ExchangeKind, Outgoing};
+use taskq_core::{
+    Timestamp,
+    broker::{BrokerError, ExchangeKind, Outgoing},
+};
 
 use super::{Shared, broadcast, topology, wake::Written};
 use crate::wire;
@@ -25,7 +28,7 @@ pub(crate) async fn writes(shared: &Shared, out: &Outgoing) -> Result<Vec<Write>
     let write = |queue: String| match out.not_before {
         Some(at) => Write::Delay {
             set: shared.keys.delayed(&queue),
-            due: at.as_millisecond(),
+            due: due(at),
             member: delayed(shared.keys.step(priority), &envelope),
         },
         None => Write::Push { list: shared.keys.list(&queue, priority), message: envelope.clone() },
@@ -36,6 +39,12 @@ pub(crate) async fn writes(shared: &Shared, out: &Outgoing) -> Result<Vec<Write>
         writes.push(Write::Fanout { channel, message: envelope });
     }
     Ok(writes)
+}
+
+/// The score of a message that is not to be delivered before `at`: the first millisecond that is not too early.
+pub(super) fn due(at: Timestamp) -> i64 {
+    let millis = at.as_millisecond();
+    if Timestamp::from_millisecond(millis).is_ok_and(|floor| floor < at) { millis + 1 } else { millis }
 }
 
 /// A member of the delayed set: the priority step, something unique, a bar, the envelope. Two messages that are
@@ -71,4 +80,17 @@ pub(super) async fn publish(shared: &Shared, batch: &[Outgoing]) -> Result<(), B
     }
     written.announce(&shared.keys, &mut pipeline);
     shared.link.pipe("publish", &pipeline).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A worker sends what comes too early back to wait once more.
+    #[test]
+    fn a_delayed_message_is_not_handed_out_a_part_of_a_millisecond_early() {
+        let at = |micros| Timestamp::from_microsecond(micros).expect("a time");
+        assert_eq!([due(at(5_000)), due(at(5_001)), due(at(5_999))], [5, 6, 6]);
+        assert_eq!([due(at(-5_001)), due(at(-5_000))], [-5, -5]);
+    }
 }

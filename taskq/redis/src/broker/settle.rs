@@ -141,7 +141,7 @@ async fn command(
             let member = publish::delayed(keys.step(holding.priority), &message);
             let set = keys.delayed(&holding.queue);
             written.note(&set);
-            actions.add("Z", set, due.as_millisecond().to_string(), member);
+            actions.add("Z", set, publish::due(*due).to_string(), member);
         }
         Settle::DeadLetter { reason } => {
             let original = wire::original(&holding.original);
