@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use taskq_core::{
     Timestamp,
     broker::{BrokerError, Consumer, Delivery, Queue},
+    crash::{self, Point},
     protocol::Request,
     task::RateLimit,
 };
@@ -114,6 +115,7 @@ impl<'a> Fetch<'a> {
                 () = node.held.freed(), if room == 0 => {}
                 taken = consumer.next_batch(room.min(BATCH), &mut batch), if room > 0 => {
                     taken?;
+                    crash::reached(Point::Taken);
                     tokio::select! {
                         () = self.dispatch(&mut batch) => {}
                         // What was not sent to the completer is given back by the lapse of its lease.
@@ -172,6 +174,7 @@ impl<'a> Fetch<'a> {
                 }
             }
         }
+        crash::reached(Point::Passed);
         node.busy.add(jobs.len() + ends.len());
         self.pool.push(&mut jobs);
         for completion in ends {

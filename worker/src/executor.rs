@@ -12,6 +12,7 @@ use std::{
 use taskq_core::{
     backend::{State, TaskMeta, TaskOutput},
     codec::{Map, Value},
+    crash::{self, Point},
     protocol::Request,
     task::{Outcome, TaskContext},
 };
@@ -76,11 +77,14 @@ impl Executor {
         };
         // Arguments that do not fit are kept as a dead letter: the message must still be there then.
         let acked = !known.policy.acks_late && fits(&known, &request);
-        if acked && !self.ack_early(&held).await {
-            if let Some((crew, hand)) = hand {
-                crew.put(hand);
+        if acked {
+            if !self.ack_early(&held).await {
+                if let Some((crew, hand)) = hand {
+                    crew.put(hand);
+                }
+                return None;
             }
-            return None;
+            crash::reached(Point::EarlyAcked);
         }
         if let Some((_, hand)) = &hand {
             held.set_pid(hand.pid);
@@ -92,6 +96,7 @@ impl Executor {
         if known.policy.track_started && known.stores_result(&request) {
             self.store_started(&request, &held).await;
         }
+        crash::reached(Point::Beginning);
         let started = Instant::now();
         let (cx, ended) = match hand {
             Some((crew, hand)) => {
@@ -102,6 +107,7 @@ impl Executor {
             }
             None => self.here(&known, &held, *request).await?,
         };
+        crash::reached(Point::Ended);
         let ran = Ran {
             known,
             cx,

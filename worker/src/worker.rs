@@ -8,7 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use taskq_core::{Error, app::App};
+use taskq_core::{
+    Error,
+    app::App,
+    crash::{self, Point},
+};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -139,6 +143,7 @@ impl Worker {
         (0..waiting.len()).for_each(|_| node.busy.done());
         waiting.append(&mut fetch.take_aside());
         let wind_down = async {
+            crash::reached(Point::GivingBack);
             give_back(&node, &done, waiting).await;
             finish_running(&node, &pool, &done, grace, soft_shutdown).await;
             completer.finish().await;

@@ -16,6 +16,8 @@ pub mod canvas;
 pub mod codec;
 pub mod config;
 pub mod control;
+#[doc(hidden)]
+pub mod crash;
 pub mod error;
 pub mod event;
 pub mod middleware;

@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use taskq_core::{
     backend::{ChordClaim, State, StoredError, TaskMeta, TaskOutput},
     broker::{BrokerError, DeadKind, DeadReason, DeliveryTag, Outgoing, Settle, Settlement, Settler},
+    crash::{self, Point},
 };
 use tokio::time::sleep;
 use tracing::{error, warn};
@@ -27,7 +28,9 @@ pub(super) async fn batch(
     mut batch: Vec<Completion>,
 ) -> Vec<Completion> {
     // 1. Results.
-    if !store(&node, &mut batch).await || !chords::start(&node, &mut batch).await {
+    let stored = store(&node, &mut batch).await;
+    crash::reached(Point::Stored);
+    if !stored || !chords::start(&node, &mut batch).await {
         abandon(&node, &batch, "their results could not be stored");
         return Vec::new();
     }
@@ -36,6 +39,7 @@ pub(super) async fn batch(
         abandon(&node, &batch, "their chords could not be counted");
         return Vec::new();
     };
+    crash::reached(Point::Settling);
     settle_all(&node, settler, batch).await;
     waiting
 }
@@ -69,6 +73,7 @@ async fn settle_all(node: &Node, settler: Arc<dyn Settler>, mut batch: Vec<Compl
         abandon(node, &batch, "they could not be settled");
         return;
     };
+    crash::reached(Point::Settled);
     let (runs_on, ended): (Vec<_>, Vec<_>) =
         batch.iter().partition(|done| done.tell.is_some() && !lost.contains(&done.tag));
     node.held.remove(ended.iter().map(|done| done.tag));

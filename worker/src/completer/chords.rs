@@ -14,6 +14,7 @@ use taskq_core::{
     },
     canvas::Signature,
     codec::Value,
+    crash::{self, Point},
 };
 use tracing::{error, warn};
 
@@ -51,7 +52,10 @@ async fn start_all(node: &Node, starts: &[ChordStart]) -> bool {
     let mut pause = Backoff::new();
     loop {
         match chords.start(starts).await {
-            Ok(()) => return true,
+            Ok(()) => {
+                crash::reached(Point::ChordStarted);
+                return true;
+            }
             Err(error) if error.is_retryable() => {
                 warn!(chords = starts.len(), %error, "could not start chords; trying again");
                 if !pause.wait(node).await {
@@ -83,6 +87,7 @@ pub(super) async fn count(node: &Arc<Node>, batch: &mut Vec<Completion>) -> Opti
         let progress = count_all(node, chords.as_ref(), &mut parts).await?;
         let mut next = Vec::new();
         for ((at, part), progress) in parts.into_iter().zip(progress) {
+            crash::reached(Point::Counted);
             match progress {
                 ChordProgress::Counted | ChordProgress::Done => {}
                 ChordProgress::Busy => {
@@ -90,6 +95,7 @@ pub(super) async fn count(node: &Arc<Node>, batch: &mut Vec<Completion>) -> Opti
                     batch[at].parts.push(part);
                 }
                 ChordProgress::Claimed(claim) => {
+                    crash::reached(Point::Claimed);
                     let fallen = end(node, chords.as_ref(), &mut batch[at], claim, &part).await?;
                     next.extend(fallen.into_iter().map(|part| (at, part)));
                 }
@@ -179,6 +185,7 @@ async fn end(
                 if !start_all(node, &sending.starts).await {
                     return None;
                 }
+                crash::reached(Point::Joined);
                 done.publish.extend(sending.publish);
                 done.chords.push(ChordEnd { claim, sent: true });
                 return Some(Vec::new());
@@ -274,6 +281,7 @@ pub(super) async fn finish(node: &Node, ends: Vec<ChordEnd>) {
         return;
     }
     let Some(chords) = node.backend.chords() else { return };
+    crash::reached(Point::ChordSettled);
     for ChordEnd { claim, sent } in ends {
         let ended = match sent {
             true => chords.finish(&claim).await.map(|ours| {
@@ -283,6 +291,7 @@ pub(super) async fn finish(node: &Node, ends: Vec<ChordEnd>) {
             }),
             false => chords.fail(&claim).await,
         };
+        crash::reached(Point::ChordFinished);
         if let Err(error) = ended {
             warn!(chord = claim.group, %error, "could not finish a chord; its counters lapse");
         }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use taskq_core::{
     BoxFuture,
     broker::{Binding, BrokerAdmin, BrokerError, DeadLetter, Finding, Payload, PeekedMessage, QueueStats},
+    crash::{self, Point},
 };
 
 use super::{Shared, checkup, dead, look::Look, publish::Publication};
@@ -85,6 +86,7 @@ impl AmqpAdmin {
             })
             .collect();
         let stored = super::publish::send_each(&self.0, &batch).await?;
+        crash::reached(Point::Replaying);
         let mut done = 0;
         let mut failed = None;
         for (message, error) in taken.iter().zip(stored) {

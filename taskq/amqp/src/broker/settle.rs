@@ -14,6 +14,7 @@ use lapin::{
 use taskq_core::{
     BoxFuture,
     broker::{BrokerError, DeliveryTag, Settle, Settled, Settlement, Settler},
+    crash::{self, Point},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -88,6 +89,9 @@ impl AmqpSettler {
         }
         let mut failed: Vec<Option<BrokerError>> = claims.iter().map(|_| None).collect();
         let errors = publish::send_each(&self.shared, &batch).await?;
+        if !batch.is_empty() {
+            crash::reached(Point::HalfSettled);
+        }
         for (owner, error) in owners.iter().zip(errors) {
             failed[*owner] = error.or(failed[*owner].take());
         }

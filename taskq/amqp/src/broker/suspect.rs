@@ -7,7 +7,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use taskq_core::broker::{DeadKind, DeadReason, Delivery, DeliveryTag};
+use taskq_core::{
+    broker::{DeadKind, DeadReason, Delivery, DeliveryTag},
+    crash::{self, Point},
+};
 use tokio::time::sleep;
 
 use super::{Shared, dead, inbox::Inbox, ledger::Holding, publish, settle::AmqpSettler};
@@ -36,7 +39,10 @@ pub(super) async fn count(
     let failed = holding.deliveries.saturating_sub(1);
     let again = holding.onward(String::new(), holding.queue.to_string(), failed);
     match publish::send(&shared, &[again]).await {
-        Ok(()) => settler.acknowledge(delivery.accept().0).await,
+        Ok(()) => {
+            crash::reached(Point::Recounted);
+            settler.acknowledge(delivery.accept().0).await;
+        }
         Err(error) => {
             tracing::warn!(%error, queue = %holding.queue, "could not count a delivery; it runs uncounted");
             inbox.push(&holding.queue, delivery);

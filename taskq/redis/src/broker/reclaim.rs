@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use redis::{Cmd, Pipeline, Value};
-use taskq_core::{broker::BrokerError, broker::Payload};
+use taskq_core::{
+    broker::{BrokerError, Payload},
+    crash::{self, Point},
+};
 use tokio::time::sleep;
 
 use super::Shared;
@@ -33,6 +36,9 @@ async fn lapsed(shared: &Shared) -> Result<usize, BrokerError> {
     let mut command = script::call(&script::EXPIRED, 2);
     command.arg(shared.keys.owners()).arg(shared.keys.leaving());
     let owners: Vec<String> = script::run(&shared.link, "look for dead workers", &command).await?;
+    if !owners.is_empty() {
+        crash::reached(Point::LapseSeen);
+    }
     let mut moved = 0;
     for owner in owners {
         let held_queues = shared.keys.held_queues(&owner);
@@ -50,6 +56,7 @@ async fn lapsed(shared: &Shared) -> Result<usize, BrokerError> {
             tracing::warn!(owner, messages = stuck, "could not give back all that a dead worker held");
             continue;
         }
+        crash::reached(Point::LapseReturned);
         let mut pipeline = Pipeline::new();
         pipeline.cmd("DEL").arg(held_queues).ignore();
         pipeline.cmd("SREM").arg(shared.keys.leaving()).arg(&owner).ignore();

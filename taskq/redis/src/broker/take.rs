@@ -9,6 +9,7 @@ use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Value};
 use taskq_core::{
     broker::{BrokerError, DeadKind, DeadReason, Delivery, Payload, Settle, Settlement, Settler},
+    crash::{self, Point},
     protocol::DeliveryInfo,
 };
 use uuid::Uuid;
@@ -104,6 +105,9 @@ pub(super) async fn take(
         held.lose(&owner.0);
         owner = held.taker();
         answer = run(shared, held, queues, &owner, max, terms.lease).await?;
+    }
+    if !answer.messages.is_empty() {
+        crash::reached(Point::Fetched);
     }
     let next_due = u64::try_from(answer.next_due).ok().map(Duration::from_millis);
     let messages: Vec<_> = answer

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
-use taskq_core::broker::{DeadKind, DeadReason, DeliveryTag};
+use taskq_core::{
+    broker::{DeadKind, DeadReason, DeliveryTag},
+    crash::{self, Point},
+};
 use tokio::sync::oneshot;
 
 use super::dead;
@@ -128,6 +131,7 @@ fn return_lapsed(tx: &Tx<'_>) -> Result<()> {
     let sql = "UPDATE message SET state = 0, owner = 0 WHERE state = 2 AND due <= ?1";
     if tx.execute(sql, [tx.now])? > 0 {
         tx.wake();
+        crash::reached(Point::LapseSeen);
     }
     Ok(())
 }
@@ -141,10 +145,14 @@ fn promote(tx: &Tx<'_>, queue: i64) -> Result<()> {
         let ids = select.query_map((queue, tx.now, PROMOTED), |row| row.get(0))?;
         ids.collect::<rusqlite::Result<_>>()?
     };
+    let any = !due.is_empty();
     for id in due {
         let sql = "UPDATE message SET state = 0, place = ?2, since = due WHERE id = ?1";
         tx.execute(sql, (id, tx.next_place()?))?;
         tx.wake();
+    }
+    if any {
+        crash::reached(Point::Promoting);
     }
     Ok(())
 }

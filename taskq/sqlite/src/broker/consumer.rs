@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use taskq_core::{
     BoxFuture,
     broker::{BrokerError, ConsumeSpec, Consumer, Delivery, Envelope, Payload, Queue, Settler, Undecodable},
+    crash::{self, Point},
     protocol::DeliveryInfo,
 };
 use tokio::sync::oneshot;
@@ -78,7 +79,11 @@ impl SqliteConsumer {
         let Some(answer) = &mut self.pending else { return Err(unanswered()) };
         let answer = answer.await;
         self.pending = None;
-        answer.unwrap_or_else(|_| Err(unanswered()))
+        let claimed = answer.unwrap_or_else(|_| Err(unanswered()))?;
+        if !claimed.leased.is_empty() {
+            crash::reached(Point::Fetched);
+        }
+        Ok(claimed)
     }
 
     async fn next(&mut self, max: usize, into: &mut Vec<Delivery>) -> Result<()> {

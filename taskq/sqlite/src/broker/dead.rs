@@ -1,6 +1,9 @@
 //! Dead letters as rows.
 
-use taskq_core::broker::{DeadKind, DeadReason};
+use taskq_core::{
+    broker::{DeadKind, DeadReason},
+    crash::{self, Point},
+};
 
 use super::insert;
 use crate::store::{Result, Tx};
@@ -25,6 +28,7 @@ pub(super) fn replay(tx: &Tx<'_>, queue: i64, id: i64) -> Result<bool> {
     let (rank, envelope): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
     drop(rows);
     insert::put(tx, queue, rank, 0, &envelope)?;
+    crash::reached(Point::Replaying);
     Ok(true)
 }
 

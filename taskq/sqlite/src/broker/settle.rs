@@ -6,6 +6,7 @@ use rusqlite::OptionalExtension;
 use taskq_core::{
     BoxFuture,
     broker::{BrokerError, DeliveryTag, Settle, Settled, Settlement, Settler},
+    crash::{self, Point},
 };
 
 use super::{dead, insert::Row};
@@ -122,6 +123,7 @@ fn settle(tx: &Tx<'_>, end: &End) -> Result<bool> {
     if done == 0 {
         return Ok(false);
     }
+    crash::reached(Point::HalfSettled);
     if matches!(end.how, Settle::Requeue { .. }) {
         tx.wake();
     }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use rusqlite::Connection;
+use taskq_core::crash::{self, Point};
 
 use super::{error::Result, tx::Tx};
 
@@ -119,6 +120,9 @@ pub(super) fn release(tx: &Tx<'_>, gone: &Gone) -> Result<usize> {
         count =
             tx.execute("UPDATE message SET state = 0, owner = 0 WHERE state = 2 AND owner = ?1", [gone.id])?;
         tx.wake();
+    }
+    if count > 0 {
+        crash::reached(Point::LapseSeen);
     }
     let sql = "DELETE FROM owner WHERE id = ?1
                AND NOT EXISTS (SELECT 1 FROM message WHERE state = 2 AND owner = ?1)";

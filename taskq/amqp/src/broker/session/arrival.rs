@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use taskq_core::{
     broker::{Delivery, DeliveryTag},
+    crash::{self, Point},
     protocol::DeliveryInfo,
 };
 
@@ -20,6 +21,7 @@ use crate::wire::{self, Read};
 impl Session<'_> {
     /// Enters a delivery into the books and passes it on.
     pub(super) fn arrive(&mut self, source: &Source, delivery: lapin::message::Delivery) {
+        crash::reached(Point::Fetched);
         let tag = DeliveryTag { id: delivery.delivery_tag, epoch: self.epoch };
         let (exchange, routing_key) = (delivery.exchange.to_string(), delivery.routing_key.to_string());
         let (properties, body) = (delivery.properties, bytes::Bytes::from(delivery.data));
