@@ -130,7 +130,17 @@ fn spawn(dir: &TempDir, port: u16, durable: bool) -> Running {
     let program = env::var_os("TASKQ_TEST_REDIS_SERVER").unwrap_or_else(|| OsString::from("redis-server"));
     let mut command = Command::new(program);
     command
-        .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly"])
+        .args([
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--save",
+            "",
+            "--databases",
+            "128",
+            "--appendonly",
+        ])
         .args(append)
         .current_dir(dir.path());
     Running::start(&mut command, dir.path().join("redis.log"))
