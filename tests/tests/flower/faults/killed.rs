@@ -115,24 +115,25 @@ fn a_killed_board_on_rabbitmq_keeps_its_history_and_learns_what_it_missed() {
 fn a_killed_worker_is_lost_and_its_task_is_seen_to_run_elsewhere(broker: Server, runs_again: bool) {
     let place = Place::new(broker);
     let board = place.board("board");
-    let mut first = place.worker("w1@test");
-    is_up(&board, "w1@test");
-    let id = call(&board, "sleeping", &json!([2.0]));
+    let mut workers = ["w1@test", "w2@test"].map(|name| (name, place.worker(name)));
+    workers.iter().for_each(|(name, _)| is_up(&board, name));
+    let id = call(&board, "sleeping", &json!([4.0]));
     let path = format!("/api/v1/tasks/{id}");
-    until(&board, &path, "it runs", |it| it["task"]["state"] == "STARTED");
-    let _second = place.worker("w2@test");
-    is_up(&board, "w2@test");
-    first.kill();
-    let worker = until(&board, "/api/v1/workers/w1@test", "it is lost", |it| it["status"] == "lost");
+    let seen = until(&board, &path, "it runs", |it| it["task"]["state"] == "STARTED");
+    let place = workers.iter().position(|(name, _)| seen["task"]["worker"] == *name).expect("one of them");
+    workers[place].1.kill();
+    let (killed, other) = (workers[place].0, workers[1 - place].0);
+    let path = format!("/api/v1/workers/{killed}");
+    let worker = until(&board, &path, "it is lost", |it| it["status"] == "lost");
     assert_eq!(worker["busy"], Value::Null, "what it ran is not known: {worker}");
     let overview = until(&board, "/api/v1/overview", "it is told", |it| rules(it).contains(&"worker_lost"));
     assert_eq!(overview["workers"]["lost"], 1, "{overview}");
-    assert_eq!(get(&board, "/api/v1/workers/w2@test")["status"], "online");
+    assert_eq!(get(&board, &format!("/api/v1/workers/{other}"))["status"], "online");
     if runs_again {
         let seen = ends(&board, &id);
-        let workers: Vec<&Value> =
+        let ran: Vec<&Value> =
             seen["attempts"].as_array().into_iter().flatten().map(|attempt| &attempt["worker"]).collect();
-        assert_eq!(workers, ["w1@test", "w2@test"], "{seen}");
+        assert_eq!(ran, [killed, other], "{seen}");
         assert_eq!(seen["attempts"][0]["run"], Value::Null, "nobody saw how long it ran: {seen}");
     }
 }
