@@ -6,7 +6,7 @@ use super::{
     ast::{Expr, Field, Test, is_like},
     kwargs,
 };
-use crate::record::{EndReason, TaskRecord, fingerprint, seconds};
+use crate::record::{EndReason, TaskRecord, failure, seconds};
 
 impl Expr {
     /// Whether a task fits.
@@ -46,7 +46,7 @@ fn term(field: &Field, test: &Test, task: &TaskRecord) -> bool {
         }),
         Field::Result => text(task.result.as_deref()),
         Field::Error => text(task.exception.as_deref()),
-        Field::Fingerprint => text(task.exception.as_deref().map(fingerprint).as_deref()),
+        Field::Fingerprint => text(failure(task).as_deref()),
         Field::Reason => text(task.reason.as_ref().map(EndReason::word)),
         Field::Root => text(task.root_id.as_deref()) || fits(test, &task.id),
         Field::Parent => text(task.parent_id.as_deref()),

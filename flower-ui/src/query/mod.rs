@@ -13,7 +13,7 @@ mod sql;
 mod tests;
 mod value;
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 pub(crate) use self::{ast::Expr, sql::Condition};
 use crate::record::TaskRecord;
@@ -35,6 +35,21 @@ pub struct TaskQuery {
     pub search: Option<Search>,
     /// The order; `None`: newest activity first.
     pub sort: Option<Sort>,
+}
+
+impl TaskQuery {
+    /// Whether a task fits, by its whole record.
+    pub(crate) fn matches(&self, task: &TaskRecord) -> bool {
+        let is = |text: Option<&str>, wanted: &Option<String>| {
+            wanted.as_ref().is_none_or(|wanted| text.is_some_and(|text| text.eq_ignore_ascii_case(wanted)))
+        };
+        is(task.worker.as_deref(), &self.worker)
+            && is(task.name.as_deref(), &self.name)
+            && is(Some(task.state.as_str()), &self.state)
+            && self.received_start.is_none_or(|from| task.received.is_none_or(|at| at >= from))
+            && self.received_end.is_none_or(|until| task.received.is_none_or(|at| at <= until))
+            && self.search.as_ref().is_none_or(|search| search.0.matches(task))
+    }
 }
 
 /// A typed query, understood.
@@ -148,6 +163,13 @@ pub struct Cursor {
     pub timestamp: f64,
     /// Its place among rows of the same time.
     pub key: i64,
+}
+
+impl Cursor {
+    /// Earlier ones are less.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        self.timestamp.total_cmp(&other.timestamp).then_with(|| self.key.cmp(&other.key))
+    }
 }
 
 /// Part of an answer.

@@ -1,9 +1,18 @@
 //! What errors have in common: their text without what differs from one to the next.
 
-use super::decode::cut;
+use taskq_core::backend::State;
+
+use super::{decode::cut, task::TaskRecord};
 
 /// Longest fingerprint, in bytes.
 const LONGEST: usize = 160;
+
+/// The fingerprint of the error that a task failed with, or is tried again for.
+pub(crate) fn failure(task: &TaskRecord) -> Option<String> {
+    let failed = matches!(task.state, State::Failure | State::Retry);
+    let text = task.exception.as_deref().filter(|_| failed)?;
+    Some(fingerprint(text)).filter(|text| !text.is_empty())
+}
 
 /// The fingerprint of an error as Python shows it: `ValueError('no account 17')` and `ValueError('no account 4')`
 /// have the same. Numbers and ids become `#`, quoted parts within the message `…`.

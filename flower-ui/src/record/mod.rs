@@ -20,7 +20,7 @@ mod worker;
 pub(crate) use self::{
     call::{Call, Said},
     decode::{Told, cut, decode, seconds, shorten},
-    fingerprint::fingerprint,
+    fingerprint::failure,
     history::History,
     mark::{End, Mark, Step},
 };

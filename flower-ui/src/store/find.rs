@@ -10,15 +10,19 @@ use taskq_core::Error;
 
 use super::{
     Store, order, row,
+    unwritten::Overlay,
     words::{Kind, Words},
 };
 use crate::{
+    live::clock,
     query::{Condition, Cursor, Expr, Page, Sort, TaskPage, TaskQuery},
     record::TaskRecord,
 };
 
 /// Rows of an answer whose page has no limit.
 const MOST_ROWS: u64 = 10_000;
+/// Rows of the newest that may be left out before the file is asked alone.
+const NEAR: u64 = 1_000;
 /// Matches that are counted.
 const MOST_COUNTED: u64 = 10_000;
 /// How long a search looks for the rows of its page.
@@ -34,10 +38,28 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub async fn tasks(&self, query: &TaskQuery, page: &Page) -> Result<TaskPage, Error> {
-        self.settle(false).await;
         let (query, page) = (query.clone(), page.clone());
-        let total = self.shared.health().tasks;
-        self.read(move |conn, words| Search::new(&query, words).run(conn, &page, total)).await
+        // The newest are read beside the file. Any other place is the file's to find: then that has to have all.
+        if query.sort.is_some() || page.offset > NEAR {
+            self.settle(false).await;
+            let total = self.shared.health().tasks;
+            let overlay = Overlay { total, ..Overlay::default() };
+            return self.read(move |conn, words| Search::new(&query, words).run(conn, &page, &overlay)).await;
+        }
+        let unwritten = {
+            let hot = self.shared.hot();
+            hot.unwritten(self.shared.health().tasks)
+        };
+        self.read(move |conn, words| {
+            let overlay = unwritten.find(conn, &query)?;
+            Search::new(&query, words).newest(
+                conn,
+                &page,
+                page.limit.unwrap_or(MOST_ROWS).min(MOST_ROWS),
+                &overlay,
+            )
+        })
+        .await
     }
 }
 
@@ -80,16 +102,16 @@ impl Search {
         Self { condition: Condition::join(parts, " AND ", "1"), expr, sort: query.sort }
     }
 
-    fn run(&self, conn: &Connection, page: &Page, total: u64) -> rusqlite::Result<TaskPage> {
+    fn run(&self, conn: &Connection, page: &Page, overlay: &Overlay) -> rusqlite::Result<TaskPage> {
         let limit = page.limit.unwrap_or(MOST_ROWS).min(MOST_ROWS);
         let order = self.sort.as_ref().map(order::sql);
         match (&self.expr, order) {
-            (None, Some(Some(order))) => self.sorted(conn, page, limit, total, &order),
-            (_, None) => self.newest(conn, page, limit, total),
+            (None, Some(Some(order))) => self.sorted(conn, page, limit, overlay, &order),
+            (_, None) => self.newest(conn, page, limit, overlay),
             // Neither an index nor a column tells the order: the newest matches are sorted here.
             (_, Some(_)) => {
                 let newest = Page { offset: 0, limit: None, after: None };
-                let mut found = self.newest(conn, &newest, MOST_ROWS, total)?;
+                let mut found = self.newest(conn, &newest, MOST_ROWS, overlay)?;
                 if let Some(sort) = self.sort {
                     order::sort(&mut found.rows, sort);
                 }
@@ -107,7 +129,7 @@ impl Search {
         conn: &Connection,
         page: &Page,
         limit: u64,
-        total: u64,
+        overlay: &Overlay,
         order: &str,
     ) -> rusqlite::Result<TaskPage> {
         let Condition { sql, values, .. } = &self.condition;
@@ -121,19 +143,25 @@ impl Search {
             Ok(true)
         })?;
         let searched_back_to = (!done).then(|| rows.last().map_or(0.0, |row: &TaskRecord| row.timestamp));
-        let (matched, matched_is_exact) = self.count(conn, total)?;
+        let (matched, matched_is_exact) = self.count(conn, overlay)?;
         Ok(TaskPage {
             matched: matched.max(rows.len() as u64),
             matched_is_exact,
             rows,
-            total,
+            total: overlay.total,
             searched_back_to,
             next: None,
         })
     }
 
     /// The newest first.
-    fn newest(&self, conn: &Connection, page: &Page, limit: u64, total: u64) -> rusqlite::Result<TaskPage> {
+    fn newest(
+        &self,
+        conn: &Connection,
+        page: &Page,
+        limit: u64,
+        overlay: &Overlay,
+    ) -> rusqlite::Result<TaskPage> {
         let mut condition = self.condition.clone();
         if let Some(Cursor { timestamp, key }) = page.after {
             let after = Condition::new(
@@ -142,56 +170,103 @@ impl Search {
             );
             condition = Condition::join(vec![condition, after], " AND ", "1");
         }
-        // With nothing to look at in the records, SQLite can leave out what comes before.
-        let (skipped, offset) =
-            if self.expr.is_none() { (page.offset.min(i64::MAX as u64), 0) } else { (0, page.offset) };
-        let enough =
-            if self.expr.is_none() { format!("LIMIT {} OFFSET {skipped}", limit + 1) } else { String::new() };
+        // With nothing to look at in the records, so many are enough; some of them may be hidden.
+        let enough = match self.expr {
+            None => {
+                format!("LIMIT {}", (page.offset + limit + 1).saturating_add(overlay.hidden.len() as u64))
+            }
+            Some(_) => String::new(),
+        };
         let sql = format!(
             "SELECT {COLUMNS} FROM task t LEFT JOIN payload p ON p.task = t.key WHERE {} ORDER BY t.timestamp DESC, t.key DESC {enough}",
             condition.sql
         );
-        let (mut rows, mut matched, mut seen_at, mut next) = (Vec::new(), 0_u64, None, None);
-        let mut last = None;
+        let later = |place: &Cursor| page.after.is_none_or(|after| place.order(&after).is_lt());
+        let mut waiting = overlay.rows.iter().filter(|(place, _)| later(place)).peekable();
+        let mut taken = Taken { offset: page.offset, limit, ..Taken::default() };
+        let mut seen_at = None;
         let counting = Instant::now() + COUNT_BUDGET;
+        let counts = self.expr.is_some();
+        let enough = |taken: &Taken| {
+            taken.next.is_some() && (!counts || taken.matched > MOST_COUNTED || Instant::now() >= counting)
+        };
         let done = within(conn, BUDGET, &sql, &condition.values, |row| {
-            seen_at = Some(row.get(2)?);
-            let Some(task) = record(row)? else { return Ok(true) };
-            if self.expr.as_ref().is_some_and(|expr| !expr.matches(&task)) {
+            let place = Cursor { timestamp: row.get(2)?, key: row.get(0)? };
+            seen_at = Some(place.timestamp);
+            while let Some((newer, task)) = waiting.next_if(|(other, _)| other.order(&place).is_gt()) {
+                taken.put(*newer, || task.clone());
+            }
+            if overlay.hidden.contains(&place.key) {
+                return Ok(!enough(&taken));
+            }
+            // Nothing is read of what is neither looked at nor shown.
+            let is_wanted = counts || taken.wants();
+            let task = if is_wanted { record(row)? } else { None };
+            if is_wanted
+                && task.as_ref().is_none_or(|task| self.expr.as_ref().is_some_and(|expr| !expr.matches(task)))
+            {
                 return Ok(true);
             }
-            matched += 1;
-            if matched > offset && (rows.len() as u64) < limit {
-                last = Some(Cursor { timestamp: row.get(2)?, key: row.get(0)? });
-                rows.push(task);
-            } else if matched > offset {
-                next = last;
-            }
-            let full = rows.len() as u64 >= limit && next.is_some();
-            Ok(!full || (matched <= MOST_COUNTED && Instant::now() < counting))
+            taken.put(place, || task.unwrap_or_default());
+            Ok(!enough(&taken))
         })?;
-        let full = next.is_some();
-        let searched_back_to = (!done && !full).then(|| seen_at.unwrap_or_default());
+        if done {
+            waiting.for_each(|(place, task)| taken.put(*place, || task.clone()));
+        }
+        let full = taken.next.is_some();
+        let searched_back_to = (!done && !full).then(|| seen_at.unwrap_or_else(clock));
         let (matched, matched_is_exact) = match &self.expr {
-            None => self.count(conn, total)?,
-            Some(_) => (matched, done && page.after.is_none()),
+            None => self.count(conn, overlay)?,
+            Some(_) => (taken.matched, done && page.after.is_none()),
         };
-        Ok(TaskPage { rows, matched, matched_is_exact, total, searched_back_to, next })
+        let Taken { rows, next, .. } = taken;
+        Ok(TaskPage { rows, matched, matched_is_exact, total: overlay.total, searched_back_to, next })
     }
 
     /// How many match, as far as can be counted in time, and whether that is all.
-    fn count(&self, conn: &Connection, total: u64) -> rusqlite::Result<(u64, bool)> {
+    fn count(&self, conn: &Connection, overlay: &Overlay) -> rusqlite::Result<(u64, bool)> {
         if self.condition.is_all() {
-            return Ok((total, true));
+            return Ok((overlay.total, true));
         }
         let Condition { sql, values, .. } = &self.condition;
-        let sql = format!("SELECT 1 FROM task t WHERE {sql} LIMIT {}", MOST_COUNTED + 1);
-        let mut count = 0;
-        let done = within(conn, COUNT_BUDGET, &sql, values, |_| {
-            count += 1;
-            Ok(true)
+        let most = MOST_COUNTED + 1 + overlay.hidden.len() as u64;
+        let sql = format!("SELECT t.key FROM task t WHERE {sql} LIMIT {most}");
+        let mut count = overlay.rows.len() as u64;
+        let done = within(conn, COUNT_BUDGET, &sql, values, |row| {
+            count += u64::from(!overlay.hidden.contains(&row.get(0)?));
+            Ok(count <= MOST_COUNTED)
         })?;
         Ok((count.min(MOST_COUNTED), done && count <= MOST_COUNTED))
+    }
+}
+
+/// What is taken for a page, the newest first.
+#[derive(Default)]
+struct Taken {
+    offset: u64,
+    limit: u64,
+    rows: Vec<TaskRecord>,
+    matched: u64,
+    last: Option<Cursor>,
+    /// Where the next page begins.
+    next: Option<Cursor>,
+}
+
+impl Taken {
+    /// Whether the next one is shown.
+    fn wants(&self) -> bool {
+        self.matched >= self.offset && (self.rows.len() as u64) < self.limit
+    }
+
+    fn put(&mut self, place: Cursor, task: impl FnOnce() -> TaskRecord) {
+        let wants = self.wants();
+        self.matched += 1;
+        if wants {
+            self.last = Some(place);
+            self.rows.push(task());
+        } else if self.matched > self.offset {
+            self.next = self.next.or(self.last);
+        }
     }
 }
 

@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use super::rollup::Rollups;
+use super::{
+    rollup::Rollups,
+    unwritten::{Unwritten, Waiting},
+};
 use crate::record::{History, Step, Told};
 
 /// Tasks that are kept here although they are written.
@@ -28,7 +31,9 @@ pub(super) struct Hot {
     /// Written, the longest first. Some are dirty again since.
     clean: VecDeque<Arc<str>>,
     /// Taken for writing, and not written yet.
-    writing: usize,
+    writing: Vec<Arc<str>>,
+    /// The row of the task that is new next.
+    next: i64,
     pub(super) rollups: Rollups,
     /// Given up.
     pub(super) dropped: u64,
@@ -36,11 +41,14 @@ pub(super) struct Hot {
 
 #[derive(Clone, Debug, Default)]
 struct Entry {
-    history: History,
+    /// Shared with who writes or reads it now.
+    history: Arc<History>,
     is_dirty: bool,
     in_clean: bool,
     /// Its row. With it, the history is all that is known; without, there may be more in the file.
     key: Option<i64>,
+    /// The row that it gets if the file knows nothing of it.
+    fresh: i64,
 }
 
 /// What is known of a task after something was told.
@@ -58,19 +66,31 @@ pub(crate) struct Heard {
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) id: Arc<str>,
-    pub(super) history: History,
+    pub(super) history: Arc<History>,
     pub(super) key: Option<i64>,
+    /// Its row if it is new.
+    pub(super) fresh: i64,
 }
 
 impl Hot {
+    /// With a file whose greatest row this is.
+    pub(super) fn after(row: i64) -> Self {
+        Self { next: row + 1, ..Self::default() }
+    }
+
     pub(super) fn tell(&mut self, told: Told) -> Heard {
         let Told { id, mark, call } = told;
-        let entry = self.tasks.entry(Arc::clone(&id)).or_default();
+        let next = &mut self.next;
+        let entry = self.tasks.entry(Arc::clone(&id)).or_insert_with(|| {
+            *next += 1;
+            Entry { fresh: *next - 1, ..Entry::default() }
+        });
         let (step, at, inferred) = (mark.step, mark.at, mark.inferred);
-        let is_new = entry.history.add(mark);
+        let history = Arc::make_mut(&mut entry.history);
+        let is_new = history.add(mark);
         if let Some(call) = call {
             // What a worker answered is the word of last resort.
-            entry.history.call(if inferred { Step::Custom } else { step }, call);
+            history.call(if inferred { Step::Custom } else { step }, call);
         }
         if is_new && !inferred {
             self.rollups.count(&entry.history, step, at);
@@ -96,11 +116,23 @@ impl Hot {
     /// A task, and whether the file knows no more of it.
     pub(super) fn get(&self, id: &str) -> Option<(History, bool)> {
         let entry = self.tasks.get(id)?;
-        Some((entry.history.clone(), entry.key.is_some()))
+        Some((History::clone(&entry.history), entry.key.is_some()))
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.dirty.len() + self.writing
+        self.dirty.len() + self.writing.len()
+    }
+
+    /// All that is not in the file as it is here; `in_file`: tasks that are there.
+    pub(super) fn unwritten(&self, in_file: u64) -> Unwritten {
+        // One that was told of while it is written is in both.
+        let again = |id: &&Arc<str>| self.tasks.get(*id).is_some_and(|entry| !entry.is_dirty);
+        let ids = self.dirty.iter().chain(self.writing.iter().filter(again));
+        let waiting = ids.filter_map(|id| {
+            let Entry { history, key, fresh, .. } = self.tasks.get(id)?;
+            Some(Waiting { id: Arc::clone(id), history: Arc::clone(history), key: *key, fresh: *fresh })
+        });
+        Unwritten { tasks: waiting.collect(), in_file }
     }
 
     /// Takes tasks for writing. They stay here, too.
@@ -110,20 +142,23 @@ impl Hot {
         for id in self.dirty.drain(..count) {
             if let Some(entry) = self.tasks.get_mut(&id) {
                 entry.is_dirty = false;
-                taken.push(Task { history: entry.history.clone(), key: entry.key, id });
+                self.writing.push(Arc::clone(&id));
+                let history = Arc::clone(&entry.history);
+                taken.push(Task { history, key: entry.key, fresh: entry.fresh, id });
             }
         }
-        self.writing += taken.len();
         taken
     }
 
     /// These are written now, in these rows. What the file knew more of a task is taken in.
     pub(super) fn written(&mut self, tasks: Vec<Task>) {
-        self.writing -= tasks.len();
-        for Task { id, history, key } in tasks {
+        self.writing.clear();
+        for Task { id, history, key, .. } in tasks {
             let Some(entry) = self.tasks.get_mut(&id) else { continue };
             if entry.key.is_none() {
-                entry.history.merge(history);
+                if !Arc::ptr_eq(&entry.history, &history) {
+                    Arc::make_mut(&mut entry.history).merge(Arc::unwrap_or_clone(history));
+                }
                 entry.key = key;
             }
             if !entry.in_clean {
@@ -145,7 +180,7 @@ impl Hot {
 
     /// These could not be written. They wait again, before all others.
     pub(super) fn not_written(&mut self, tasks: Vec<Task>) {
-        self.writing -= tasks.len();
+        self.writing.clear();
         for task in tasks.into_iter().rev() {
             if let Some(entry) = self.tasks.get_mut(&task.id)
                 && !entry.is_dirty

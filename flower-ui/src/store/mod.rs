@@ -21,6 +21,7 @@ mod series;
 #[cfg(test)]
 mod tests;
 mod trend;
+mod unwritten;
 mod watched;
 mod words;
 mod writer;
@@ -132,9 +133,10 @@ impl Store {
         let opened = open::open(&path)?;
         let load = |conn: &Connection| {
             let tasks = conn.query_row("SELECT count(*) FROM task", [], |row| row.get(0))?;
-            Ok::<_, rusqlite::Error>((Words::load(conn)?, tasks, retention::bytes(conn)?.1))
+            let last = conn.query_row("SELECT ifnull(max(key), 0) FROM task", [], |row| row.get(0))?;
+            Ok::<_, rusqlite::Error>((Words::load(conn)?, tasks, last, retention::bytes(conn)?.1))
         };
-        let (words, tasks, bytes) = load(&opened.conn).map_err(|error| {
+        let (words, tasks, last, bytes) = load(&opened.conn).map_err(|error| {
             Error::with_source(ErrorKind::Other, format!("could not read `{}`", path.display()), error)
         })?;
         let health = StoreHealth {
@@ -146,7 +148,7 @@ impl Store {
         };
         let shared = Arc::new(Shared {
             options: options.clone(),
-            hot: Mutex::default(),
+            hot: Mutex::new(Hot::after(last)),
             words: RwLock::new(Arc::new(words)),
             readers: Readers::new(path.clone()),
             health: Mutex::new(health),

@@ -3,6 +3,8 @@
 //! Kept true here: the row's columns are worked out from the history beside them each time it is written, so that
 //! they never disagree.
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, Transaction, params, types::Value};
 use taskq_core::backend::State;
 use uuid::Uuid;
@@ -11,7 +13,7 @@ use super::{
     hot::Task,
     words::{Adding, Kind},
 };
-use crate::record::{EndReason, History, TaskRecord, fingerprint};
+use crate::record::{EndReason, History, TaskRecord, failure};
 
 /// An id as it is stored.
 pub(crate) fn id_value(id: &str) -> Value {
@@ -56,7 +58,7 @@ pub(super) fn write(tx: &Transaction<'_>, words: &mut Adding<'_>, task: &mut Tas
     {
         task.key = Some(key);
         if let Some(stored) = stored {
-            task.history.merge(stored);
+            Arc::make_mut(&mut task.history).merge(stored);
         }
     }
     let record = task.history.record(&task.id);
@@ -65,8 +67,8 @@ pub(super) fn write(tx: &Transaction<'_>, words: &mut Adding<'_>, task: &mut Tas
     let key = match known {
         Some(key) if put(tx, words, key, false, &record, &packed.bones)? > 0 => key,
         _ => {
-            put(tx, words, 0, true, &record, &packed.bones)?;
-            tx.last_insert_rowid()
+            put(tx, words, task.fresh, true, &record, &packed.bones)?;
+            task.fresh
         }
     };
     let is_new = known != Some(key);
@@ -80,11 +82,11 @@ pub(super) fn write(tx: &Transaction<'_>, words: &mut Adding<'_>, task: &mut Tas
 
 const INSERT: &str =
     "INSERT INTO task (name, state, reason, error, worker, queue, timestamp, sent, received, started,
-    ended, eta, wait, runtime, retries, attempts, spare, root, parent, bones, id)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+    ended, eta, wait, runtime, retries, attempts, spare, root, parent, bones, key, id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 const UPDATE: &str = "UPDATE task SET name = ?1, state = ?2, reason = ?3, error = ?4, worker = ?5, queue = ?6,
     timestamp = ?7, sent = ?8, received = ?9, started = ?10, ended = ?11, eta = ?12, wait = ?13, runtime = ?14,
-    retries = ?15, attempts = ?16, spare = ?17, root = ?18, parent = ?19, bones = ?20 WHERE key = ?21";
+    retries = ?15, attempts = ?16, spare = ?17, root = ?18, parent = ?19, bones = ?20 WHERE key = ?21 AND id = ?22";
 
 fn put(
     tx: &Transaction<'_>,
@@ -98,7 +100,7 @@ fn put(
     let name = word(tx, words, Kind::Name, record.name.as_deref())?;
     let state = word(tx, words, Kind::State, Some(record.state.as_str()))?;
     let reason = word(tx, words, Kind::Reason, record.reason.as_ref().map(EndReason::word))?;
-    let error = word(tx, words, Kind::Error, error_of(record).as_deref())?;
+    let error = word(tx, words, Kind::Error, failure(record).as_deref())?;
     let worker = word(tx, words, Kind::Worker, record.worker.as_deref())?;
     let queue = word(tx, words, Kind::Queue, record.queue.as_deref())?;
     let related = |other: &Option<String>| other.as_deref().filter(|other| *other != record.id).map(id_value);
@@ -123,7 +125,8 @@ fn put(
         related(&record.root_id),
         related(&record.parent_id),
         bones,
-        if is_new { id_value(&record.id) } else { Value::Integer(key) },
+        key,
+        id_value(&record.id),
     ])
 }
 
@@ -134,11 +137,4 @@ fn word(
     text: Option<&str>,
 ) -> rusqlite::Result<Option<i64>> {
     text.map_or(Ok(None), |text| words.id(tx, kind, text))
-}
-
-/// The fingerprint of the error that a task failed with, or is tried again for.
-fn error_of(record: &TaskRecord) -> Option<String> {
-    let failed = matches!(record.state, State::Failure | State::Retry);
-    let text = record.exception.as_deref().filter(|_| failed)?;
-    Some(fingerprint(text)).filter(|text| !text.is_empty())
 }

@@ -131,6 +131,67 @@ async fn lists_are_filtered_sorted_and_paged() {
 }
 
 #[tokio::test]
+async fn a_list_reads_what_waits_beside_what_is_written_and_waits_for_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path().join("board.db"));
+    let at = now() - 1_000.0;
+    let store = Store::open(&options).unwrap();
+    for number in 0..30 {
+        run(&store, &format!("old-{number}"), "shop.add", at + f64::from(number / 3), "failed");
+    }
+    drop(store);
+    // Opened again, nothing of them is in memory.
+    let store = Store::open(&options).unwrap();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    store
+        .commands
+        .send(Command::Do(Box::new(move |_| _ = held.recv_timeout(Duration::from_secs(60)))))
+        .unwrap();
+    for number in 0..20 {
+        let time = at + 10.0 + f64::from(number / 3);
+        run(
+            &store,
+            &format!("new-{number}"),
+            "shop.pay",
+            time,
+            if number % 2 == 0 { "failed" } else { "succeeded" },
+        );
+        // An old one is told of again: it moves, and is not told of twice.
+        store.tell(event("succeeded", &format!("old-{number}"), time, &[("result", "late")]));
+    }
+    let texts =
+        ["", "state:success", "state:failure name:shop.add", "name:pay", "old-1", "-name:pay result:late"];
+    let pages = async |limit: u64| {
+        let mut all = Vec::new();
+        for text in texts {
+            let mut page = Page { limit: Some(limit), ..Page::default() };
+            loop {
+                let found = store.tasks(&search(text), &page).await.unwrap();
+                assert_eq!(found.total, 50, "{text}");
+                all.extend(found.rows.iter().map(|task| (task.id.clone(), task.state.clone())));
+                all.push((
+                    format!("{text} {}", if page.after.is_none() { found.matched } else { 0 }),
+                    State::Pending,
+                ));
+                let Some(next) = found.next else { break };
+                page.after = Some(next);
+            }
+            let skipped = Page { limit: Some(limit), offset: 5, after: None };
+            let found = store.tasks(&search(text), &skipped).await.unwrap();
+            all.extend(found.rows.into_iter().map(|task| (task.id, task.state)));
+        }
+        all
+    };
+    let (short, long) = (pages(7).await, pages(100).await);
+    assert!(store.health().waiting == 40, "the writer was not held: {:?}", store.health());
+    assert_eq!(long.iter().filter(|(id, _)| id.starts_with("new-19")).count(), 3);
+    release.send(()).unwrap();
+    store.settle(true).await;
+    assert_eq!(store.health().waiting, 0);
+    assert_eq!((pages(7).await, pages(100).await), (short, long), "written, it is the same");
+}
+
+#[tokio::test]
 async fn charts_count_each_event_once_and_wait_apart_from_run() {
     let store = Store::open(&StoreOptions::default()).unwrap();
     let at = (now() / 3_600.0).floor() * 3_600.0 - 7_200.0;

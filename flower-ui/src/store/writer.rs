@@ -152,11 +152,14 @@ impl Writer {
                     Arc::make_mut(&mut words).add(added);
                 }
                 let count = taken.len();
-                shared.hot().written(taken);
+                // Both at once for who counts what is in the file and what is not.
+                let mut hot = shared.hot();
+                hot.written(taken);
                 shared.said(|health| {
                     health.tasks += new;
                     health.folded += folded;
                 });
+                drop(hot);
                 Ok(count)
             }
             Err(error) => {
