@@ -19,6 +19,19 @@ async fn note(what: String) {
     RAN.lock().unwrap().get_or_insert_default().insert(what);
 }
 
+fn tell(what: String) {
+    RAN.lock().unwrap().get_or_insert_default().insert(what);
+}
+
+/// Runs until it is told that it is over.
+#[task(name = "revoked.busy")]
+async fn busy(what: String) {
+    tell(format!("busy {what}"));
+    while !ran(&format!("over {what}")) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 /// A queue of its own for each test: they may share a RabbitMQ.
 fn app(broker: &str, backend: &str) -> (App, String) {
     let queue = format!("revoked-{}", uuid::Uuid::now_v7().simple());
@@ -112,4 +125,67 @@ async fn on_rabbitmq_alone_a_worker_that_starts_learns_it_from_its_neighbours() 
     first.stop().await.expect("an orderly end");
     second.stop().await.expect("an orderly end");
     assert!(!ran(&queue));
+}
+
+/// A worker that hears no broadcast is busy; meanwhile the next task is revoked, and ten milliseconds later it is
+/// taken.
+async fn it_was_revoked_just_before_the_take(broker: &str, backend: &str) {
+    let queue = format!("revoked-{}", uuid::Uuid::now_v7().simple());
+    let sources = Sources::none().set("broker_url", broker).set("result_backend", backend);
+    let sources = sources.set("task_default_queue", queue.as_str()).set("control_exchange", queue.as_str());
+    // Nothing but what is remembered tells this worker; and it takes no task before it is free.
+    let deaf =
+        sources.clone().set("worker_enable_remote_control", false).set("worker_prefetch_multiplier", 1);
+    let client = App::builder().sources(sources).build().expect("an app");
+    let deaf = App::builder().sources(deaf).build().expect("an app");
+    let options = WorkerOptions::new().concurrency(1).hostname("deaf@test");
+    let mut worker = Worker::new(&deaf, &options).expect("a worker").start();
+    tokio::time::timeout(SOON, worker.ready()).await.expect("in time").expect("a worker that starts");
+    for by in ["id", "workflow", "stamp"] {
+        let what = format!("{by} just before, {queue}");
+        let before = busy.with().app(&client).delay(what.clone()).await.expect("sent");
+        let started = async {
+            while !ran(&format!("busy {what}")) {
+                tokio::task::yield_now().await
+            }
+        };
+        tokio::time::timeout(SOON, started).await.expect("the worker is busy");
+        let next = note.with().app(&client).stamp("order", what.as_str()).delay(what.clone());
+        let next = next.await.expect("sent");
+        match by {
+            "id" => next.revoke().await.expect("told"),
+            "workflow" => client.revoke_workflow(next.id().clone()).await.expect("told"),
+            _ => client.revoke_by_stamp("order", what.as_str()).await.expect("told"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        tell(format!("over {what}"));
+        before.get().timeout(SOON).await.expect("what ran is done");
+        let error = next.get().timeout(SOON).await.expect_err("revoked");
+        assert!(error.to_string().contains("revoked"), "{error}");
+        // Another one comes after it: by then it was taken.
+        let after = note.with().app(&client).delay(format!("after {what}")).await.expect("sent");
+        after.get().timeout(SOON).await.expect("what is not revoked runs");
+        assert!(!ran(&what), "it ran: {what}");
+    }
+    worker.stop().await.expect("an orderly end");
+}
+
+/// Symptom: revocations were read every five seconds; what was taken in between ran.
+#[tokio::test]
+async fn what_is_revoked_just_before_it_is_taken_does_not_run_on_redis() {
+    let redis = RedisServer::start();
+    it_was_revoked_just_before_the_take(&redis.url(0), &redis.url(1)).await;
+}
+
+#[tokio::test]
+async fn what_is_revoked_just_before_it_is_taken_does_not_run_on_sqlite() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("sqlite:{}/taskq.db", folder.path().display());
+    it_was_revoked_just_before_the_take(&url, &url).await;
+}
+
+#[tokio::test]
+async fn what_is_revoked_just_before_it_is_taken_does_not_run_on_rabbitmq_with_results_elsewhere() {
+    let redis = RedisServer::start();
+    it_was_revoked_just_before_the_take(&amqp(), &redis.url(0)).await;
 }

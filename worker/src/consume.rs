@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     completer::Completions,
-    effects,
+    control, effects,
     gate::{Gate, Verdict},
     held::Held,
     job::Job,
@@ -145,6 +145,7 @@ impl<'a> Fetch<'a> {
     async fn dispatch(&mut self, batch: &mut Vec<Delivery>) {
         let node = Arc::clone(&self.node);
         node.counters.received.add(batch.len());
+        control::catch_up(&node).await;
         let (mut held, mut jobs, mut ends) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
         jobs.reserve(batch.len());
         let mut asking = Vec::new();

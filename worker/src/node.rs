@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -55,6 +55,8 @@ pub(crate) struct Node {
     pub(crate) revoked: Revoked,
     /// Workflows and stamps that were revoked.
     pub(crate) marked: Revoked,
+    /// Up to where both were read from where they are remembered.
+    pub(crate) remembered: AtomicU64,
     pub(crate) counters: Arc<Counters>,
     pub(crate) totals: Totals,
     pub(crate) events: EventBus,
@@ -111,6 +113,7 @@ impl Node {
             held: HeldTable::default(),
             revoked: Revoked::default(),
             marked: Revoked::default(),
+            remembered: AtomicU64::new(0),
             counters,
             totals,
             events,

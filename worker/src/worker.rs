@@ -118,8 +118,8 @@ impl Worker {
         let panel = Panel { node: Arc::clone(&node), pool: pool.view(), asks, since: Instant::now() };
         let scaling = AbortOnDropHandle::new(tokio::spawn(autoscale::keep(Arc::clone(&node), pool.view())));
         let control = control::start(panel);
-        let mark = control::read_remembered(&node).await;
-        let remembered = AbortOnDropHandle::new(tokio::spawn(control::keep_reading(Arc::clone(&node), mark)));
+        control::read_remembered(&node).await;
+        let remembered = AbortOnDropHandle::new(tokio::spawn(control::keep_reading(Arc::clone(&node))));
         let neighbours = mingle.then(|| {
             let node = Arc::clone(&node);
             // Beside the work: what was revoked before is known without them, where the broker keeps it.

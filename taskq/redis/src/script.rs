@@ -48,6 +48,7 @@ scripts! {
     CONFIRM = "scripts/confirm.lua";
     DECLARE = "scripts/declare.lua";
     RATE = "scripts/rate.lua";
+    REMEMBER = "scripts/remember.lua";
     CHORD_COUNT = "scripts/chord_count.lua";
     CHORD_RENEW = "scripts/chord_renew.lua";
     CHORD_FINISH = "scripts/chord_finish.lua";

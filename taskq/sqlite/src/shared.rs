@@ -3,18 +3,15 @@
 //! Kept true here: turns are given out in the transaction that reads what was given out before, by the clock of
 //! the machine, which all of them share.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::{Arc, atomic::Ordering};
 
-use rusqlite::OptionalExtension as _;
+use rusqlite::{Connection, OptionalExtension as _};
 use taskq_core::{
     BoxFuture,
     broker::{BrokerError, REMEMBERED, RateAsk, RateBucket, RateLimits, RateTurn, Revocation, Revocations},
 };
 
 use crate::store::{Result, Store, Tx, micros, micros_now};
-
-/// Looks back so far: a transaction may be committed after one that began later.
-const OVERLAP: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(crate) struct Shared(pub(crate) Arc<Store>);
@@ -49,9 +46,11 @@ impl Revocations for Shared {
         Box::pin(async move {
             let texts: Vec<String> = what.iter().map(Revocation::to_text).collect();
             let work = move |tx: &Tx<'_>| {
+                // Younger than all before it, whatever the clock does: nobody who reads on misses it.
+                let at = newest(tx.conn)?.saturating_add(1).max(tx.now);
                 let sql = "INSERT INTO revoked (what, at) VALUES (?1, ?2)
                            ON CONFLICT (what) DO UPDATE SET at = excluded.at";
-                texts.iter().try_for_each(|text| tx.execute(sql, (text, tx.now)).map(drop))
+                texts.iter().try_for_each(|text| tx.execute(sql, (text, at)).map(drop))
             };
             self.0.write(work).await.map_err(|failure| failure.broker("remember revocations"))
         })
@@ -59,20 +58,31 @@ impl Revocations for Shared {
 
     fn since(&self, mark: u64) -> BoxFuture<'_, std::result::Result<(Vec<Revocation>, u64), BrokerError>> {
         Box::pin(async move {
-            let from = i64::try_from(mark).unwrap_or(i64::MAX).saturating_sub(micros(OVERLAP));
+            let mark = i64::try_from(mark).unwrap_or(i64::MAX);
             let fresh = micros_now().saturating_sub(micros(REMEMBERED));
             let found = self.0.read(move |conn| {
-                let sql = "SELECT what, at FROM revoked WHERE at >= max(?1, ?2) ORDER BY at";
+                let sql = "SELECT what, at FROM revoked WHERE at > max(?1, ?2) ORDER BY at";
                 let mut select = conn.prepare_cached(sql)?;
                 let rows = select
-                    .query_map((from, fresh), |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+                    .query_map((mark, fresh), |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
                 Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
             });
             let found = found.await.map_err(|failure| failure.broker("read revocations"))?;
-            let last = found.last().map_or(mark, |(_, at)| mark.max(at.unsigned_abs()));
+            let last = found.last().map_or(mark, |(_, at)| mark.max(*at)).unsigned_abs();
             Ok((found.iter().filter_map(|(text, _)| Revocation::from_text(text)).collect(), last))
         })
     }
+
+    fn may_have_more(&self, mark: u64) -> bool {
+        let newest = self.0.inbox.newest.load(Ordering::Acquire);
+        newest == i64::MAX || newest.unsigned_abs() > mark
+    }
+}
+
+/// When the youngest revocation was remembered, in microseconds; 0 when there is none.
+pub(crate) fn newest(conn: &Connection) -> Result<i64> {
+    let mut select = conn.prepare_cached("SELECT ifnull(max(at), 0) FROM revoked")?;
+    Ok(select.query_row([], |row| row.get(0))?)
 }
 
 /// Removes what no worker asks for any more.

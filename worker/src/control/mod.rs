@@ -30,7 +30,7 @@ use tracing::{debug, info, warn};
 pub(crate) use self::{
     events::mingle,
     panel::Panel,
-    remembered::{keep_reading, read as read_remembered},
+    remembered::{catch_up, keep_reading, read as read_remembered},
 };
 
 /// Pause before listening again after the broker refused.

@@ -1,7 +1,7 @@
 //! Revocations that outlive a broadcast: for workers that were down, or just starting, when it was sent.
 //!
-//! Kept true here: what was remembered is found by every worker of the broker for [`REMEMBERED`]; finding it
-//! costs nothing for each task.
+//! Kept true here: what was remembered is found by every worker of the broker for [`REMEMBERED`], and by one that
+//! takes a message afterwards before it runs it; finding it costs nothing for each task.
 
 use std::{fmt, time::Duration};
 
@@ -64,6 +64,13 @@ pub trait Revocations: Send + Sync + fmt::Debug {
 
     /// Those remembered since an earlier call, and what to pass to the next one; 0 for all. Some may come again.
     fn since(&self, mark: u64) -> BoxFuture<'_, Result<(Vec<Revocation>, u64), BrokerError>>;
+
+    /// Whether [`since`](Self::since) may find more than it did when it gave `mark`. A broker whose takes tell
+    /// answers from the last one, without asking anybody. Default: it may.
+    fn may_have_more(&self, mark: u64) -> bool {
+        let _ = mark;
+        true
+    }
 }
 
 #[cfg(test)]

@@ -29,8 +29,8 @@ use taskq_core::{
     config::Urls,
 };
 
-use self::topology::Bindings;
 pub(crate) use self::{rates::RedisRates, revocations::RedisRevocations};
+use self::{revocations::Newest, topology::Bindings};
 use crate::{
     conn::{Addresses, Link},
     keys::Keys,
@@ -47,6 +47,7 @@ pub(crate) struct Shared {
     /// Commands that answer at once.
     pub(crate) link: Link,
     pub(crate) bindings: Bindings,
+    pub(crate) newest: Newest,
 }
 
 /// Where limits and revocations are kept: in the database of the broker, or, where that is no Redis, of the
@@ -54,6 +55,10 @@ pub(crate) struct Shared {
 pub(crate) trait Kept: Send + Sync + 'static {
     fn link(&self) -> &Link;
     fn keys(&self) -> &Keys;
+    /// When the youngest revocation was remembered, where takes tell.
+    fn newest(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Kept for Shared {
@@ -63,6 +68,10 @@ impl Kept for Shared {
 
     fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    fn newest(&self) -> Option<u64> {
+        self.newest.get()
     }
 }
 
@@ -82,7 +91,13 @@ impl RedisBroker {
         );
         link.connect("connect to the broker").await?;
         let keys = Keys::new(&options);
-        Ok(Self(Arc::new(Shared { keys, link, bindings: Bindings::default(), options })))
+        Ok(Self(Arc::new(Shared {
+            keys,
+            link,
+            bindings: Bindings::default(),
+            newest: Newest::default(),
+            options,
+        })))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

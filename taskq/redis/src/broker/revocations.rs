@@ -1,17 +1,46 @@
 //! Revocations, in one sorted set by the time they were remembered.
+//!
+//! Kept true here: whoever reads on from the youngest that he knows misses none; takes tell when there is a
+//! younger one, so that nothing is asked while nothing is revoked.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use redis::Pipeline;
 use taskq_core::{
-    BoxFuture, Timestamp,
+    BoxFuture,
     broker::{BrokerError, REMEMBERED, Revocation, Revocations},
 };
 
 use super::Kept;
+use crate::script;
 
-/// Looks back so far, in milliseconds: clocks of those who remember differ.
-const OVERLAP: u64 = 60_000;
+/// When the youngest revocation was remembered, as the last take saw it, in milliseconds of the server.
+#[derive(Debug)]
+pub(crate) struct Newest(AtomicU64);
+
+impl Newest {
+    /// Nothing was taken yet.
+    const UNKNOWN: u64 = u64::MAX;
+
+    pub(super) fn set(&self, at: u64) {
+        self.0.store(at, Ordering::Release);
+    }
+
+    pub(super) fn get(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Acquire)).filter(|at| *at != Self::UNKNOWN)
+    }
+}
+
+impl Default for Newest {
+    fn default() -> Self {
+        Self(AtomicU64::new(Self::UNKNOWN))
+    }
+}
 
 pub(crate) struct RedisRevocations<K>(pub(crate) Arc<K>);
 
@@ -27,32 +56,30 @@ impl<K: Kept> Revocations for RedisRevocations<K> {
             if what.is_empty() {
                 return Ok(());
             }
-            let key = self.0.keys().revoked();
-            let now = Timestamp::now().as_millisecond();
-            let kept = i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX);
-            let mut pipeline = Pipeline::new();
-            let add = pipeline.cmd("ZADD").arg(&key);
+            let mut command = script::call(&script::REMEMBER, 1);
+            command
+                .arg(self.0.keys().revoked())
+                .arg(u64::try_from(REMEMBERED.as_millis()).unwrap_or(u64::MAX));
             for one in what {
-                add.arg(now).arg(one.to_text());
+                command.arg(one.to_text());
             }
-            add.ignore();
-            pipeline.cmd("ZREMRANGEBYSCORE").arg(&key).arg("-inf").arg(now - kept).ignore();
-            pipeline.cmd("PEXPIRE").arg(&key).arg(kept).ignore();
-            self.0.link().pipe("remember revocations", &pipeline).await
+            script::run(self.0.link(), "remember revocations", &command).await
         })
     }
 
     fn since(&self, mark: u64) -> BoxFuture<'_, Result<(Vec<Revocation>, u64), BrokerError>> {
         Box::pin(async move {
+            // The server has forgotten more than we know, or is another one.
+            let mark = if self.0.newest().is_some_and(|newest| newest < mark) { 0 } else { mark };
             let mut command = redis::cmd("ZRANGEBYSCORE");
-            command
-                .arg(self.0.keys().revoked())
-                .arg(mark.saturating_sub(OVERLAP))
-                .arg("+inf")
-                .arg("WITHSCORES");
+            command.arg(self.0.keys().revoked()).arg(format!("({mark}")).arg("+inf").arg("WITHSCORES");
             let found: Vec<(String, f64)> = self.0.link().run("read revocations", &command).await?;
             let last = found.last().map_or(mark, |(_, at)| mark.max(*at as u64));
             Ok((found.iter().filter_map(|(text, _)| Revocation::from_text(text)).collect(), last))
         })
+    }
+
+    fn may_have_more(&self, mark: u64) -> bool {
+        self.0.newest() != Some(mark)
     }
 }

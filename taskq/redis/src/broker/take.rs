@@ -39,6 +39,8 @@ pub(super) struct Terms {
 struct Answer {
     owns: bool,
     next_due: i64,
+    /// When the youngest revocation was remembered.
+    revoked: i64,
     /// Queue index, message, and the name of its mirrored entry.
     messages: Vec<(usize, Bytes, Option<String>)>,
 }
@@ -50,6 +52,7 @@ impl FromRedisValue for Answer {
         let mut number = || items.next().map_or(Ok(-1), i64::from_redis_value);
         let state = number()?;
         let next_due = number()?;
+        let revoked = number()?;
         let mirrored = state == 2;
         let mut messages = Vec::with_capacity(items.len() / if mirrored { 3 } else { 2 });
         while let (Some(queue), Some(message)) = (items.next(), items.next()) {
@@ -62,7 +65,7 @@ impl FromRedisValue for Answer {
             };
             messages.push((usize::from_redis_value(queue)?, Bytes::from(message), mirror));
         }
-        Ok(Self { owns: state > 0, next_due, messages })
+        Ok(Self { owns: state > 0, next_due, revoked, messages })
     }
 }
 
@@ -75,9 +78,9 @@ fn command(
     max: usize,
     lease: Duration,
 ) -> Cmd {
-    let count = 3 + queues.len() * (2 + keys.step_count()) + if mirror { 2 } else { 0 };
+    let count = 4 + queues.len() * (2 + keys.step_count()) + if mirror { 2 } else { 0 };
     let mut command = script::call(&script::TAKE, count);
-    command.arg(keys.owners()).arg(keys.held_queues(owner)).arg(keys.leaving());
+    command.arg(keys.owners()).arg(keys.held_queues(owner)).arg(keys.leaving()).arg(keys.revoked());
     for queue in queues {
         command.arg(keys.delayed(queue)).arg(keys.in_flight(owner, queue)).arg(keys.lists(queue));
     }
@@ -109,6 +112,7 @@ pub(super) async fn take(
     if !answer.messages.is_empty() {
         crash::reached(Point::Fetched);
     }
+    shared.newest.set(u64::try_from(answer.revoked).unwrap_or(0));
     let next_due = u64::try_from(answer.next_due).ok().map(Duration::from_millis);
     let messages: Vec<_> = answer
         .messages

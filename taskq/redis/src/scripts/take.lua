@@ -1,12 +1,13 @@
 -- Promotes what is due, then moves messages from queues to the owner's in-flight lists.
 --
 -- KEYS  1 owners (zset), 2 queues of which the owner holds messages (set), 3 leaving (set),
---       then for each queue: delayed (zset), in-flight (list), and its lists, most urgent first,
---       then, if what is taken is mirrored: unacked (hash), unacked_index (zset)
+--       4 what was revoked (zset), then for each queue: delayed (zset), in-flight (list), and its lists, most
+--       urgent first, then, if what is taken is mirrored: unacked (hash), unacked_index (zset)
 -- ARGV  1 owner, 2 lease in ms, 3 most messages, 4 "1" if the owner has taken before, 5 number of steps,
 --       6 separator of steps, 7 "1" to mirror, 8 what stands before a list's name in the channel
 --       that announces a write to it, then the queues' names in the order of KEYS
--- Gives {state, ms until the next is due or -1, queue index, message, queue index, message, …}
+-- Gives {state, ms until the next is due or -1, when the youngest revocation was remembered or 0,
+--       queue index, message, queue index, message, …}
 --       state 0: the owner's lease has lapsed, its name must not be used again; nothing was taken
 --       state 2: mirrored; after each message comes the name of its entry, empty if it has none
 --
@@ -17,14 +18,14 @@ local owner, lease, most, used = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), 
 local steps, sep = tonumber(ARGV[5]), ARGV[6]
 local mirror = ARGV[7] == '1'
 local queues = #ARGV - 8
-if used and not redis.call('ZSCORE', KEYS[1], owner) then return {0, -1} end
-if redis.call('SISMEMBER', KEYS[3], owner) == 1 then return {0, -1} end
+if used and not redis.call('ZSCORE', KEYS[1], owner) then return {0, -1, 0} end
+if redis.call('SISMEMBER', KEYS[3], owner) == 1 then return {0, -1, 0} end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local width = steps + 2
 local next_due = -1
 for q = 1, queues do
-  local base = 3 + (q - 1) * width
+  local base = 4 + (q - 1) * width
   local delayed = KEYS[base + 1]
   local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
   if first[1] and tonumber(first[2]) <= now then
@@ -47,7 +48,8 @@ for q = 1, queues do
     if next_due < 0 or due < next_due then next_due = due end
   end
 end
-local out = {mirror and 2 or 1, next_due}
+local revoked = redis.call('ZREVRANGE', KEYS[4], 0, 0, 'WITHSCORES')
+local out = {mirror and 2 or 1, next_due, revoked[2] and tonumber(revoked[2]) or 0}
 local count = 0
 local held = {}
 for step = 1, steps do
@@ -56,7 +58,7 @@ for step = 1, steps do
     more = false
     for q = 1, queues do
       if count >= most then break end
-      local base = 3 + (q - 1) * width
+      local base = 4 + (q - 1) * width
       local message = redis.call('LMOVE', KEYS[base + 2 + step], KEYS[base + 2], 'RIGHT', 'LEFT')
       if message then
         more = true

@@ -1,6 +1,6 @@
 //! Taking messages: what lapsed comes back, what is due becomes ready, the most urgent are leased.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
@@ -11,6 +11,7 @@ use taskq_core::{
 use tokio::sync::oneshot;
 
 use super::dead;
+use crate::shared;
 use crate::store::{Failure, Inbox, Job, Result, Tx, micros_now};
 
 /// Delayed messages that become ready in one step.
@@ -63,13 +64,14 @@ pub(super) struct Claim {
     inbox: Arc<Inbox>,
     leased: Vec<Leased>,
     next: Option<i64>,
+    revoked: i64,
     reply: oneshot::Sender<Result<Claimed>>,
 }
 
 impl Claim {
     pub(super) fn new(wanted: Wanted, inbox: Arc<Inbox>) -> (Box<Self>, oneshot::Receiver<Result<Claimed>>) {
         let (reply, answer) = oneshot::channel();
-        (Box::new(Self { wanted, inbox, leased: Vec::new(), next: None, reply }), answer)
+        (Box::new(Self { wanted, inbox, leased: Vec::new(), next: None, revoked: 0, reply }), answer)
     }
 }
 
@@ -108,6 +110,7 @@ impl Job for Claim {
                 self.leased.extend(lease(tx, id, queue, &self.wanted)?);
             }
         }
+        self.revoked = shared::newest(tx.conn)?;
         if self.leased.is_empty() {
             // What should be over and is not (a lease that may not lapse yet) is no reason to spin.
             self.next = next_event(tx.conn, queues)?.map(|at| if at > tx.now { at } else { tx.now + AGAIN });
@@ -116,7 +119,10 @@ impl Job for Claim {
     }
 
     fn end(self: Box<Self>, outcome: Result<()>) {
-        let Self { inbox, leased, next, reply, .. } = *self;
+        let Self { inbox, leased, next, revoked, reply, .. } = *self;
+        if outcome.is_ok() && !leased.is_empty() {
+            inbox.newest.store(revoked, Ordering::Release);
+        }
         // Not there: the claim failed, and its leases were rolled back.
         let answer = match outcome {
             Ok(()) => Ok(Claimed { leased, next, inbox }),

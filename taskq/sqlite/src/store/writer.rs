@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -48,12 +48,22 @@ pub(crate) struct Inbox {
     /// Deliveries to give back. Nobody waits for that.
     returned: Mutex<Vec<DeliveryTag>>,
     closing: AtomicBool,
+    /// When the youngest revocation was remembered, as the last claim saw it.
+    pub(crate) newest: AtomicI64,
 }
 
 impl Inbox {
     pub(super) fn new() -> (Arc<Self>, mpsc::Receiver<Box<dyn Job>>) {
         let (jobs, inbox) = mpsc::channel(QUEUED);
-        (Arc::new(Self { jobs, returned: Mutex::default(), closing: AtomicBool::new(false) }), inbox)
+        (
+            Arc::new(Self {
+                jobs,
+                returned: Mutex::default(),
+                closing: AtomicBool::new(false),
+                newest: AtomicI64::new(i64::MAX),
+            }),
+            inbox,
+        )
     }
 
     pub(crate) async fn send(&self, job: Box<dyn Job>) -> Result<()> {
