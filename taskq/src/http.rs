@@ -88,7 +88,8 @@ async fn ready(State(shared): State<Shared>) -> Answer {
     let Watched { worker, beat, .. } = &*shared.watched;
     let worker = worker.as_ref().map_or(Ok(()), Monitor::ready);
     let state = worker.and_then(|()| beat.as_ref().map_or(Ok(()), beat_is_ready));
-    answer(state, "ready")
+    let slots = shared.watched.worker.as_ref().map(Monitor::slots);
+    answer(state, &slots.map_or_else(|| "ready".to_owned(), |slots| format!("ready, {slots} slots")))
 }
 
 fn beat_is_ready(beat: &Report) -> Result<(), String> {

@@ -4,6 +4,7 @@ pub mod conformance;
 pub mod demo;
 pub mod fixtures;
 mod given;
+pub mod health;
 pub mod hole;
 pub mod node;
 pub mod otlp;

@@ -1,37 +1,16 @@
 //! `--http`: what a worker and a beat say of themselves while their broker comes and goes.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use taskq_tests::demo::Demo;
-use taskq_tests::process::{Running, eventually};
+use taskq_tests::health::{address, get, metric};
+use taskq_tests::process::eventually;
 use taskq_tests::redis_server::RedisServer;
 
 const SOON: Duration = Duration::from_secs(30);
-const STARTING: Duration = Duration::from_secs(60);
 
 fn demo() -> Demo {
     Demo::new(env!("CARGO_BIN_EXE_demo-app"))
-}
-
-/// Where it says that it answers.
-fn address(process: &mut Running) -> String {
-    process.wait_for_output("/live, /ready", STARTING);
-    let output = process.output();
-    let (_, rest) = output.split_once("http://").expect("an address");
-    rest.split('/').next().expect("an address").to_owned()
-}
-
-/// The code and the body of an answer.
-fn get(address: &str, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).expect("a server");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
-    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a code");
-    (code, body.to_owned())
 }
 
 #[test]
@@ -69,6 +48,29 @@ fn a_worker_whose_redis_stands_still_is_live_and_not_ready_until_it_consumes_aga
     }
     worker.terminate();
     assert!(worker.wait(SOON).success(), "{}", worker.output());
+}
+
+/// Symptom: the number of slots was that of the start, however the pool was resized.
+#[test]
+fn a_pool_that_was_resized_shows_the_slots_that_it_has() {
+    let redis = RedisServer::start();
+    let demo = demo();
+    let mut worker = demo.start(&format!("-b {} worker -c 3 -n w@slots --http 127.0.0.1:0", redis.url(0)));
+    let address = address(&mut worker);
+    let shown = |slots: usize| {
+        get(&address, "/ready") == (200, format!("ready, {slots} slots\n"))
+            && metric(&address, "taskq_worker_slots") == slots as f64
+    };
+    eventually("the slots of the start", SOON, || shown(3));
+    let control = |line: &str| {
+        demo.run(&format!("-b {} {line} -t 30 -d w@slots", redis.url(0))).ok();
+    };
+    control("control pool_grow 4");
+    assert!(shown(7), "{:?}", get(&address, "/ready"));
+    let stats = demo.run(&format!("-b {} inspect stats -t 30 -d w@slots --json", redis.url(0))).json();
+    assert_eq!(stats["w@slots"]["pool"]["max-concurrency"], 7);
+    control("control pool_shrink 5");
+    assert!(shown(2), "{:?}", get(&address, "/ready"));
 }
 
 #[test]

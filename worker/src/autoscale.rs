@@ -105,6 +105,7 @@ pub(crate) async fn keep(node: Arc<Node>, pool: PoolView) {
 pub(crate) fn resize(node: &Node, pool: &PoolView, by: isize) {
     let tuning = node.tuning;
     pool.resize(by);
+    node.seen.resized(pool.slots());
     if let Some(crew) = &node.crew {
         crew.resize(pool.slots());
     }

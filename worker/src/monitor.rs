@@ -19,7 +19,6 @@ pub(crate) const LOOK: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Monitor {
     name: Arc<str>,
-    slots: usize,
     counters: Arc<Counters>,
     seen: Arc<Seen>,
 }
@@ -29,6 +28,8 @@ pub struct Monitor {
 pub(crate) struct Seen {
     state: Mutex<State>,
     held: AtomicUsize,
+    /// Tasks that it may run at once.
+    slots: AtomicUsize,
     /// How often it stopped consuming without being told to.
     interruptions: AtomicU64,
 }
@@ -58,6 +59,10 @@ impl Seen {
         *state = State::Consuming(Instant::now(), health);
     }
 
+    pub(crate) fn resized(&self, slots: usize) {
+        self.slots.store(slots, Relaxed);
+    }
+
     pub(crate) fn stopping(&self) {
         self.set(State::Stopping);
     }
@@ -68,8 +73,8 @@ impl Seen {
 }
 
 impl Monitor {
-    pub(crate) fn new(name: Arc<str>, slots: usize, counters: Arc<Counters>, seen: Arc<Seen>) -> Self {
-        Self { name, slots, counters, seen }
+    pub(crate) fn new(name: Arc<str>, counters: Arc<Counters>, seen: Arc<Seen>) -> Self {
+        Self { name, counters, seen }
     }
 
     /// Its node name.
@@ -77,9 +82,9 @@ impl Monitor {
         &self.name
     }
 
-    /// Tasks it may run at once.
+    /// Tasks it may run at once now: a pool can be resized, and follows its work with `--autoscale`.
     pub fn slots(&self) -> usize {
-        self.slots
+        self.seen.slots.load(Relaxed)
     }
 
     /// What it has done so far.
@@ -135,7 +140,7 @@ mod tests {
     #[test]
     fn an_outage_is_not_ready_but_live_and_counted_once() {
         let seen = Arc::new(Seen::default());
-        let monitor = Monitor::new("w@h".into(), 2, Arc::default(), Arc::clone(&seen));
+        let monitor = Monitor::new("w@h".into(), Arc::default(), Arc::clone(&seen));
         assert!(monitor.ready().unwrap_err().contains("starting"));
         seen.not_connected("refused".to_owned());
         assert!(monitor.ready().unwrap_err().contains("refused"));

@@ -125,6 +125,8 @@ impl Plan {
             Some(_) => Tasks::in_children(app.registry(), &defaults)?,
             None => Tasks::new(app.registry(), &defaults, options.unenforced_limits)?,
         };
+        let seen = Arc::<Seen>::default();
+        seen.resized(concurrency);
         let template = options.hostname.as_deref().unwrap_or("celery@%h");
         Ok(Self {
             app: app.clone(),
@@ -138,7 +140,7 @@ impl Plan {
             tuning,
             decoding,
             counters: Arc::default(),
-            seen: Arc::default(),
+            seen,
             watched: options.watched,
             connect_attempts,
             grace: options.grace.or(settings.worker_shutdown_timeout),

@@ -68,8 +68,8 @@ impl Worker {
     /// A view into it, from now until after it has stopped. Kept up to date when it is
     /// [watched](WorkerOptions::watched).
     pub fn monitor(&self) -> Monitor {
-        let Plan { name, counters, seen, tuning, .. } = &self.plan;
-        Monitor::new(Arc::clone(name), tuning.concurrency, Arc::clone(counters), Arc::clone(seen))
+        let Plan { name, counters, seen, .. } = &self.plan;
+        Monitor::new(Arc::clone(name), Arc::clone(counters), Arc::clone(seen))
     }
 
     pub(crate) fn counters(&self) -> Arc<Counters> {
