@@ -105,6 +105,41 @@ fn tasks_have_all_they_need_in_a_child() {
     bench.stop();
 }
 
+/// Symptom: what a map called, and errbacks, ran in the worker itself.
+#[test]
+fn what_a_map_calls_and_errbacks_run_in_children() {
+    let bench = Bench::start("-c 2");
+    let worker = u64::from(bench.worker.id());
+    let is_child = |pid: &Value| {
+        let pid = pid.as_u64().expect("a pid");
+        pid != worker && bench.pids().contains(&pid)
+    };
+    let map = bench.call(r#"celery.map -a [{"task":"pool.abort_if"},[false,false,false]]"#);
+    let starmap = bench.call(r#"celery.starmap -a [{"task":"pool.pid"},[[],[]]]"#);
+    for (pids, count) in [(map, 3), (starmap, 2)] {
+        let pids = pids.as_array().expect("a list");
+        assert!(pids.len() == count && pids.iter().all(is_child), "{pids:?} of {worker}");
+    }
+
+    bench.demo.run(r#"call pool.send_fail -a ["for_a_reason"]"#).ok();
+    let mut told = String::new();
+    eventually("the errback is called", SOON, || {
+        told = std::fs::read_to_string(bench.demo.dir().join("told")).unwrap_or_default();
+        !told.is_empty()
+    });
+    let (pid, error) = told.split_once(' ').expect("a pid and an error");
+    assert!(is_child(&pid.parse::<u64>().expect("a pid").into()), "{told} of {worker}");
+    assert!(error.contains("for_a_reason"), "{told}");
+
+    // An item that aborts its process: the map is given back as any task that does, and is dead in the end.
+    let error = bench.fails(r#"celery.map -a [{"task":"pool.abort_if"},[false,true]]"#);
+    assert!(error.contains("WorkerLostError") && error.contains("signal 6 (SIGABRT)"), "{error}");
+    let dead = bench.demo.run("dead list --json").json();
+    assert_eq!((dead.as_array().map(Vec::len), &dead[0]["task"]), (Some(1), &Value::from("celery.map")));
+    bench.call("pool.pid");
+    bench.stop();
+}
+
 #[test]
 fn a_task_that_aborts_its_process_is_a_dead_letter_and_hurts_nobody_else() {
     let bench = Bench::start("-c 2");

@@ -14,7 +14,7 @@ use taskq_core::{
     codec::{Map, Value},
     crash::{self, Point},
     protocol::Request,
-    task::{Outcome, TaskContext},
+    task::{FailureKind, Outcome, TaskContext},
 };
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -105,7 +105,16 @@ impl Executor {
                 let ended = process::run(&self.node, crew, hand, &known, &held, &cx).await;
                 (cx, ended)
             }
-            None => self.here(&known, &held, *request).await?,
+            None => match self.here(&known, &held, *request).await? {
+                // An item of a map has killed its child.
+                (cx, Ended::Outcome { outcome: Outcome::Failure(failure), .. })
+                    if known.is_builtin && failure.kind == FailureKind::WorkerLost =>
+                {
+                    let text = failure.error.exc_message.first().and_then(Value::as_str);
+                    (cx, Ended::Lost(text.unwrap_or_default().to_owned()))
+                }
+                ended => ended,
+            },
         };
         crash::reached(Point::Ended);
         let ran = Ran {

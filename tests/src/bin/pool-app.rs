@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use taskq::{prelude::*, task};
+use taskq::{Value, prelude::*, task};
 
 /// The process that runs it.
 #[task(name = "pool.pid")]
@@ -87,6 +87,36 @@ async fn flaky(cx: &TaskContext) -> Result<u32, TaskError> {
         0 => Err(cx.retry().countdown(10.milliseconds()).into()),
         retries => Ok(retries),
     }
+}
+
+/// Fails, and has somebody told.
+#[task(name = "pool.fail")]
+async fn fail(why: String) -> Result<(), std::io::Error> {
+    Err(std::io::Error::other(why))
+}
+
+/// Sends that.
+#[task(name = "pool.send_fail")]
+async fn send_fail(why: String) -> Result<(), TaskError> {
+    fail.with().link_error(Signature::by_name("pool.told", args![])).delay(why).await?;
+    Ok(())
+}
+
+/// An errback that is called: writes down which process it is in, and what it was told.
+#[task(name = "pool.told")]
+fn told(request: Value, error: Value, traceback: Value) -> Result<(), std::io::Error> {
+    drop((request, traceback));
+    std::fs::write("told.new", format!("{} {error:?}", std::process::id()))?;
+    std::fs::rename("told.new", "told")
+}
+
+/// Ends its process if it is told to.
+#[task(name = "pool.abort_if")]
+fn abort_if(now: bool) -> u32 {
+    if now {
+        std::process::abort();
+    }
+    std::process::id()
 }
 
 /// Uses state, tells events and progress, and sends other tasks.

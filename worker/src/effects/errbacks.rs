@@ -1,8 +1,8 @@
 //! Who is told of a failure: errbacks.
 //!
 //! As in Celery there are two kinds. One whose task is registered here and takes more than one argument is
-//! called in this worker, with the request that failed, the exception and the traceback; it sends nothing and
-//! stores nothing. All others are sent as tasks, with the id that failed as their argument.
+//! called by this worker, in a child if it has some, with the request that failed, the exception and the
+//! traceback; it sends nothing and stores nothing. All others are sent as tasks, with the id that failed as their argument.
 
 use std::{sync::Arc, time::Duration};
 
@@ -101,10 +101,12 @@ impl Errbacks {
         let own = errback.options.task_id.unwrap_or_else(TaskId::new);
         let (node, known, cancel) = (Arc::clone(node), Arc::clone(known), CancellationToken::new());
         let (id, task) = (&self.origin.id, &*errback.task);
-        let run = inline::run(node, known, own, (errback.args, errback.kwargs), self.origin.trace(), cancel);
+        let (given, trace) = ((errback.args, errback.kwargs), self.origin.trace().clone());
+        let run = tokio::spawn(async move { inline::run(node, known, own, given, &trace, cancel).await });
         match tokio::time::timeout(PATIENCE, run).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => error!(%id, task, %error, "an errback failed"),
+            Ok(Ok(Ok(_))) => {}
+            Ok(Ok(Err(error))) => error!(%id, task, %error, "an errback failed"),
+            Ok(Err(error)) => error!(%id, task, %error, "an errback was lost"),
             Err(_) => error!(%id, task, "an errback takes longer than {PATIENCE:?}; it goes on by itself"),
         }
     }
