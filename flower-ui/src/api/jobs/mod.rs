@@ -117,6 +117,11 @@ impl Job {
         })
     }
 
+    /// Whether what became of the tasks that it sends matters.
+    fn watches(&self) -> bool {
+        self.pace.stop_over.is_some() || self.pace.canary.is_some()
+    }
+
     fn failed(&self, step: usize, problem: &Problem) {
         self.failed.fetch_add(1, Ordering::Relaxed);
         let mut reasons = held(&self.reasons);

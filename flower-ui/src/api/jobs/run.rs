@@ -8,11 +8,7 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 
 use super::Job;
-use crate::{
-    api::{audit::Act, problem::now},
-    auth::Caller,
-    server::Shared,
-};
+use crate::{api::audit::Act, auth::Caller, record::TaskRecord, server::Shared};
 
 /// Tasks that were sent and are not known to have ended are looked at so often.
 const LOOK: Duration = Duration::from_secs(1);
@@ -34,10 +30,16 @@ pub(super) async fn run(shared: Shared, caller: Caller, job: Arc<Job>, act: Act)
         if job.stopped.load(Ordering::Relaxed) {
             break;
         }
+        let task = job.work.task(step).filter(|_| job.watches());
+        // Not by the clock: the task may be over before this step is, and clocks differ.
+        let before = match task {
+            Some(task) => shared.store.task(task).await.ok().flatten().map(|record| record.timestamp),
+            None => None,
+        };
         match job.work.step(&shared, &caller, step).await {
             Ok(()) => {
                 job.done.fetch_add(1, Ordering::Relaxed);
-                watch.add(job.work.task(step), now(&shared));
+                watch.add(task, before);
             }
             Err(problem) => job.failed(step, &problem),
         }
@@ -72,43 +74,43 @@ async fn pause_until(shared: &Shared, job: &Job, until: Instant) {
     }
 }
 
-/// Tasks that the job sent, until they end.
+/// Tasks that the job sent, with when they were told of last before, until they end.
 #[derive(Debug, Default)]
 struct Watch {
-    sent: Vec<(String, f64)>,
+    sent: Vec<(String, Option<f64>)>,
     ended: u64,
     failed: u64,
     looked: Option<Instant>,
 }
 
 impl Watch {
-    fn add(&mut self, task: Option<&str>, at: f64) {
+    fn add(&mut self, task: Option<&str>, before: Option<f64>) {
         if let Some(task) = task {
             if self.sent.len() >= WATCHED {
                 self.sent.remove(0);
             }
-            self.sent.push((task.to_owned(), at));
+            self.sent.push((task.to_owned(), before));
         }
     }
 
     /// Counts those that ended since, and stops a job whose tasks fail.
     async fn look(&mut self, shared: &Shared, job: &Job) {
-        if job.pace.stop_over.is_none() && job.pace.canary.is_none() {
-            return;
-        }
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+        if !job.watches() || self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
             return;
         }
         self.looked = Some(Instant::now());
         let mut open = Vec::with_capacity(self.sent.len());
-        for (task, at) in std::mem::take(&mut self.sent) {
+        for (task, before) in std::mem::take(&mut self.sent) {
             let record = shared.store.task(&task).await.ok().flatten();
-            match record.filter(|record| record.state.is_ready() && record.timestamp >= at) {
+            let is_over = |record: &TaskRecord| {
+                record.state.is_ready() && before.is_none_or(|before| record.timestamp > before)
+            };
+            match record.filter(is_over) {
                 Some(record) => {
                     self.ended += 1;
                     self.failed += u64::from(record.state.as_str() != "SUCCESS");
                 }
-                None => open.push((task, at)),
+                None => open.push((task, before)),
             }
         }
         self.sent = open;
