@@ -58,6 +58,7 @@ const show = async (path, isFirst) => {
   const [name, parameters] = find(path);
   turn += 1;
   const mine = turn;
+  /** @type {(parameters: object) => unknown} */
   let draw = missing;
   try {
     if (name) draw = (await import(`./page/${name}.js`)).default;

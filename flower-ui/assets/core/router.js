@@ -78,6 +78,7 @@ const isPlain = (event) => event.button === 0 && !(event.metaKey || event.ctrlKe
 export const start = () => {
   addEventListener('popstate', () => address.set(current()));
   document.addEventListener('click', (event) => {
+    /** @type {HTMLAnchorElement | null} */
     const link = event.target instanceof Element ? event.target.closest('a[href]') : null;
     if (!link || event.defaultPrevented || !isPlain(event)) return;
     if (link.target || link.hasAttribute('download') || link.getAttribute('href').startsWith('#')) return;

@@ -13,7 +13,7 @@ const ACTIONS = [
   { action: 'forget', text: 'Delete results', permission: 'task.delete', said: 'will lose what the result backend keeps of them.', danger: true },
 ];
 
-const start = ({ action, text, said, danger }, what, done) => begin({ title: `${text} many tasks`, what: () => ({ action, ...what }), verb: text, said, danger, done });
+const start = ({ action, text, said, danger = false }, what, done) => begin({ title: `${text} many tasks`, what: () => ({ action, ...what }), verb: text, said, danger, done });
 
 /** Does `action` to what `what` says, `{query}` or `{targets}`, once it was counted and confirmed. */
 export const toMany = (action, what, done) => start(ACTIONS.find((entry) => entry.action === action), what, done);

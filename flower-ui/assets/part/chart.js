@@ -5,7 +5,7 @@
 
 import { h, svg } from '../core/dom.js';
 import { ended, signal } from '../core/signal.js';
-import { number, time } from '../core/format.js';
+import { count, number, time } from '../core/format.js';
 
 const [WIDTH, LEFT, BOTTOM, TOP] = [600, 44, 18, 6];
 /** Rows of the table. */
@@ -77,7 +77,9 @@ export const chart = (title, data, { kind = 'lines', format = number, height = 1
   const scale = () => {
     const { lines } = data();
     const shown = kind === 'areas' ? stacked(lines) : lines;
-    const most = nice(Math.max(0, ...shown.flatMap((line) => line.points.map((value) => (Array.isArray(value) ? value[1] : (value ?? 0))))));
+    const high = nice(Math.max(0, ...shown.flatMap((line) => line.points.map((value) => (Array.isArray(value) ? value[1] : (value ?? 0))))));
+    // Of what is counted there is no half.
+    const most = format === count ? 2 * Math.ceil(high / 2) : high;
     const many = Math.max(2, ...lines.map((line) => line.points.length));
     const x = (place) => LEFT + (place / (many - 1)) * (width() - LEFT);
     const y = (value) => TOP + (1 - value / most) * (height - TOP - BOTTOM);

@@ -9,6 +9,7 @@ import { trouble } from './notice.js';
 
 /** Opens a dialog with `content(close)`. Gives what closes it. */
 export const open = (title, content, { wide = false, kind = '' } = {}) => {
+  /** @type {any} */
   const back = document.activeElement;
   let stop = () => {};
   const dialog = h('dialog', { class: `${wide ? 'wide' : ''} ${kind}`, 'aria-label': title });
@@ -41,9 +42,11 @@ export const show = (title, content, { heading = title, wide = false } = {}) =>
     { wide },
   );
 
+let fields = 0;
+
 /** A field with its label, and a hint below. */
 export const field = (label, control, hint = '') => {
-  const id = `f${(field.last = (field.last ?? 0) + 1)}`;
+  const id = `f${(fields += 1)}`;
   control.id = id;
   if (hint) control.setAttribute('aria-describedby', `${id}h`);
   return h('div', { class: 'field' }, h('label', { for: id }, label), control, hint ? h('span', { class: 'hint', id: `${id}h` }, hint) : null);

@@ -62,7 +62,7 @@ export const graph = (data) => {
     if (!view) fit();
     nodes.replaceChildren(
       ...edges.map((edge) => svg('path', { class: `edge ${edge.kind}`, d: path((edge.points ?? []).map(point)) }, svg('title', EDGES[edge.kind] ?? edge.kind))),
-      ...[...list].sort((a, b) => isBox(b.kind) - isBox(a.kind)).map(node),
+      ...[...list].sort((a, b) => Number(isBox(b.kind)) - Number(isBox(a.kind))).map(node),
     );
   });
   let held = null;

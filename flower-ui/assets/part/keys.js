@@ -25,7 +25,8 @@ export const areOn = () => recall('keys') !== 'off';
 /** Switches them. */
 export const turn = (on) => keep('keys', on ? 'on' : 'off');
 
-const rows = () => [...document.querySelectorAll('main tbody tr')];
+/** @returns {HTMLElement[]} */
+const rows = () => [...document.querySelectorAll('main tbody tr')].filter((row) => row instanceof HTMLElement);
 
 const step = (by) => {
   const all = rows();
@@ -45,7 +46,7 @@ const help = () => {
   ]);
 };
 
-const isTyping = (target) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) && target.type !== 'checkbox';
+const isTyping = (target) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) && target.getAttribute('type') !== 'checkbox';
 
 /** Listens. `palette` opens the palette. */
 export const start = (palette) => {
@@ -71,7 +72,7 @@ export const start = (palette) => {
     const fixed = {
       g: () => (going = event.timeStamp),
       '?': help,
-      '/': () => { const box = document.querySelector('main [data-search]'); if (box) box.focus(); else palette(); },
+      '/': () => { const box = document.querySelector('main [data-search]'); if (box instanceof HTMLElement) box.focus(); else palette(); },
       j: () => step(1),
       k: () => step(-1),
       x: () => inRow('td.pick input')?.click(),
@@ -80,7 +81,7 @@ export const start = (palette) => {
       p: () => paused.update((was) => !was),
     };
     if (fixed[event.key]) does(fixed[event.key]);
-    else if (event.key === 'Enter' && event.target.tagName === 'TR') does(() => inRow('td.main a')?.click());
+    else if (event.key === 'Enter' && event.target instanceof HTMLTableRowElement) does(() => inRow('td.main a')?.click());
     else if (own.has(event.key)) does(own.get(event.key)[1]);
   });
 };

@@ -19,7 +19,12 @@ export const when = (seconds) => h('span', { class: 'nowrap', title: moment(seco
 
 const told = (task, text) => say(text, { link: { href: to('tasks', task.id), text: 'Open' } });
 
-/** Sends it again, as it was. */
+/**
+ * Sends it again, as it was.
+ *
+ * @param {{ id: string, name?: string }} task
+ * @param {(answer: object) => void} done
+ */
 export const retry = (task, done = () => {}) =>
   ask({
     title: `Retry ${task.name ?? brief(task.id)}?`,
@@ -94,6 +99,12 @@ export const COLUMNS = {
   outcome: { title: 'Result or error', kind: 'text mono', cell: outcome },
 };
 
-/** A short list of tasks. */
-export const taskTable = (label, items, { columns = ['state', 'name', 'id', 'received', 'run', 'worker', 'outcome'], ...more } = {}) =>
-  table(label, items, { columns: [...columns.map((name) => COLUMNS[name]), { kind: 'act', cell: (_, item) => taskMenu(item, more.done) }], key: (task) => task.id, sorted: () => '', ...more });
+/**
+ * A short list of tasks.
+ *
+ * @param {string} label
+ * @param {() => object[]} items
+ * @param {{ columns?: string[], done?: () => void, none?: () => Node }} options
+ */
+export const taskTable = (label, items, { columns = ['state', 'name', 'id', 'received', 'run', 'worker', 'outcome'], done = () => {}, ...more } = {}) =>
+  table(label, items, { columns: [...columns.map((name) => COLUMNS[name]), { kind: 'act', cell: (_, item) => taskMenu(item, done) }], key: (task) => task.id, sorted: () => '', ...more });

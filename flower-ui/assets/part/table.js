@@ -8,7 +8,7 @@ import { signal } from '../core/signal.js';
 
 const compare = (a, b) => {
   const [hasNo, hasNot] = [a === null || a === undefined, b === null || b === undefined];
-  if (hasNo || hasNot) return hasNo - hasNot;
+  if (hasNo || hasNot) return Number(hasNo) - Number(hasNot);
   return typeof a === 'number' && typeof b === 'number' ? a - b : String(a).localeCompare(String(b), 'en', { numeric: true });
 };
 

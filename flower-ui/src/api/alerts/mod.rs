@@ -40,7 +40,7 @@ const PAST: usize = 200;
 const LONGEST: f64 = 2_592_000.0;
 
 /// The built-in rules: a word, and what they say.
-const BUILTIN: [(&str, &str); 10] = [
+const BUILTIN: [(&str, &str); 11] = [
     ("broker", "the broker cannot be reached"),
     ("store", "history cannot be written"),
     ("no_consumer", "messages wait and nobody consumes their queue"),
@@ -53,6 +53,7 @@ const BUILTIN: [(&str, &str); 10] = [
     ("namesake", "two workers share a name"),
     ("events_lost", "fewer than 95 % of started tasks were seen"),
     ("schedule", "a schedule is 30 seconds late"),
+    ("set_aside", "a file of history could not be read, and was set aside"),
     ("dropped", "tasks could not be written to history"),
 ];
 
