@@ -146,7 +146,7 @@ async fn it_was_revoked_just_before_the_take(broker: &str, backend: &str) {
         let before = busy.with().app(&client).delay(what.clone()).await.expect("sent");
         let started = async {
             while !ran(&format!("busy {what}")) {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(SOON, started).await.expect("the worker is busy");
