@@ -34,6 +34,7 @@ mod effects;
 mod emit;
 mod executor;
 mod gate;
+mod hand_over;
 mod handle;
 mod heartbeat;
 mod held;

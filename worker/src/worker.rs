@@ -28,6 +28,7 @@ use crate::{
     control::{self, Panel},
     effects::Completion,
     executor::Executor,
+    hand_over,
     heartbeat::Life,
     held::{Held, Why},
     job::Job,
@@ -125,6 +126,7 @@ impl Worker {
             // Beside the work: what was revoked before is known without them, where the broker keeps it.
             AbortOnDropHandle::new(tokio::spawn(async move { control::mingle(&node).await }))
         });
+        let handing_over = AbortOnDropHandle::new(tokio::spawn(hand_over::run(Arc::clone(&node))));
         let mut fetch = Fetch::new(Arc::clone(&node), &pool, done.clone(), asked);
         info!(node = %node.name, tasks = node.tasks.len(), concurrency = node.tuning.concurrency, "worker is ready");
         self.ready.cancel();
@@ -157,7 +159,7 @@ impl Worker {
             () = node.stop.now_asked() => warn!("stopped at once: what is left comes back when its lease lapses"),
         }
         drop(leases);
-        drop((control, neighbours, remembered));
+        drop((control, neighbours, remembered, handing_over));
         life.end(&node).await;
         drop(consumer); // what it took and never delivered goes back
         let report = Report::of(&node);

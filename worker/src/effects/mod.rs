@@ -53,6 +53,9 @@ use crate::{
     tasks::Known,
 };
 
+/// Why a task that was too late is revoked, as Celery says it.
+pub(crate) const EXPIRED: &str = "expired";
+
 /// A run that is over.
 #[derive(Debug)]
 pub(crate) struct Ran {
@@ -199,8 +202,16 @@ impl Completion {
         request: &Request,
         reason: &'static str,
     ) -> Self {
+        let keeps = reason == EXPIRED && node.app.settings().dead_letter_expired;
+        let settle = match &request.headers.expires {
+            Some(at) if keeps => {
+                let why = format!("it was not to run after {at}");
+                Settle::DeadLetter { reason: DeadReason::new(DeadKind::Expired, why) }
+            }
+            _ => Settle::Ack,
+        };
         Self {
-            settle: Some(Settle::Ack),
+            settle: Some(settle),
             ended: Some(Ended::new(known, request, How::Revoked(reason))),
             ..Self::of(tag)
         }
@@ -339,6 +350,8 @@ async fn failed(node: &Arc<Node>, ran: &Ran, failure: Failure) -> Completion {
         Settle::DeadLetter { reason: reason(DeadKind::BadArguments) }
     } else if limits::is_hard_limit(&failure) {
         if policy.acks_on_timeout { Settle::Ack } else { Settle::Requeue { not_before: None } }
+    } else if is_exhausted(node, ran) {
+        Settle::DeadLetter { reason: reason(DeadKind::RetriesExhausted) }
     } else if policy.acks_on_failure {
         Settle::Ack
     } else {
@@ -357,6 +370,13 @@ async fn failed(node: &Arc<Node>, ran: &Ran, failure: Failure) -> Completion {
     completion.settle = settle(ran, how);
     completion.ended = Some(ended(ran, How::Failed { failure, dead }));
     completion
+}
+
+/// Whether it failed in its last attempt, and such tasks are kept.
+fn is_exhausted(node: &Node, ran: &Ran) -> bool {
+    let retries = ran.cx.request().headers.retries;
+    let most = ran.known.def.options.max_retries;
+    retries > 0 && most.is_some_and(|most| retries >= most) && node.app.settings().dead_letter_exhausted
 }
 
 /// Its results, its chord, its chain, and those who are told.
@@ -407,7 +427,7 @@ async fn retried(
     cause: Failure,
     asked: &RetryRequest,
 ) -> Completion {
-    let next = match retry::message(node, &ran.cx, not_before, asked) {
+    let next = match retry::message(node, &ran.cx, not_before, asked, &cause) {
         Ok(next) => next,
         Err(error) => {
             let failure = Failure::new("EncodeError", format!("could not write the retry: {error}"))

@@ -4,14 +4,18 @@
 //! retry changes is changed.
 
 use taskq_core::{
-    broker::Outgoing,
-    codec::{CodecError, json},
-    protocol::{Arguments, Message, Request, TaskMessage, format_timestamp},
-    task::{RetryRequest, TaskContext},
+    broker::{ERRORS_HEADER, Outgoing},
+    codec::{CodecError, Map, Value},
+    protocol::{Message, Request, TaskMessage, format_timestamp},
+    task::{Failure, RetryRequest, TaskContext},
 };
 use tracing::error;
 
 use crate::node::Node;
+
+/// Most attempts whose errors travel along, and how much of each, in bytes: headers must stay small.
+const ERRORS: usize = 10;
+const ERROR_TEXT: usize = 500;
 
 /// The next attempt.
 pub(super) fn message(
@@ -19,11 +23,15 @@ pub(super) fn message(
     cx: &TaskContext,
     not_before: taskq_core::Timestamp,
     asked: &RetryRequest,
+    cause: &Failure,
 ) -> Result<Outgoing, CodecError> {
     let request = cx.request();
-    let mut task = same(request)?;
+    let mut task = TaskMessage::of(request)?;
     let headers = &mut task.headers;
     cx.trace().put(headers);
+    if node.app.settings().dead_letter_exhausted {
+        note_error(&mut headers.extra, node.now(), cause);
+    }
     headers.retries = headers.retries.saturating_add(1);
     headers.eta = Some(format_timestamp(not_before));
     headers.parent_id = Some(headers.id.clone());
@@ -57,16 +65,32 @@ pub(super) fn message(
     Ok(out)
 }
 
+/// Adds what an attempt failed with to those before it, of which the oldest are forgotten.
+fn note_error(extra: &mut Map, at: taskq_core::Timestamp, cause: &Failure) {
+    let mut errors = match extra.get(ERRORS_HEADER) {
+        Some(Value::List(errors)) => errors.clone(),
+        _ => Vec::new(),
+    };
+    errors.drain(..errors.len().saturating_sub(ERRORS - 1));
+    let mut text = cause.to_string();
+    text.truncate(text.floor_char_boundary(ERROR_TEXT));
+    let mut error = Map::default();
+    error.insert("at".into(), Value::Str(format_timestamp(at)));
+    error.insert("error".into(), Value::Str(text));
+    errors.push(Value::Map(error));
+    extra.insert(ERRORS_HEADER.into(), Value::List(errors));
+}
+
 /// The same message as if it were sent now: the first attempt, at once.
 pub(super) fn anew(node: &Node, request: &Request) -> Result<Outgoing, CodecError> {
-    let mut task = same(request)?;
+    let mut task = TaskMessage::of(request)?;
     (task.headers.retries, task.headers.eta, task.headers.expires) = (0, None, None);
     encode(node, request, task)
 }
 
 /// The same message once more, for a task that was acknowledged early and wants to be requeued.
 pub(super) fn copy(node: &Node, request: &Request) -> Vec<Outgoing> {
-    match same(request).and_then(|task| encode(node, request, task)) {
+    match TaskMessage::of(request).and_then(|task| encode(node, request, task)) {
         Ok(out) => vec![out],
         Err(error) => {
             error!(id = %request.id(), %error, "could not write the rejected message again: it is gone");
@@ -75,26 +99,9 @@ pub(super) fn copy(node: &Node, request: &Request) -> Vec<Outgoing> {
     }
 }
 
-fn same(request: &Request) -> Result<TaskMessage, CodecError> {
-    let (args, kwargs) = match &request.arguments {
-        Arguments::Raw { args, kwargs } => (args.clone(), kwargs.clone()),
-        Arguments::Values { args, kwargs } => (json::to_bytes(args)?, json::to_bytes(kwargs)?),
-    };
-    let mut properties = request.properties.clone();
-    // The broker would count it from now; the header says when it is over.
-    properties.expiration = None;
-    Ok(TaskMessage {
-        headers: request.headers.clone(),
-        properties,
-        args,
-        kwargs,
-        embed: request.embed.clone(),
-    })
-}
-
 /// The message as it came, for a child.
 pub(crate) fn same_message(node: &Node, request: &Request) -> Result<Message, CodecError> {
-    Ok(encode(node, request, same(request)?)?.message)
+    Ok(encode(node, request, TaskMessage::of(request)?)?.message)
 }
 
 fn encode(node: &Node, request: &Request, task: TaskMessage) -> Result<Outgoing, CodecError> {

@@ -168,7 +168,7 @@ fn is_marked(node: &Node, held: &Held) -> bool {
 
 fn refused(node: &Node, known: &Known, request: &Request, held: &Held) -> Option<Completion> {
     let reason = if expired::is(node, request) {
-        "expired"
+        effects::EXPIRED
     } else if node.revoked.contains(request.id()) || is_marked(node, held) {
         "revoked"
     } else {

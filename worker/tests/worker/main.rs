@@ -4,6 +4,7 @@
 mod celery;
 mod chords;
 mod control;
+mod dead;
 mod effects;
 mod gates;
 mod leases;

@@ -193,11 +193,14 @@ impl Builder {
     }
 
     pub(crate) fn build(self) -> Rig {
-        let memory = Memory {
-            broker: Arc::new(TracedBroker(Arc::new(MemoryBroker::new()), Arc::clone(&self.trace))),
-            backend: Arc::new(TracedBackend(Arc::new(MemoryBackend::new()), Arc::clone(&self.trace))),
-            away: Arc::new(AtomicUsize::new(self.away)),
-        };
+        let broker = Arc::new(TracedBroker(Arc::new(MemoryBroker::new()), Arc::clone(&self.trace)));
+        let backend = Arc::new(TracedBackend(Arc::new(MemoryBackend::new()), Arc::clone(&self.trace)));
+        self.on(broker, backend)
+    }
+
+    /// The same on the broker and backend of another one: the next version of a program.
+    pub(crate) fn on(self, broker: Arc<dyn Broker>, backend: Arc<dyn ResultBackend>) -> Rig {
+        let memory = Memory { broker, backend, away: Arc::new(AtomicUsize::new(self.away)) };
         let (broker, backend) = (Arc::clone(&memory.broker), Arc::clone(&memory.backend));
         let mut app = App::builder()
             .settings(self.settings)

@@ -181,3 +181,38 @@ pub struct DeadLetter {
     /// The envelope, if it can be read.
     pub message: Option<Message>,
 }
+
+/// The header in which attempts that failed are kept, when the settings ask for it: a list, oldest first, of objects
+/// with `at` (ISO 8601) and `error`.
+pub const ERRORS_HEADER: &str = "taskq_errors";
+
+/// An attempt that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastError {
+    /// When, as it was written.
+    pub at: String,
+    /// With what: type and text.
+    pub text: String,
+}
+
+impl DeadLetter {
+    /// The name of the task, if the headers can be read.
+    pub fn task(&self) -> Option<String> {
+        self.headers()?.get("task")?.as_str().map(str::to_owned)
+    }
+
+    /// What earlier attempts failed with, oldest first; of a task that was retried while
+    /// `dead_letter_exhausted` was on.
+    pub fn errors(&self) -> Vec<PastError> {
+        let headers = self.headers().unwrap_or_default();
+        let errors = headers.get(ERRORS_HEADER).and_then(serde_json::Value::as_array);
+        let text = |value: &serde_json::Value, key: &str| Some(value.get(key)?.as_str()?.to_owned());
+        let read = |error| Some(PastError { at: text(error, "at")?, text: text(error, "error")? });
+        errors.into_iter().flatten().filter_map(read).collect()
+    }
+
+    /// The headers as JSON, if they can be read.
+    pub fn headers(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.message.as_ref()?.headers.0).ok()
+    }
+}

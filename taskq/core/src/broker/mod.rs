@@ -23,7 +23,9 @@ mod revocations;
 mod settle;
 mod topology;
 
-pub use admin::{Binding, BrokerAdmin, DeadLetter, PeekedMessage, QueueStats, Rates};
+pub use admin::{
+    Binding, BrokerAdmin, DeadLetter, ERRORS_HEADER, PastError, PeekedMessage, QueueStats, Rates,
+};
 pub use bindings::{Bindings, topic_matches};
 pub use broadcast::{Broadcast, Subscription};
 pub use capabilities::{Capabilities, PriorityOrder};

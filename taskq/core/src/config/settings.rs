@@ -46,6 +46,12 @@ settings! {
         lease: Duration = secs(30);
         /// A message delivered so often without an end goes to the dead letters; 0 is no limit.
         max_deliveries: u32 = 5;
+        /// Keep what failed with its last retry used up as a dead letter (reason `retries-exhausted`), and with it the failure of each attempt.
+        dead_letter_exhausted: bool = false;
+        /// Keep what expired before it ran as a dead letter (reason `expired`).
+        dead_letter_expired: bool = false;
+        /// A worker that starts puts dead letters of unknown tasks back when it knows the task.
+        dead_letter_hand_over: bool = true;
         /// Largest body after decompression, in bytes. A larger one goes to the dead letters.
         max_body_size: u64 = 256 * 1024 * 1024;
         /// Give messages with `expires` the AMQP property `expiration` too, as Celery does: RabbitMQ then drops them without a trace.

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{Embed, Headers, Properties, RawHeaders};
-use crate::codec::{CodecError, Serializer};
+use super::{Arguments, Embed, Headers, Properties, RawHeaders, Request};
+use crate::codec::{CodecError, Serializer, json};
 
 /// A message, whatever the broker: what AMQP calls content, headers and properties.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,6 +47,21 @@ pub struct TaskMessage {
 }
 
 impl TaskMessage {
+    /// The message of a request once more: same id, headers (those nobody knows included), links and arguments.
+    ///
+    /// # Errors
+    /// When an argument cannot be written as JSON.
+    pub fn of(request: &Request) -> Result<Self, CodecError> {
+        let (args, kwargs) = match &request.arguments {
+            Arguments::Raw { args, kwargs } => (args.clone(), kwargs.clone()),
+            Arguments::Values { args, kwargs } => (json::to_bytes(args)?, json::to_bytes(kwargs)?),
+        };
+        let mut properties = request.properties.clone();
+        // The broker would count it from now; the header says when it is over.
+        properties.expiration = None;
+        Ok(Self { headers: request.headers.clone(), properties, args, kwargs, embed: request.embed.clone() })
+    }
+
     /// Writes the message.
     ///
     /// # Errors
