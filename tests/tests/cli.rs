@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use taskq_tests::{demo::Demo, process::Running};
+use taskq_tests::{
+    demo::Demo,
+    process::{Running, eventually},
+};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -141,6 +144,48 @@ fn what_cannot_run_is_kept_shown_and_replayed() {
     let gone = demo.run(&format!("dead replay {id}"));
     assert!(gone.failed(1).contains(id), "{}", gone.stderr);
     assert_eq!(demo.run("dead replay --all").ok(), "1 replayed");
+}
+
+#[test]
+fn dead_letters_are_chosen_by_what_they_have_in_common_and_edited() {
+    let demo = demo();
+    let mut first = worker(&demo, "worker");
+    let id = demo.run(r#"call demo.add -a ["one",2]"#).ok().to_owned();
+    for line in ["call demo.ad", "call demo.adieu", "call demo.other"] {
+        demo.run(line).ok();
+    }
+    eventually("all are put aside", SOON, || {
+        demo.run("dead list --json").json().as_array().unwrap().len() == 4
+    });
+
+    let count = |line: &str| demo.run(line).json().as_array().unwrap().len();
+    assert_eq!(count("dead list --json --task demo.ad*"), 3);
+    assert_eq!(count("dead list --json --task demo.ad"), 1);
+    assert_eq!(count("dead list --json --reason unknown-task"), 3);
+    assert_eq!(count("dead list --json --older-than 1h"), 0);
+    let preview = demo.run("dead purge --reason unknown-task --task demo.ad* --dry-run --json").json();
+    assert_eq!(preview, json!({"matching": 2, "queues": {"celery": 2}}));
+    assert_eq!(
+        demo.run("dead replay --task demo.other --dry-run").ok(),
+        "1 would be replayed: 1 of `celery`"
+    );
+    assert_eq!(count("dead list --json"), 4, "a preview changes nothing");
+    assert_eq!(demo.run("dead purge -f --reason unknown-task").ok(), "3 forgotten");
+    demo.run("dead purge -f").failed(2);
+    assert!(demo.run("dead list --reason odd").failed(2).contains("use undecodable"));
+
+    let letter = demo.run("dead list --json").json()[0]["id"].as_str().unwrap().to_owned();
+    let refused = demo.run(&format!(r#"dead edit {letter} -a ["two",2]"#));
+    assert!(refused.failed(1).contains("do not fit `demo.add(x, y)`"), "{}", refused.stderr);
+    assert_eq!(count("dead list --json"), 1, "a refused edit changes nothing");
+    assert_eq!(
+        demo.run(&format!("dead edit {letter} -a [40,2]")).ok(),
+        "sent to `celery` with other arguments"
+    );
+    assert_eq!(demo.run(&format!("result {id} --wait=30")).ok(), "42");
+    assert_eq!(count("dead list --json"), 0);
+    first.terminate();
+    assert!(first.wait(SOON).success());
 }
 
 #[test]
