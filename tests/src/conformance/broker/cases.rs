@@ -22,6 +22,7 @@ macro_rules! broker_conformance {
             dead::a_dead_letter_keeps_reason_count_and_bytes
             dead::a_replayed_message_is_the_one_that_was_put_aside
             dead::undecodable_bytes_survive_the_dead_letters
+            dead::a_message_of_pythons_is_replayed_byte_for_byte
             dead::newest_come_first_and_in_pages
             dead::forgotten_ones_are_gone
             dead::too_many_deliveries_are_poison

@@ -81,6 +81,35 @@ pub async fn undecodable_bytes_survive_the_dead_letters(bench: &Bench) {
     }
 }
 
+/// What Python wrote, key order and blanks of its own, comes back byte for byte, however often it is put aside.
+pub async fn a_message_of_pythons_is_replayed_byte_for_byte(bench: &Bench) {
+    let queue = bench.queue("dead-python").await;
+    let bytes = python_message(&queue);
+    bench.inject_raw(&queue, bytes.as_bytes()).await;
+    let mut taker = bench.consumer(&queue).await;
+    for _ in 0..2 {
+        let held = taker.take(1).await;
+        taker.end(&held, &dead("not here")).await;
+        let letters = letters(bench, &queue).await;
+        let [letter] = letters.as_slice() else { panic!("{letters:?}") };
+        assert_eq!(String::from_utf8_lossy(&letter.original), bytes);
+        assert_eq!(bench.admin().replay(&queue, std::slice::from_ref(&letter.id)).await.expect("replay"), 1);
+    }
+    // Where a look is a delivery, it was seen as it is above.
+    if bench.broker.capabilities().in_place {
+        let peeked = bench.admin().peek(&queue, 9).await.expect("peek");
+        let [peeked] = peeked.as_slice() else { panic!("{peeked:?}") };
+        assert_eq!(String::from_utf8_lossy(&peeked.original), bytes);
+    }
+}
+
+/// An envelope as kombu writes it to Redis.
+fn python_message(queue: &str) -> String {
+    format!(
+        r#"{{"body": "W1sxXSwge30sIHsiY2FsbGJhY2tzIjogbnVsbH1d", "content-encoding": "utf-8", "content-type": "application/json", "headers": {{"lang": "py", "task": "proj.t\u00e4sk", "id": "3d1f0b7c-7a4e-4f3a-9c3b-1e2d3c4b5a69", "shadow": null, "eta": null, "retries": 0, "origin": "gen1@h"}}, "properties": {{"correlation_id": "3d1f0b7c-7a4e-4f3a-9c3b-1e2d3c4b5a69", "reply_to": "x", "delivery_mode": 2, "delivery_info": {{"exchange": "", "routing_key": "{queue}"}}, "priority": 0, "body_encoding": "base64", "delivery_tag": "0b6e9a52-5a55-4a3e-8f0e-aaaaaaaaaaaa"}}}}"#
+    )
+}
+
 /// The newest come first; offset and limit page through them.
 pub async fn newest_come_first_and_in_pages(bench: &Bench) {
     let queue = bench.queue("pages").await;
