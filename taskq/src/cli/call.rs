@@ -39,7 +39,7 @@ pub(crate) struct Call {
     #[arg(long, value_name = "SECONDS|TIME", value_parser = time_arg::expiry)]
     expires: Option<Expiry>,
 
-    /// Format of the message: json, msgpack or yaml
+    /// Format of the message: json, msgpack, yaml or auth
     #[arg(long, value_name = "NAME", value_parser = serializer)]
     serializer: Option<Serializer>,
 
@@ -120,7 +120,8 @@ fn serializer(name: &str) -> Result<Serializer, String> {
         "json" => Ok(Serializer::Json),
         "msgpack" => Ok(Serializer::Msgpack),
         "yaml" => Ok(Serializer::Yaml),
-        "pickle" => Err("pickle is never written or read: use json, msgpack or yaml".to_owned()),
-        _ => Err("use json, msgpack or yaml".to_owned()),
+        "auth" => Ok(Serializer::Auth),
+        "pickle" => Err("pickle is never written or read: use json, msgpack, yaml or auth".to_owned()),
+        _ => Err("use json, msgpack, yaml or auth".to_owned()),
     }
 }

@@ -13,6 +13,7 @@ mod emitted;
 mod events;
 mod python_worker;
 mod rabbitmq;
+mod signed;
 mod traces;
 mod visibility;
 

@@ -11,10 +11,11 @@ pub(in crate::attrs) fn serializer(value: &Value, key: &Ident) -> syn::Result<Ch
         "json" => quote!(Json),
         "msgpack" => quote!(Msgpack),
         "yaml" => quote!(Yaml),
+        "auth" => quote!(Auth),
         "pickle" => {
             return wrong(value.expr(key, "")?, "pickle is refused: it runs whatever code a message carries");
         }
-        _ => return wrong(value.expr(key, "")?, "`serializer` is one of `json`, `msgpack`, `yaml`"),
+        _ => return wrong(value.expr(key, "")?, "`serializer` is one of `json`, `msgpack`, `yaml`, `auth`"),
     };
     Ok(Checked::new(quote!(__taskq::taskq_core::codec::Serializer::#variant)).some())
 }

@@ -234,7 +234,10 @@ impl ResultBackend for RpcBackend {
 /// The format of a content type, else the one that is configured.
 fn serializer(content_type: Option<&str>) -> Serializer {
     static BY_TYPE: LazyLock<Vec<Serializer>> = LazyLock::new(|| {
-        ["json", "msgpack", "yaml"].iter().filter_map(|name| Serializer::from_name(name).ok()).collect()
+        ["json", "msgpack", "yaml", "auth"]
+            .iter()
+            .filter_map(|name| Serializer::from_name(name).ok())
+            .collect()
     });
     let found = BY_TYPE.iter().find(|serializer| content_type == Some(serializer.content_type()));
     found.copied().unwrap_or(Serializer::Json)

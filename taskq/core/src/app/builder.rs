@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{App, Connections, Drivers, Inner, annotations, drivers, host};
+use super::{App, Connections, Drivers, Inner, annotations, drivers, host, security};
 use crate::{
     Error,
     codec::{Map, Value},
@@ -162,6 +162,7 @@ impl AppBuilder {
         for def in self.added {
             registry.add(def)?;
         }
+        security::install(&settings)?;
         let registry = annotations::apply(registry, &settings)?;
         let schedule = schedule::of_app(self.schedule, &registry, &settings)?;
         let drivers = self.drivers.unwrap_or_else(drivers::linked);

@@ -14,6 +14,7 @@ mod eager_canvas;
 mod events;
 mod host;
 mod io;
+mod security;
 
 use std::{
     fmt,

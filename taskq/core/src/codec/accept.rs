@@ -17,7 +17,7 @@ impl Default for Accept {
 impl Accept {
     /// Accepts every format there is.
     pub fn all() -> Self {
-        Self(Serializer::ALL.to_vec())
+        Self(Serializer::ALL.into_iter().chain([Serializer::Auth]).collect())
     }
 
     /// Accepts the formats of these names or content types.
@@ -47,7 +47,11 @@ impl Accept {
     /// # Errors
     /// [`Refused`](CodecErrorKind::Refused), saying what to set.
     pub fn check(&self, content_type: &str) -> Result<Serializer, CodecError> {
-        match Serializer::ALL.into_iter().find(|serializer| serializer.content_type() == content_type) {
+        match Serializer::ALL
+            .into_iter()
+            .chain([Serializer::Auth])
+            .find(|serializer| serializer.content_type() == content_type)
+        {
             Some(serializer) if self.0.contains(&serializer) => Ok(serializer),
             Some(serializer) => Err(refused(format!(
                 "content type `{content_type}` is refused: add `{serializer}` to `accept_content`"

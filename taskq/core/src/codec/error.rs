@@ -33,6 +33,8 @@ pub enum CodecErrorKind {
     UnknownType,
     /// A content type that is not accepted.
     Refused,
+    /// A signature that proves nothing, or keys that are missing.
+    Signature,
     /// A compression nobody knows.
     UnknownCompression,
     /// A value of another type than asked for, or that the format cannot hold.

@@ -12,6 +12,7 @@ pub mod json;
 mod msgpack;
 pub mod repr;
 mod serializer;
+pub(crate) mod signed;
 mod token;
 pub mod typed;
 mod value;
@@ -20,6 +21,7 @@ mod yaml;
 pub use accept::Accept;
 pub use error::{CodecError, CodecErrorKind};
 pub use serializer::Serializer;
+pub use signed::{SignatureParts, Signatures};
 pub use value::{Map, Value, from_value, to_value};
 
 /// Containers nested deeper than this are refused, in every format.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::{CodecError, CodecErrorKind, Value, json, msgpack, yaml};
+use super::{CodecError, CodecErrorKind, Value, json, msgpack, signed, yaml};
 
 /// A format, by Celery's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -16,10 +16,12 @@ pub enum Serializer {
     Msgpack,
     /// `yaml`: holds dates, but no UUIDs or decimals.
     Yaml,
+    /// `auth`: JSON that is signed, see [`Signatures`](super::Signatures).
+    Auth,
 }
 
 impl Serializer {
-    /// Every format.
+    /// Every format that needs no keys.
     pub const ALL: [Self; 3] = [Self::Json, Self::Msgpack, Self::Yaml];
 
     /// Celery's name: `json`.
@@ -28,6 +30,7 @@ impl Serializer {
             Self::Json => "json",
             Self::Msgpack => "msgpack",
             Self::Yaml => "yaml",
+            Self::Auth => "auth",
         }
     }
 
@@ -37,13 +40,14 @@ impl Serializer {
             Self::Json => "application/json",
             Self::Msgpack => "application/x-msgpack",
             Self::Yaml => "application/x-yaml",
+            Self::Auth => "application/data",
         }
     }
 
     /// The content encoding: `utf-8` or `binary`.
     pub fn content_encoding(self) -> &'static str {
         match self {
-            Self::Json | Self::Yaml => "utf-8",
+            Self::Json | Self::Yaml | Self::Auth => "utf-8",
             Self::Msgpack => "binary",
         }
     }
@@ -53,14 +57,14 @@ impl Serializer {
     /// # Errors
     /// [`Refused`](CodecErrorKind::Refused), naming what there is.
     pub fn from_name(name: &str) -> Result<Self, CodecError> {
-        let found =
-            Self::ALL.into_iter().find(|format| format.name() == name || format.content_type() == name);
+        let mut all = Self::ALL.into_iter().chain([Self::Auth]);
+        let found = all.find(|format| format.name() == name || format.content_type() == name);
         found.ok_or_else(|| {
             let message = match name {
                 "pickle" | "application/x-python-serialize" => {
-                    format!("`{name}` is never read or written: use `json`, `msgpack` or `yaml`")
+                    format!("`{name}` is never read or written: use `json`, `msgpack`, `yaml` or `auth`")
                 }
-                _ => format!("there is no serializer `{name}`: use `json`, `msgpack` or `yaml`"),
+                _ => format!("there is no serializer `{name}`: use `json`, `msgpack`, `yaml` or `auth`"),
             };
             CodecError::new(CodecErrorKind::Refused, message)
         })
@@ -75,6 +79,7 @@ impl Serializer {
             Self::Json => json::to_bytes(value),
             Self::Msgpack => msgpack::encode(value),
             Self::Yaml => yaml::encode(value),
+            Self::Auth => signed::seal(&json::to_bytes(value)?, Self::Json),
         }
     }
 
@@ -87,6 +92,10 @@ impl Serializer {
             Self::Json => json::from_slice(bytes),
             Self::Msgpack => msgpack::decode(bytes),
             Self::Yaml => yaml::decode(bytes),
+            Self::Auth => {
+                let (format, inner) = signed::unseal(bytes)?;
+                format.decode(&inner)
+            }
         }
     }
 }

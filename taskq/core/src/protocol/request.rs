@@ -46,7 +46,7 @@ pub struct Malformed {
 pub enum MalformedKind {
     /// Headers or body cannot be read, or are not a task's.
     Undecodable,
-    /// The content type is not accepted.
+    /// The content type is not accepted, or the signature of the body proves nothing.
     RefusedContentType,
 }
 

@@ -4,4 +4,5 @@ mod canvas;
 mod messages;
 mod poison;
 mod recordings;
+mod signed;
 mod values;

@@ -3,7 +3,7 @@
 use taskq_core::config::{SETTINGS, Settings};
 
 /// Sections of parts that are not part of taskq yet.
-const SECTIONS: [&str; 3] = ["control", "event", "security"];
+const SECTIONS: [&str; 2] = ["control", "event"];
 
 /// The exceptions among them.
 const IN_USE: [&str; 6] = [

@@ -36,7 +36,7 @@ impl Kind for Urls {
 
 impl Kind for Serializer {
     fn expected() -> String {
-        "`json`, `msgpack` or `yaml` (pickle is refused: it runs code of whoever can write to the broker)"
+        "`json`, `msgpack`, `yaml` or `auth` (pickle is refused: it runs code of whoever can write to the broker)"
             .into()
     }
     fn from_value(value: &Value) -> Result<Self, String> {

@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{Embed, Message, Protocol, TaskMessage};
-use crate::codec::{CodecError, Map, Serializer, Value, compress, json, repr};
+use crate::codec::{CodecError, Map, Serializer, Value, compress, json, repr, signed};
 
 pub(super) fn encode(
     mut task: TaskMessage,
@@ -26,6 +26,10 @@ pub(super) fn encode(
     let body = match serializer {
         // The arguments are JSON already.
         Serializer::Json => join(&task.args, &task.kwargs, &embed_json(&task.embed)?),
+        Serializer::Auth => {
+            let body = join(&task.args, &task.kwargs, &embed_json(&task.embed)?);
+            signed::seal(&body, Serializer::Json)?
+        }
         other => {
             let args: Value = json::from_slice(&task.args)?;
             let kwargs: Value = json::from_slice(&task.kwargs)?;

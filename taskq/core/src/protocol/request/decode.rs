@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::{Malformed, MalformedKind, Request};
 use crate::{
     Timestamp,
-    codec::{Accept, CodecError, Map, Serializer, Value, compress, json},
+    codec::{Accept, CodecError, Map, Serializer, Value, compress, json, signed},
     protocol::{
         Arguments, Body, DeliveryInfo, Embed, Headers, Message, Protocol, TaskId,
         headers::wire::{self, Loose},
@@ -62,6 +62,14 @@ fn steps(
         None => message.body,
         Some(name) => compress::decompress(name, &message.body, inflate_limit)
             .map_err(|error| format!("body: {error}"))?,
+    };
+
+    let (serializer, body) = match serializer {
+        Serializer::Auth => signed::unseal(&body).map_err(|error| {
+            known.kind = MalformedKind::RefusedContentType;
+            format!("body: {error}")
+        })?,
+        plain => (plain, body),
     };
 
     let (protocol, headers, body) = if has_task {
