@@ -186,7 +186,9 @@ fn a_letter_is_edited_and_stays_and_letters_are_replayed_at_a_rate() {
     assert_eq!((&over["done"], &over["failed"]), (&json!(6), &json!(0)));
     let letters = place.letters(6);
     // It stops by itself when what it replays fails again.
-    let one_by_one: Vec<Value> = letters.iter().map(|it| json!([it["queue"], it["id"]])).collect();
+    // Not the one that went well meanwhile: a success stands, whatever comes after.
+    let fails = letters.iter().filter(|it| it["task_id"] != json!(first));
+    let one_by_one: Vec<Value> = fails.map(|it| json!([it["queue"], it["id"]])).collect();
     let stopped =
         place.job(&json!({"action": "replay", "letters": one_by_one, "canary": 3, "stop_over": 0.5}));
     assert_eq!(stopped["state"], "stopped", "{stopped}");
