@@ -98,7 +98,7 @@ fn tests(run: &Run, options: &Options) -> Result<Totals> {
         progress::heading("tests, by cargo nextest");
         command.args(["nextest", "run", "--workspace", "--no-fail-fast"]).args(&options.rest);
         if options.no_python {
-            command.args(["--filterset", "not binary(interop) and not test(/^pages::/)"]);
+            command.args(["--filterset", "not binary(interop) and not test(/^(pages|types)::/)"]);
         }
         command.args(&options.filter);
     } else {

@@ -11,4 +11,5 @@ mod pages;
 mod replay;
 mod shop;
 mod stream;
+mod types;
 mod v1;
