@@ -4,7 +4,7 @@
 //! broker; whatever is sent to it, it goes on answering.
 
 mod api;
-mod auth;
+pub mod auth;
 pub mod feed;
 mod flower;
 mod inspect;

@@ -17,12 +17,29 @@ const outcome = (it) => {
   return h('span', { class: /^(ok|done|accepted)/i.test(text) ? 'good' : /fail|refus|error|denied/i.test(text) ? 'bad' : '' }, cut(text, 120));
 };
 
+/** What workers answered; nothing where none was asked. */
+const answers = (it) => {
+  const { replies, silent } = it.replies ?? {};
+  return Array.isArray(replies) || Array.isArray(silent) ? { replies: replies ?? [], silent: silent ?? [] } : null;
+};
+
+const part = (title, value) => (value === null || value === undefined ? null : [h('h3', title), h('pre', { class: 'code' }, cut(json(value), 4000))]);
+
 const details = (it) =>
   show(it.action, () => [
     h('p', cut(it.target, 400)),
-    h('pre', { class: 'code' }, cut(json(it.arguments ?? {}), 4000)),
-    it.replies?.length ? replyList({ replies: it.replies }) : h('p', { class: 'muted' }, 'No worker was asked, or none answered.'),
+    it.from ? h('p', { class: 'muted' }, `Asked from ${it.from}`) : null,
+    part('With', it.arguments),
+    part('Before', it.before),
+    part('After', it.after),
+    answers(it) ? [h('h3', 'Answers'), replyList(answers(it))] : [part('What came of it', it.replies), h('p', { class: 'muted' }, 'No worker was asked for an answer.')],
   ]);
+
+const answered = (it) => {
+  const said = answers(it);
+  if (!said) return '–';
+  return said.silent.length ? `${count(said.replies.length)} of ${count(said.replies.length + said.silent.length)}` : count(said.replies.length);
+};
 
 const columns = [
   { title: 'Action', kind: 'main', cell: (it) => h('button', { class: 'link', type: 'button', onclick: () => details(it) }, it.action) },
@@ -31,7 +48,7 @@ const columns = [
   { title: 'On', kind: 'text mono', cell: (it) => cut(typeof it.target === 'string' ? it.target : json(it.target ?? '–'), 120) },
   { title: 'With', kind: 'text mono', cell: (it) => cut(flat(it.arguments ?? {}), 120) },
   { title: 'Outcome', show: true, cell: outcome },
-  { title: 'Replies', kind: 'number', cell: (it) => count(it.replies?.length) },
+  { title: 'Replies', kind: 'number', cell: answered },
 ];
 
 const jobColumns = [
@@ -45,7 +62,7 @@ const jobColumns = [
 /** The page. */
 export default () => {
   const source = resource(() => path('activity'), { every: 5 });
-  const jobs = resource(() => (may('task.retry') ? path('jobs') : null), { every: 3 });
+  const jobs = resource(() => (may('view') || may('task.retry') ? path('jobs') : null), { every: 3 });
   const list = () => jobs.data()?.jobs ?? [];
   return [
     head('Activity', { sub: age(source.at, 15) }),

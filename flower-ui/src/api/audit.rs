@@ -1,7 +1,7 @@
 //! The log of what was done through the board.
 //!
-//! Kept true here: whoever changes something is written down with what became of it, also when it failed. What
-//! history cannot take is kept at hand, so that it is not lost while the board runs.
+//! Kept true here: whoever changes something is written down with what became of it, also when it failed or was
+//! refused. What history cannot take is kept at hand, so that it is not lost while the board runs.
 
 use std::{
     collections::VecDeque,
@@ -58,35 +58,45 @@ pub(crate) async fn entries(
 
 fn shown(entry: &AuditEntry) -> Value {
     let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
-    let outcome: Value = value(&entry.outcome);
-    let (result, replies) = match &outcome {
-        Value::Object(map) if map.contains_key("result") => {
-            (outcome["result"].clone(), outcome["replies"].clone())
-        }
-        _ => (outcome, Value::Null),
-    };
+    let mut outcome: Value = value(&entry.outcome);
+    let part = |outcome: &mut Value, name: &str| outcome.get_mut(name).map(Value::take).unwrap_or_default();
+    let parts = ["result", "replies", "before", "after", "from"].map(|name| part(&mut outcome, name));
+    let [result, replies, before, after, from] = parts;
+    // Of an entry that somebody else wrote, all of it.
+    let result = if result.is_null() { outcome } else { result };
     json!({
-        "at": entry.at, "user": entry.actor, "action": entry.action, "target": entry.target,
-        "arguments": value(&entry.details), "outcome": result, "replies": replies,
+        "at": entry.at, "user": entry.actor, "from": from, "action": entry.action, "target": entry.target,
+        "arguments": value(&entry.details), "outcome": result, "replies": replies, "before": before,
+        "after": after,
     })
 }
 
 /// Something that is about to be done.
 #[derive(Debug)]
 pub(crate) struct Act {
-    user: String,
+    caller: Caller,
     action: &'static str,
     target: String,
     arguments: Value,
+    before: Value,
+    after: Value,
 }
 
 impl Act {
     pub(crate) fn new(caller: &Caller, action: &'static str, target: &str, arguments: Value) -> Self {
-        let arguments = match arguments.to_string() {
-            text if text.len() > LONG => json!({"cut": text.chars().take(LONG / 4).collect::<String>()}),
-            _ => arguments,
-        };
-        Self { user: caller.shown().to_owned(), action, target: target.to_owned(), arguments }
+        Self {
+            caller: caller.clone(),
+            action,
+            target: target.to_owned(),
+            arguments: bounded(arguments),
+            before: Value::Null,
+            after: Value::Null,
+        }
+    }
+
+    /// What was there before, and is there after.
+    pub(crate) fn change(&mut self, before: Value, after: Value) {
+        (self.before, self.after) = (bounded(before), bounded(after));
     }
 
     /// Writes down what became of it; if it was done, `replies` tells what came of it, such as what workers
@@ -97,22 +107,40 @@ impl Act {
         result: &Result<T, Problem>,
         replies: impl FnOnce(&T) -> Value,
     ) {
-        let (outcome, replies) = match result {
-            Ok(done) => ("ok", replies(done)),
-            Err(problem) => (problem.detail(), Value::Null),
-        };
-        tracing::info!(who = self.user, action = self.action, target = self.target, outcome, "asked to act");
+        match result {
+            Ok(done) => self.write(shared, "ok", replies(done)).await,
+            Err(problem) => self.write(shared, problem.detail(), Value::Null).await,
+        }
+    }
+
+    /// Writes it down.
+    pub(crate) async fn write(self, shared: &Shared, outcome: &str, replies: Value) {
+        self.caller.written();
+        let who = self.caller.shown();
+        tracing::info!(who, action = self.action, target = self.target, outcome, "asked to act");
         let entry = AuditEntry {
             at: now(shared),
-            actor: self.user,
+            actor: who.to_owned(),
             action: self.action.to_owned(),
             target: self.target,
             details: self.arguments.to_string(),
-            outcome: json!({"result": outcome, "replies": replies}).to_string(),
+            outcome: json!({
+                "result": outcome, "replies": replies, "before": self.before, "after": self.after,
+                "from": self.caller.from,
+            })
+            .to_string(),
         };
         if let Err(error) = shared.store.audit(entry.clone()).await {
             tracing::warn!(%error, "could not write the audit log; the entry is kept in memory");
             shared.v1.audit.hold(entry);
         }
+    }
+}
+
+/// Cut if it is long.
+fn bounded(value: Value) -> Value {
+    match value.to_string() {
+        text if text.len() > LONG => json!({"cut": text.chars().take(LONG / 4).collect::<String>()}),
+        _ => value,
     }
 }

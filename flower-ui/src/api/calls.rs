@@ -54,16 +54,16 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 async fn call(State(shared): State<Shared>, caller: Caller, body: Body) -> Reply {
-    caller.require(Permission::TaskCall)?;
+    caller.require_some(Permission::TaskCall)?;
     let name = body.required("name")?.to_owned();
     let act = Act::new(&caller, "task.call", &name, body.shown());
-    let result = called(&shared, &name, &body).await;
+    let result = called(&shared, &caller, &name, &body).await;
     act.done(&shared, &result, |id| json!({"id": id})).await;
     let id = result?;
     Ok(reply(&shared, json!({"id": id, "state": "PENDING"})))
 }
 
-async fn called(shared: &Shared, name: &str, body: &Body) -> Result<String, Problem> {
+async fn called(shared: &Shared, caller: &Caller, name: &str, body: &Body) -> Result<String, Problem> {
     let args = body.list("args")?.unwrap_or_default().to_vec();
     let kwargs = body.map("kwargs")?.cloned().unwrap_or_default();
     let mut options = Map::default();
@@ -76,16 +76,18 @@ async fn called(shared: &Shared, name: &str, body: &Body) -> Result<String, Prob
         return Err(Problem::argument(format!("`{unknown}` is no option of a call"))
             .fix(format!("options are {}", OPTIONS.join(", "))));
     }
-    send(shared, name, args, kwargs, options).await
+    send(shared, caller, Permission::TaskCall, (name, args, kwargs, options)).await
 }
 
-/// Sends a task, and answers its id.
+/// The name of a task, its arguments, and options of the call.
+type Call<'a> = (&'a str, Vec<Value>, Map, Map);
+
+/// Sends a task for somebody whose permission reaches it, and answers its id.
 pub(super) async fn send(
     shared: &Shared,
-    name: &str,
-    args: Vec<Value>,
-    kwargs: Map,
-    options: Map,
+    caller: &Caller,
+    permission: Permission,
+    (name, args, kwargs, options): Call<'_>,
 ) -> Result<String, Problem> {
     if let Some(task) = shared.app.registry().get(name) {
         let given = Arguments::Values { args: args.clone(), kwargs: kwargs.clone() };
@@ -99,6 +101,7 @@ pub(super) async fn send(
     }
     let mut signature = Signature::by_name(name, Args::from(args)).with_kwargs(Kwargs::from(kwargs));
     signature.options = options;
+    caller.require_call(shared, permission, &signature)?;
     let sent = shared.app.send_signature(signature).await.map_err(|error| match error.kind() {
         ErrorKind::Connection | ErrorKind::Timeout => {
             Problem::unavailable("the task could not be sent", &error)
@@ -121,7 +124,7 @@ async fn known(State(shared): State<Shared>, caller: Caller, Path(name): Path<St
     let mut queues: BTreeSet<String> = rows.iter().filter_map(|row| row.queue.clone()).collect();
     queues.extend(task.and_then(|task| task.options.queue).map(str::to_owned));
     let mut seen: Vec<Json> = Vec::new();
-    for row in rows.iter().filter(|_| caller.may(Permission::ViewPayloads)) {
+    for row in rows.iter().filter(|row| caller.sees(row)) {
         let example = json!({"args": row.args, "kwargs": row.kwargs});
         if seen.len() < EXAMPLES && row.args.is_some() && !seen.contains(&example) {
             seen.push(example);

@@ -29,7 +29,8 @@ mod workflows;
 use axum::{Router, routing::get};
 
 pub(crate) use self::{
-    problem::{Problem, now},
+    audit::Act,
+    problem::{Detail, Problem, now},
     state::State,
     stream::run,
 };

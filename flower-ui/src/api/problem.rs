@@ -76,6 +76,10 @@ impl Problem {
     }
 }
 
+/// The sentence of a problem, beside its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Detail(pub(crate) String);
+
 /// An error with its causes, in one line.
 fn whole(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -106,12 +110,15 @@ impl IntoResponse for Problem {
         let mut body = self.more;
         body.insert("title".to_owned(), self.status.canonical_reason().unwrap_or("Error").into());
         body.insert("status".to_owned(), self.status.as_u16().into());
+        let detail = Detail(self.detail.clone());
         body.insert("detail".to_owned(), self.detail.into());
         body.insert("request_id".to_owned(), id.into());
         if let Some(fix) = self.fix {
             body.insert("fix".to_owned(), fix.into());
         }
-        typed(self.status, KIND, &Value::Object(body))
+        let mut response = typed(self.status, KIND, &Value::Object(body));
+        response.extensions_mut().insert(detail);
+        response
     }
 }
 

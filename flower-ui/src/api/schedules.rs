@@ -19,7 +19,7 @@ use super::{
     problem::{Problem, Reply, reply},
 };
 use crate::{
-    auth::{Caller, Permission},
+    auth::{Caller, Permission, Target},
     server::Shared,
 };
 
@@ -81,12 +81,15 @@ fn none(why: &str) -> Json {
     json!({"schedules": [], "leader": null, "readable": false, "note": why, "unreadable": []})
 }
 
-async fn detail(State(shared): State<Shared>, Path(name): Path<String>) -> Reply {
+async fn detail(State(shared): State<Shared>, caller: Caller, Path(name): Path<String>) -> Reply {
     let store = open(&shared).await?;
     let (entry, state) = find(&shared, &*store, &name).await?;
     let history = store.history(&name, HISTORY).await.map_err(|error| unreadable(&error))?;
     let mut body = row(&shared, &entry, &state, &history);
     body["history"] = history.iter().map(tick).collect();
+    if !caller.may_on(Permission::ViewPayloads, Target::task(Some(&entry.call.task), None)) {
+        return Ok(reply(&shared, body));
+    }
     body["args"] = entry.call.args.iter().map(plain::plain).collect();
     body["kwargs"] = plain::object(&entry.call.kwargs);
     Ok(reply(&shared, body))
@@ -106,11 +109,19 @@ async fn act(
         "delete" => (Permission::ScheduleEdit, "schedule.delete", Change::Remove(name.clone())),
         _ => return Err(Problem::missing(format!("a schedule has no action `{action}`"))),
     };
-    caller.require(permission)?;
-    let audit = Act::new(&caller, word, &name, Json::Null);
-    let result = changed(&shared, &name, &change).await;
+    caller.require_some(permission)?;
+    let mut audit = Act::new(&caller, word, &name, Json::Null);
+    let result = changed(&shared, &caller, permission, &name, &change).await;
+    if let Ok((_, before)) = &result {
+        let after = match &change {
+            Change::Remove(_) => Json::Null,
+            Change::Pause(_, paused) => json!({"when": before["when"], "paused": paused}),
+            _ => before.clone(),
+        };
+        audit.change(before.clone(), after);
+    }
     audit.done(&shared, &result, |_| Json::Null).await;
-    let leader = result?;
+    let (leader, _) = result?;
     let note = match (word, &leader) {
         ("schedule.run", Some(_)) => "the leading beat sends it within a second or so",
         ("schedule.run", None) => "no beat leads: it is sent when one does",
@@ -119,9 +130,16 @@ async fn act(
     Ok(reply(&shared, json!({"name": name, "action": action, "leader": leader, "note": note})))
 }
 
-async fn changed(shared: &Shared, name: &str, change: &Change) -> Result<Option<String>, Problem> {
+async fn changed(
+    shared: &Shared,
+    caller: &Caller,
+    permission: Permission,
+    name: &str,
+    change: &Change,
+) -> Result<(Option<String>, Json), Problem> {
     let store = open(shared).await?;
-    find(shared, &*store, name).await?;
+    let (entry, state) = find(shared, &*store, name).await?;
+    caller.require_call(shared, permission, &entry.call)?;
     if matches!(change, Change::Remove(_)) && shared.app.entries().iter().any(|entry| entry.name == name) {
         return Err(Problem::conflict(format!(
             "`{name}` stands in the program or its settings: a beat would add it again"
@@ -130,7 +148,8 @@ async fn changed(shared: &Shared, name: &str, change: &Change) -> Result<Option<
     }
     let failed = |error: &taskq_core::Error| Problem::unavailable("the schedule cannot be changed", error);
     store.change(std::slice::from_ref(change)).await.map_err(|error| failed(&error))?;
-    Ok(store.snapshot().await.map_err(|error| failed(&error))?.leader)
+    let leader = store.snapshot().await.map_err(|error| failed(&error))?.leader;
+    Ok((leader, json!({"when": entry.describe(), "paused": state.paused})))
 }
 
 async fn open(shared: &Shared) -> Result<std::sync::Arc<dyn ScheduleStore>, Problem> {

@@ -1,116 +1,33 @@
 //! Who asks, and may they.
 //!
-//! Every handler that changes something takes a [`Caller`] and requires a [`Permission`]:
+//! Every handler that changes something takes a [`Caller`] and requires a [`Permission`], for what it is done to
+//! where that is known:
 //!
 //! ```text
-//! async fn purge(caller: Caller, State(shared): State<Shared>) -> Answer {
-//!     caller.require(Permission::QueuePurge)?;
+//! async fn purge(caller: Caller, Path(queue): Path<String>) -> Answer {
+//!     caller.require_on(Permission::QueuePurge, Target::queue(&queue))?;
 //! ```
+//!
+//! Kept true here: [`require`](Caller::require) without a target is refused to those whose permission is limited.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
 
+use super::{
+    permission::Permission,
+    rights::{Rights, Target},
+};
 use crate::server::Refusal;
-
-/// What somebody may be allowed to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // `name` says it
-#[allow(dead_code)] // the pages' API asks for the rest
-pub(crate) enum Permission {
-    View,
-    ViewPayloads,
-    TaskCall,
-    TaskRetry,
-    TaskRevoke,
-    TaskTerminate,
-    TaskDelete,
-    QueuePause,
-    QueueEdit,
-    QueuePurge,
-    DeadReplay,
-    DeadEdit,
-    DeadDrop,
-    WorkerPool,
-    WorkerConsumers,
-    WorkerLimits,
-    WorkerShutdown,
-    ScheduleRun,
-    ScheduleEdit,
-    AlertEdit,
-    AuditView,
-    Admin,
-}
-
-impl Permission {
-    /// All of them.
-    #[allow(dead_code)] // the pages show a user's own
-    pub(crate) const ALL: [Self; 22] = [
-        Self::View,
-        Self::ViewPayloads,
-        Self::TaskCall,
-        Self::TaskRetry,
-        Self::TaskRevoke,
-        Self::TaskTerminate,
-        Self::TaskDelete,
-        Self::QueuePause,
-        Self::QueueEdit,
-        Self::QueuePurge,
-        Self::DeadReplay,
-        Self::DeadEdit,
-        Self::DeadDrop,
-        Self::WorkerPool,
-        Self::WorkerConsumers,
-        Self::WorkerLimits,
-        Self::WorkerShutdown,
-        Self::ScheduleRun,
-        Self::ScheduleEdit,
-        Self::AlertEdit,
-        Self::AuditView,
-        Self::Admin,
-    ];
-
-    /// Its name: `task.revoke`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::View => "view",
-            Self::ViewPayloads => "view_payloads",
-            Self::TaskCall => "task.call",
-            Self::TaskRetry => "task.retry",
-            Self::TaskRevoke => "task.revoke",
-            Self::TaskTerminate => "task.terminate",
-            Self::TaskDelete => "task.delete",
-            Self::QueuePause => "queue.pause",
-            Self::QueueEdit => "queue.edit",
-            Self::QueuePurge => "queue.purge",
-            Self::DeadReplay => "dead.replay",
-            Self::DeadEdit => "dead.edit",
-            Self::DeadDrop => "dead.drop",
-            Self::WorkerPool => "worker.pool",
-            Self::WorkerConsumers => "worker.consumers",
-            Self::WorkerLimits => "worker.limits",
-            Self::WorkerShutdown => "worker.shutdown",
-            Self::ScheduleRun => "schedule.run",
-            Self::ScheduleEdit => "schedule.edit",
-            Self::AlertEdit => "alert.edit",
-            Self::AuditView => "audit.view",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// What somebody may do in all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Look.
-    #[default]
-    Viewer,
-    /// Everything.
-    Admin,
-}
 
 /// Who asks. A handler that takes it gets whom [`Auth`](super::Auth) let pass.
 #[derive(Clone, Debug, Default)]
@@ -120,33 +37,76 @@ pub(crate) struct Caller {
     /// The address they ask from, as a proxy says that is believed.
     pub(crate) from: Option<String>,
     /// What they may do.
-    pub(crate) role: Role,
-    /// Whether that is because nobody may do more.
+    pub(crate) rights: Rights,
+    /// Whether nobody may do more than look.
     pub(crate) read_only: bool,
+    /// Whether what they ask for now stands in the audit log.
+    pub(super) written: Arc<AtomicBool>,
 }
 
 impl Caller {
-    /// Whether they may.
+    /// Whether they may, whatever it is done to.
     pub(crate) fn may(&self, permission: Permission) -> bool {
-        match self.role {
-            Role::Admin => true,
-            Role::Viewer => {
-                matches!(permission, Permission::View | Permission::ViewPayloads | Permission::AuditView)
-            }
-        }
+        self.may_on(permission, Target::default())
+    }
+
+    /// Whether they may do it to that.
+    pub(crate) fn may_on(&self, permission: Permission, target: Target<'_>) -> bool {
+        (permission.only_looks() || !self.read_only) && self.rights.cover(permission, target)
+    }
+
+    /// Whether they may do it to something.
+    pub(crate) fn may_some(&self, permission: Permission) -> bool {
+        (permission.only_looks() || !self.read_only) && self.rights.have(permission)
     }
 
     /// # Errors
-    /// 403 when they may not.
+    /// 403 when they may not, or not to everything.
     pub(crate) fn require(&self, permission: Permission) -> Result<(), Refusal> {
-        match (self.may(permission), self.read_only) {
-            (true, _) => Ok(()),
-            (false, true) => Err(read_only()),
-            (false, false) => {
-                let text = format!("this needs the permission `{}`", permission.name());
-                Err(Refusal::text(StatusCode::FORBIDDEN, "forbidden", text))
-            }
+        self.require_on(permission, Target::default())
+    }
+
+    /// # Errors
+    /// 403 when they may not do it to that.
+    pub(crate) fn require_on(&self, permission: Permission, target: Target<'_>) -> Result<(), Refusal> {
+        if self.may_on(permission, target) {
+            return Ok(());
         }
+        if !self.may_some(permission) {
+            return Err(self.refused(permission));
+        }
+        let of = match (target.task, target.queue) {
+            (Some(task), Some(queue)) => format!("task `{task}` in queue `{queue}`"),
+            (Some(task), None) => format!("task `{task}` in a queue that is not known"),
+            (None, Some(queue)) => format!("the whole of queue `{queue}`"),
+            (None, None) => "something that is of no queue and no task, or of all".to_owned(),
+        };
+        let text = format!("your permission `{}` is limited, and does not cover {of}", permission.name());
+        Err(Refusal::text(StatusCode::FORBIDDEN, "forbidden", text))
+    }
+
+    /// # Errors
+    /// 403 when they may do it to nothing.
+    pub(crate) fn require_some(&self, permission: Permission) -> Result<(), Refusal> {
+        if self.may_some(permission) { Ok(()) } else { Err(self.refused(permission)) }
+    }
+
+    fn refused(&self, permission: Permission) -> Refusal {
+        if self.read_only && !permission.only_looks() {
+            return read_only();
+        }
+        let text = format!("this needs the permission `{}`", permission.name());
+        Refusal::text(StatusCode::FORBIDDEN, "forbidden", text)
+    }
+
+    /// What they ask for now stands in the audit log.
+    pub(crate) fn written(&self) {
+        self.written.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub(crate) fn is_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// For the audit log.
@@ -171,15 +131,21 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Role;
 
     #[test]
-    fn somebody_who_may_only_look_changes_nothing() {
-        let viewer = Caller::default();
-        let able: Vec<_> =
-            Permission::ALL.into_iter().filter(|p| viewer.may(*p)).map(Permission::name).collect();
+    fn a_caller_whom_nobody_knows_may_nothing() {
+        let nobody = Caller::default();
+        assert!(Permission::ALL.iter().all(|permission| !nobody.may(*permission)));
+        assert!(nobody.require(Permission::View).is_err());
+    }
+
+    #[test]
+    fn nobody_changes_anything_while_the_board_is_read_only() {
+        let admin = Caller { rights: Role::Admin.into(), read_only: true, ..Caller::default() };
+        let able: Vec<_> = Permission::ALL.iter().filter(|it| admin.may(**it)).map(|it| it.name()).collect();
         assert_eq!(able, ["view", "view_payloads", "audit.view"]);
-        assert!(viewer.require(Permission::TaskRevoke).is_err());
-        let admin = Caller { role: Role::Admin, ..Caller::default() };
-        assert!(Permission::ALL.into_iter().all(|permission| admin.may(permission)));
+        let (_, code, text) = admin.require(Permission::TaskRevoke).unwrap_err().into_parts();
+        assert_eq!((code, text.as_str()), ("read_only", "Read only mode is enabled"));
     }
 }

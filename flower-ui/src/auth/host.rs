@@ -3,17 +3,14 @@
 
 use std::net::IpAddr;
 
-use axum::{
-    extract::Request,
-    http::{StatusCode, header::HOST},
-};
+use axum::http::{StatusCode, header::HOST, request::Parts};
 
 use super::{Refused, refused};
 use crate::{Options, server::Refusal};
 
 /// Lets pass what was asked under an address, as `localhost`, or under a name of the options.
-pub(super) fn known(request: &Request, options: &Options) -> Result<(), Refused> {
-    let Some(host) = request.headers().get(HOST).and_then(|host| host.to_str().ok()) else { return Ok(()) };
+pub(super) fn known(request: &Parts, options: &Options) -> Result<(), Refused> {
+    let Some(host) = request.headers.get(HOST).and_then(|host| host.to_str().ok()) else { return Ok(()) };
     let name = name_of(host);
     let fine = name == "localhost"
         || name.ends_with(".localhost")

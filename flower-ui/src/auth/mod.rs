@@ -1,7 +1,8 @@
 //! Who may do what.
 //!
-//! Kept true here: nobody acts who was not asked who he is, unless the options say so; no other site acts in
-//! the name of somebody who is logged in; passwords and tokens are compared in constant time.
+//! Kept true here: nobody acts who was not asked who he is, unless the options say so; nobody does what was not
+//! granted; no other site acts in the name of somebody who is logged in; passwords and tokens are compared in
+//! constant time.
 
 mod area;
 mod basic;
@@ -9,15 +10,19 @@ mod caller;
 mod host;
 pub(crate) mod login;
 mod origin;
+mod permission;
+mod reach;
+mod rights;
 mod session;
 mod token;
+mod users;
 
 use axum::{
-    extract::Request,
     http::{
         HeaderMap, HeaderValue, Method, StatusCode,
         header::AUTHORIZATION,
         header::{SET_COOKIE, WWW_AUTHENTICATE},
+        request::Parts,
     },
     response::{IntoResponse, Response},
 };
@@ -25,9 +30,12 @@ use taskq_core::{Error, ErrorKind};
 
 pub(crate) use self::{
     area::Area,
-    caller::{Caller, Permission, Role},
+    caller::Caller,
+    permission::Permission,
+    rights::{Rights, Target},
 };
-use self::{basic::Passwords, caller::read_only, session::Sessions, token::Keys};
+use self::{basic::Passwords, caller::read_only, session::Sessions, token::Keys, users::Users};
+pub use self::{basic::hash_password, permission::Role};
 use crate::{
     Options,
     options::{Anonymous, EmailPattern, Exposure},
@@ -44,6 +52,8 @@ pub(crate) fn page_token(headers: &HeaderMap) -> Option<&str> {
 #[derive(Debug)]
 pub(crate) struct Auth {
     passwords: Passwords,
+    /// What each may do who has logged in.
+    users: Users,
     keys: Keys,
     sessions: Sessions,
     /// Who may log in by a provider.
@@ -60,11 +70,25 @@ type Refused = Box<Response>;
 
 impl Auth {
     /// # Errors
-    /// When there is no randomness.
+    /// When there is no randomness, a password or the file of users cannot be used, or nobody could log in.
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
-        let emails = EmailPattern::read(&options.auth).map_err(|why| Error::new(ErrorKind::Config, why))?;
+        let config = |why: String| Error::new(ErrorKind::Config, why);
+        let emails = EmailPattern::read(&options.auth).map_err(config)?;
+        let users = match &options.users {
+            Some(path) => Users::open(path, options.default_role).map_err(config)?,
+            None => Users::all(Some(options.default_role.unwrap_or(Role::Admin))),
+        };
+        let pairs: Vec<_> = options.basic_auth.iter().chain(&users.passwords).cloned().collect();
+        let passwords = Passwords::new(&pairs)?;
+        if options.users.is_some() && passwords.is_empty() && options.auth_provider.is_none() {
+            return Err(config(
+                "nobody could log in: give a user of `users` a `password`, or set up `auth_provider`"
+                    .to_owned(),
+            ));
+        }
         Ok(Self {
-            passwords: Passwords::new(&options.basic_auth)?,
+            passwords,
+            users,
             keys: Keys::new(options)?,
             sessions: Sessions::default(),
             emails,
@@ -73,32 +97,33 @@ impl Auth {
     }
 
     /// Lets a request pass, and tells who calls.
-    pub(crate) fn admit(&self, shared: &Shared, request: &Request) -> Result<Caller, Refused> {
+    pub(crate) async fn admit(&self, shared: &Shared, request: &Parts) -> Result<Caller, Refused> {
         let options = &shared.options;
-        let path = request.uri().path();
+        let path = request.uri.path();
         let area = Area::of(path);
         if area == Area::Open {
             return Ok(Caller::default());
         }
-        let unsafe_method = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let unsafe_method = !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
         let mut caller = if options.authenticates() {
             if unsafe_method {
-                origin::same_site(request.headers())?;
+                origin::same_site(&request.headers)?;
                 self.token_of_session(request, options)?;
             }
-            self.asked(shared, area, request)?
+            self.asked(shared, area, request).await?
         } else {
             self.not_asked(shared, area, unsafe_method, request)?
         };
         caller.read_only |= options.read_only;
         if options.xheaders {
-            caller.from =
-                request.headers().get("x-real-ip").and_then(|ip| ip.to_str().ok()).map(str::to_owned);
+            caller.from = request.headers.get("x-real-ip").and_then(|ip| ip.to_str().ok()).map(str::to_owned);
         }
-        caller.role = if caller.read_only { Role::Viewer } else { Role::Admin };
         // The board's own API asks for permissions; some of its POSTs only look.
         if unsafe_method && caller.read_only && area == Area::Api && !path.starts_with(OWN_API) {
             return Err(refused(read_only()));
+        }
+        if is_data(path) {
+            caller.require(Permission::View).map_err(refused)?;
         }
         Ok(caller)
     }
@@ -131,35 +156,40 @@ impl Auth {
     }
 
     /// While everybody is asked.
-    fn asked(&self, shared: &Shared, area: Area, request: &Request) -> Result<Caller, Refused> {
+    async fn asked(&self, shared: &Shared, area: Area, request: &Parts) -> Result<Caller, Refused> {
         let options = &shared.options;
-        if let Some(given) = request.headers().get(AUTHORIZATION)
-            && let Some(user) = self.passwords.user(given)
+        if let Some(given) = request.headers.get(AUTHORIZATION)
+            && let Some(user) = self.passwords.user(given).await
         {
-            return Ok(Caller { name: Some(user), ..Caller::default() });
+            return Ok(self.known(user));
         }
         if area == Area::Login {
             return Ok(Caller::default());
         }
         if options.auth_provider.is_some() {
             let now = shared.app.clock().now().as_second();
-            let user = self.sessions.user(&self.keys, request.headers(), now);
+            let user = self.sessions.user(&self.keys, &request.headers, now);
             if let Some(user) = user.filter(|user| self.emails.allows(user)) {
-                return Ok(Caller { name: Some(user), ..Caller::default() });
+                return Ok(self.known(user));
             }
-            let is_get = request.method() == Method::GET;
+            let is_get = request.method == Method::GET;
             if is_get && (area == Area::Page || options.strict()) {
                 return Err(Box::new(login::go(request, options)));
             }
         }
         let text = if options.strict() && area == Area::Api { "" } else { "Access denied" };
         let mut response = Refusal::html(StatusCode::UNAUTHORIZED, "unauthenticated", text).into_response();
-        if area == Area::Page && !options.basic_auth.is_empty() {
+        if area == Area::Page && !self.passwords.is_empty() {
             response
                 .headers_mut()
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"flower\""));
         }
         Err(Box::new(response))
+    }
+
+    /// Somebody who has logged in.
+    fn known(&self, user: String) -> Caller {
+        Caller { rights: self.users.rights(&user), name: Some(user), ..Caller::default() }
     }
 
     /// While nobody is: the board's own pages may, others only if that was said.
@@ -168,22 +198,24 @@ impl Auth {
         shared: &Shared,
         area: Area,
         unsafe_method: bool,
-        request: &Request,
+        request: &Parts,
     ) -> Result<Caller, Refused> {
         let options = &shared.options;
         if !options.strict() {
             host::known(request, options)?;
             if unsafe_method {
-                origin::same_site(request.headers())?;
+                origin::same_site(&request.headers)?;
             }
         }
         let read_only = options.exposure() == Exposure::Open(Anonymous::ReadOnly);
+        let rights = Rights::from(options.default_role.unwrap_or(Role::Admin));
+        let anonymous = Caller { read_only, rights, ..Caller::default() };
         if area != Area::Api {
-            return Ok(Caller { read_only, ..Caller::default() });
+            return Ok(anonymous);
         }
         let open = matches!(options.exposure(), Exposure::Open(_)) || options.unauthenticated_api;
-        if open || (!options.strict() && self.is_own_page(request.headers(), unsafe_method)) {
-            return Ok(Caller { read_only, ..Caller::default() });
+        if open || (!options.strict() && self.is_own_page(&request.headers, unsafe_method)) {
+            return Ok(anonymous);
         }
         Err(refused(Refusal::text(
             StatusCode::UNAUTHORIZED,
@@ -199,8 +231,8 @@ impl Auth {
     }
 
     /// A change in the name of a session needs the page's token; one with credentials of its own does not.
-    fn token_of_session(&self, request: &Request, options: &Options) -> Result<(), Refused> {
-        let headers = request.headers();
+    fn token_of_session(&self, request: &Parts, options: &Options) -> Result<(), Refused> {
+        let headers = &request.headers;
         if headers.contains_key(AUTHORIZATION) {
             return Ok(());
         }
@@ -213,6 +245,16 @@ impl Auth {
             (Some(given), Some(cookie)) if given == cookie && self.keys.is_ours(cookie) => Ok(()),
             _ => forbidden("XSRF cookie does not match POST argument"),
         }
+    }
+}
+
+/// Whether a path tells of tasks, workers or queues. Who asks may be asked by everybody.
+fn is_data(path: &str) -> bool {
+    let own = path.strip_prefix(OWN_API);
+    match Area::of(path) {
+        Area::Api => own.is_none_or(|rest| rest != "session" && rest != "openapi.json"),
+        Area::Page => path.starts_with("/tasks/datatable") || path == "/workers" || path == "/status",
+        Area::Open | Area::Login => false,
     }
 }
 

@@ -14,7 +14,7 @@ use taskq_core::{
 };
 
 use super::{knows_task, pool, result::backend};
-use crate::auth::{Caller, Permission};
+use crate::auth::{Caller, Permission, Target};
 use crate::server::{Answer, Params, Refusal, Shared, message};
 
 /// Longest time for a revocation.
@@ -27,10 +27,10 @@ pub(super) async fn revoke(
     Path(id): Path<String>,
     params: Params,
 ) -> Answer {
-    caller.require(Permission::TaskRevoke)?;
+    caller.require_on_task(&shared, Permission::TaskRevoke, &id).await?;
     let terminate = params.bool("terminate")?;
     if terminate {
-        caller.require(Permission::TaskTerminate)?;
+        caller.require_on_task(&shared, Permission::TaskTerminate, &id).await?;
     }
     let signal = params.text("signal").unwrap_or_else(|| "SIGTERM".to_owned());
     let revoke = AsyncResult::<Value>::new(&shared.app, id.as_str()).revoke();
@@ -48,7 +48,7 @@ pub(super) async fn revoke(
 
 /// For tasks that look whether they were aborted (Celery: `AbortableTask`).
 pub(super) async fn abort(caller: Caller, State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
-    caller.require(Permission::TaskRevoke)?;
+    caller.require_on_task(&shared, Permission::TaskRevoke, &id).await?;
     let backend = backend(&shared).await?;
     let state = TaskState::Custom("ABORTED".into());
     let mut meta = TaskMeta::new(id.as_str().into(), state, TaskOutput::NULL);
@@ -66,7 +66,7 @@ pub(super) async fn timeout(
     Path(name): Path<String>,
     params: Params,
 ) -> Answer {
-    caller.require(Permission::WorkerLimits)?;
+    caller.require_on(Permission::WorkerLimits, Target::task(Some(&name), None))?;
     let worker = params.required("workername")?;
     let (hard, soft) = (params.float("hard")?, params.float("soft")?);
     let ask = shared.app.control().ask("time_limit").arg("hard", hard).arg("soft", soft);
@@ -79,7 +79,7 @@ pub(super) async fn rate_limit(
     Path(name): Path<String>,
     params: Params,
 ) -> Answer {
-    caller.require(Permission::WorkerLimits)?;
+    caller.require_on(Permission::WorkerLimits, Target::task(Some(&name), None))?;
     let worker = params.required("workername")?;
     let rate = params.required("ratelimit")?;
     let ask = shared.app.control().ask("rate_limit").arg("rate_limit", rate);

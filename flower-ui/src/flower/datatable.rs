@@ -8,6 +8,7 @@ use super::{
     tasks::unreadable,
 };
 use crate::{
+    auth::Caller,
     query::{Page, Search, Sort, SortField, TaskQuery},
     server::{Answer, Params, Refusal, Shared, json},
 };
@@ -35,7 +36,7 @@ const FIELDS: [(&str, SortField); 17] = [
     ("eta", SortField::Eta),
 ];
 
-pub(super) async fn datatable(State(shared): State<Shared>, params: Params) -> Answer {
+pub(super) async fn datatable(State(shared): State<Shared>, caller: Caller, params: Params) -> Answer {
     let asked = Asked::read(&params).map_err(Refusal::on_page)?;
     let mut query = TaskQuery::default();
     let mut wrong = None;
@@ -46,6 +47,7 @@ pub(super) async fn datatable(State(shared): State<Shared>, params: Params) -> A
         }
     }
     query.sort = asked.sort;
+    let query = caller.visible(query)?;
     let (mut rows, mut matched) = (Vec::new(), 0);
     let limit = if wrong.is_some() { 0 } else { asked.length };
     let page = Page { offset: asked.start, limit: Some(limit), ..Page::default() };
@@ -53,8 +55,9 @@ pub(super) async fn datatable(State(shared): State<Shared>, params: Params) -> A
     let found = shared.store.tasks(&query, &page).await.map_err(|error| unreadable(&error))?;
     if wrong.is_none() {
         matched = found.matched;
-        rows =
-            task::shown(&shared, &found.rows, Worker::InPlace).await.map_err(|error| unreadable(&error))?;
+        rows = task::shown(&shared, &caller, &found.rows, Worker::InPlace)
+            .await
+            .map_err(|error| unreadable(&error))?;
     }
     let mut body = Map::from_iter([
         ("draw".to_owned(), Value::from(asked.draw)),

@@ -8,7 +8,7 @@ use axum::{
 };
 use taskq_core::{codec::Value, control::Ask};
 
-use crate::auth::{Caller, Permission};
+use crate::auth::{Caller, Permission, Target};
 use crate::server::{Answer, Params, Refusal, Shared, message};
 
 /// How long a worker's answer is waited for. As Celery.
@@ -174,9 +174,10 @@ async fn consume(
     method: &str,
     [verb, of]: [&str; 2],
 ) -> Answer {
-    caller.require(Permission::WorkerConsumers)?;
+    caller.require_some(Permission::WorkerConsumers)?;
     known(&shared, &worker)?;
     let queue = params.required("queue")?;
+    caller.require_on(Permission::WorkerConsumers, Target::queue(&queue))?;
     let consume = shared.app.control().ask(method).arg("queue", queue.as_str());
     command(consume, &worker, words, &format!("Failed to {verb} '{queue}' consumer {of} '{worker}' worker"))
         .await

@@ -12,6 +12,7 @@ use taskq_core::{
     protocol::TaskId,
 };
 
+use crate::auth::{Caller, Permission};
 use crate::server::{Answer, Params, Refusal, Shared, json};
 
 /// Longest wait: more is as good as for ever.
@@ -35,7 +36,13 @@ pub(super) async fn backend(shared: &Shared) -> Result<Arc<dyn ResultBackend>, R
     })
 }
 
-pub(super) async fn result(State(shared): State<Shared>, Path(id): Path<String>, params: Params) -> Answer {
+pub(super) async fn result(
+    caller: Caller,
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Answer {
+    caller.require_on_task(&shared, Permission::ViewPayloads, &id).await?;
     let timeout = params.float("timeout")?;
     let backend = backend(&shared).await?;
     let wait = timeout.filter(|seconds| *seconds > 0.0).map(duration);

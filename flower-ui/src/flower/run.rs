@@ -5,6 +5,7 @@ use axum::{
     extract::{Path, State},
 };
 use jiff::tz::TimeZone;
+use serde_json::{Value as Json, json};
 use taskq_core::{
     Error, ErrorKind,
     codec::{Map, Value},
@@ -16,8 +17,9 @@ use super::{
     knows_task,
     result::{Order, backend, duration, has_backend, outcome, shown},
 };
+use crate::api::Act;
 use crate::auth::{Caller, Permission};
-use crate::server::{Answer, Refusal, Shared, json};
+use crate::server::{Answer, Refusal, Shared, json as answer};
 
 /// Sends, and waits for the result.
 pub(super) async fn apply(
@@ -26,10 +28,12 @@ pub(super) async fn apply(
     Path(name): Path<String>,
     body: Bytes,
 ) -> Answer {
-    caller.require(Permission::TaskCall)?;
+    caller.require_some(Permission::TaskCall)?;
     let mut call = Call::read(&body)?;
     let timeout = call.timeout()?;
-    let id = own(&shared, call, &name).await?;
+    let id = own(&shared, &caller, call, &name).await?;
+    // Before the wait, which whoever asked may give up.
+    Act::new(&caller, "task.call", &name, Json::Null).write(&shared, "ok", json!({"id": id.as_str()})).await;
     let backend = backend(&shared).await?;
     let wait = match timeout {
         Some(seconds) => duration(seconds),
@@ -39,7 +43,7 @@ pub(super) async fn apply(
         meta = outcome(&*backend, &id, Some(wait)) => meta?,
         () = shared.stop.cancelled() => None,
     };
-    Ok(json(shown(id.as_str(), meta.as_ref(), Order::StateLast)))
+    Ok(answer(shown(id.as_str(), meta.as_ref(), Order::StateLast)))
 }
 
 /// Sends.
@@ -49,8 +53,8 @@ pub(super) async fn async_apply(
     Path(name): Path<String>,
     body: Bytes,
 ) -> Answer {
-    caller.require(Permission::TaskCall)?;
-    let id = own(&shared, Call::read(&body)?, &name).await?;
+    caller.require_some(Permission::TaskCall)?;
+    let id = own(&shared, &caller, Call::read(&body)?, &name).await?;
     sent(&shared, &id).await
 }
 
@@ -61,31 +65,32 @@ pub(super) async fn send_task(
     Path(name): Path<String>,
     body: Bytes,
 ) -> Answer {
-    caller.require(Permission::TaskCall)?;
+    caller.require_some(Permission::TaskCall)?;
     let mut call = Call::read(&body)?;
     if !shared.options.strict() {
         call.convert(&zone(&shared), false)?;
     }
-    let id = send(&shared, call, &name).await?;
+    let id = send(&shared, &caller, call, &name).await?;
     sent(&shared, &id).await
 }
 
 /// Sends a task that is known.
-async fn own(shared: &Shared, mut call: Call, name: &str) -> Result<TaskId, Refusal> {
+async fn own(shared: &Shared, caller: &Caller, mut call: Call, name: &str) -> Result<TaskId, Refusal> {
     if !knows_task(shared, name) {
         return Err(Refusal::unknown_task(name));
     }
     call.convert(&zone(shared), shared.options.strict())?;
     call.check(shared, name)?;
-    send(shared, call, name).await
+    send(shared, caller, call, name).await
 }
 
 fn zone(shared: &Shared) -> TimeZone {
     shared.app.settings().zone()
 }
 
-async fn send(shared: &Shared, call: Call, name: &str) -> Result<TaskId, Refusal> {
+async fn send(shared: &Shared, caller: &Caller, call: Call, name: &str) -> Result<TaskId, Refusal> {
     let signature = call.into_signature(shared, name)?;
+    caller.require_call(shared, Permission::TaskCall, &signature)?;
     let sent = shared.app.send_signature(signature).await.map_err(|error| failed(shared, &error))?;
     Ok(sent.id().clone())
 }
@@ -109,5 +114,5 @@ async fn sent(shared: &Shared, id: &TaskId) -> Answer {
                 .filter(|(key, _)| key == "state"),
         );
     }
-    Ok(json(body))
+    Ok(answer(body))
 }

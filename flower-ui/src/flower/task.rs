@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use taskq_core::codec::{Map, Value};
 
-use crate::{record::TaskRecord, server::Shared};
+use crate::{auth::Caller, record::TaskRecord, server::Shared};
 
 /// Where the worker stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +14,16 @@ pub(super) enum Worker {
     Last,
 }
 
+/// What only those are shown who may see arguments and results.
+const HIDDEN: [&str; 5] = ["args", "kwargs", "result", "exception", "traceback"];
+
 /// Tasks with their children.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub(super) async fn shown(
     shared: &Shared,
+    caller: &Caller,
     tasks: &[TaskRecord],
     worker: Worker,
 ) -> Result<Vec<Map>, taskq_core::Error> {
@@ -27,7 +31,15 @@ pub(super) async fn shown(
     let children = if ids.is_empty() { HashMap::new() } else { shared.store.children_of(&ids).await? };
     let strict = shared.options.strict();
     let none = Vec::new();
-    let one = |task: &TaskRecord| map(task, children.get(&task.id).unwrap_or(&none), worker, strict);
+    let one = |task: &TaskRecord| {
+        let mut map = map(task, children.get(&task.id).unwrap_or(&none), worker, strict);
+        if !caller.sees(task) {
+            map.iter_mut()
+                .filter(|(key, _)| HIDDEN.contains(&key.as_str()))
+                .for_each(|(_, it)| *it = Value::Null);
+        }
+        map
+    };
     Ok(tasks.iter().map(one).collect())
 }
 

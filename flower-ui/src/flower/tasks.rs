@@ -9,6 +9,7 @@ use taskq_core::codec::{Map, Value};
 
 use super::task::{self, Worker};
 use crate::{
+    auth::Caller,
     query::{Page, Search, Sort, SortField, TaskQuery},
     server::{Answer, Params, Refusal, Shared, json},
 };
@@ -26,7 +27,7 @@ const FIELDS: [(&str, SortField); 4] = [
     ("state", SortField::State),
 ];
 
-pub(super) async fn list(State(shared): State<Shared>, params: Params) -> Answer {
+pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: Params) -> Answer {
     let limit = params.int("limit")?;
     let offset = params.int("offset")?.unwrap_or(0).max(0).unsigned_abs();
     let filter = |name: &str| params.text(name).filter(|text| !text.is_empty() && text != "All");
@@ -45,6 +46,7 @@ pub(super) async fn list(State(shared): State<Shared>, params: Params) -> Answer
             .map_err(|error| Refusal::json(StatusCode::BAD_REQUEST, "bad_search", error.to_string()))?;
         query.search = Some(search);
     }
+    let query = caller.visible(query)?;
     let limit = match limit {
         Some(limit) if limit <= 0 => return Ok(json(Map::default())),
         Some(limit) => limit.unsigned_abs(),
@@ -64,7 +66,8 @@ pub(super) async fn list(State(shared): State<Shared>, params: Params) -> Answer
             break;
         }
     }
-    let shown = task::shown(&shared, &tasks, Worker::Last).await.map_err(|error| unreadable(&error))?;
+    let shown =
+        task::shown(&shared, &caller, &tasks, Worker::Last).await.map_err(|error| unreadable(&error))?;
     let body = tasks.iter().map(|task| task.id.clone()).zip(shown.into_iter().map(Value::Map)).collect();
     let mut response = json(body);
     if params.raw("limit").is_none() && matched > offset + CAP {
@@ -104,11 +107,12 @@ fn date(params: &Params, name: &str, zone: &TimeZone) -> Result<Option<f64>, Ref
     }
 }
 
-pub(super) async fn info(State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
+pub(super) async fn info(State(shared): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
     let Some(task) = shared.store.task(&id).await.map_err(|error| unreadable(&error))? else {
         return Err(Refusal::unknown_task(&id));
     };
-    let shown = task::shown(&shared, &[task], Worker::InPlace).await.map_err(|error| unreadable(&error))?;
+    let shown =
+        task::shown(&shared, &caller, &[task], Worker::InPlace).await.map_err(|error| unreadable(&error))?;
     shown.into_iter().next().map(json).ok_or_else(|| Refusal::unknown_task(&id))
 }
 

@@ -4,9 +4,10 @@ use axum::extract::State;
 use taskq_core::codec::{Map, Value};
 
 use super::fleet;
+use crate::auth::Caller;
 use crate::server::{Answer, Params, Refusal, Shared, json};
 
-pub(super) async fn list(State(shared): State<Shared>, params: Params) -> Answer {
+pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: Params) -> Answer {
     let (refresh, status) = (params.bool("refresh")?, params.bool("status")?);
     let worker = params.text("workername").filter(|name| !name.is_empty());
     if refresh {
@@ -20,9 +21,11 @@ pub(super) async fn list(State(shared): State<Shared>, params: Params) -> Answer
         return Ok(json(fleet::statuses(&shared)));
     }
     match worker {
-        None => Ok(json(shared.workers.all())),
+        None => Ok(json(
+            shared.workers.all().into_iter().map(|(name, said)| (name, caller.shown_of(said))).collect(),
+        )),
         Some(worker) => match shared.workers.get(&worker) {
-            Some(said) => Ok(json(Map::from_iter([(worker, Value::Map(said))]))),
+            Some(said) => Ok(json(Map::from_iter([(worker, caller.shown_of(Value::Map(said)))]))),
             None => Err(Refusal::unknown_worker(&worker)),
         },
     }

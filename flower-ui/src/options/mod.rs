@@ -16,7 +16,7 @@ use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
-use crate::{feed, store::StoreOptions};
+use crate::{auth::Role, feed, store::StoreOptions};
 
 pub use check::Exposure;
 pub use load::Sources;
@@ -102,6 +102,8 @@ pub struct Options {
     pub flower_compat: Compat,
     pub allow_unauthenticated: Option<Anonymous>,
     pub allowed_hosts: Vec<String>,
+    pub users: Option<PathBuf>,
+    pub default_role: Option<Role>,
     pub metrics_worker_label: WorkerLabel,
     pub store: Option<PathBuf>,
     pub store_max_bytes: u64,
@@ -157,6 +159,8 @@ impl Default for Options {
             flower_compat: Compat::Fixed,
             allow_unauthenticated: None,
             allowed_hosts: Vec::new(),
+            users: None,
+            default_role: None,
             metrics_worker_label: WorkerLabel::Full,
             store: None,
             store_max_bytes: kept.max_bytes,
@@ -176,7 +180,7 @@ impl Options {
 
     /// Whether callers are asked who they are.
     pub(crate) fn authenticates(&self) -> bool {
-        !self.basic_auth.is_empty() || self.auth_provider.is_some()
+        !self.basic_auth.is_empty() || self.auth_provider.is_some() || self.users.is_some()
     }
 
     /// How events are heard and kept.

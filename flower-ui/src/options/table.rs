@@ -89,6 +89,8 @@ options! {
     ours flower_compat = "strict|fixed", "Answer as Flower does also where Flower is broken [default: fixed]", value::compat;
     ours allow_unauthenticated = "read-only|full", "Start on an address others reach without asking who they are", value::anonymous;
     ours allowed_hosts = "HOSTS", "Host names this board is called by, while it does not ask who somebody is", value::list;
+    ours users = "FILE", "Who may do what, and their passwords: TOML", value::path;
+    ours default_role = "viewer|operator|admin", "Role of those whom `users` does not list [default: admin without `users`, else none]", value::role;
     ours metrics_worker_label = "off|host|full", "What the label `worker` of the metrics tells [default: full]", value::label;
     ours store = "PATH", "Where the history is kept; `:memory:` keeps none [default: taskq-board.sqlite]", value::path;
     ours store_max_bytes = "BYTES", "Size that the store may grow to; the oldest that succeeded go first [default: 4294967296]", value::number;
@@ -121,9 +123,10 @@ mod tests {
 
     #[test]
     fn the_book_names_every_option() {
-        let book = include_str!("../../../docs/board.md");
+        let book =
+            concat!(include_str!("../../../docs/board.md"), include_str!("../../../docs/board-access.md"));
         let left: Vec<_> =
             OPTIONS.iter().filter(|spec| !book.contains(&format!("`{}`", spec.name))).collect();
-        assert!(left.is_empty(), "docs/board.md does not name {left:?}");
+        assert!(left.is_empty(), "neither docs/board.md nor docs/board-access.md names {left:?}");
     }
 }

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{Anonymous, Compat, EmailPattern, WorkerLabel};
+use crate::auth::Role;
 
 /// Reads Flower's booleans.
 pub(crate) fn boolean(text: &str) -> Option<bool> {
@@ -83,15 +84,31 @@ pub(super) fn secret(text: &str) -> Result<Option<SecretString>, String> {
     Ok(Some(told(text)?).filter(|text| !text.is_empty()).map(SecretString::from))
 }
 
-/// `user:password` with commas or in lines.
+/// `user:password` with commas or in lines. An Argon2 hash has commas of its own.
 pub(super) fn pairs(text: &str) -> Result<Vec<(String, SecretString)>, String> {
     let told = told(text)?;
-    let pairs = told.split(['\n', ',']).map(str::trim).filter(|pair| !pair.is_empty()).map(|pair| {
-        let (user, password) =
-            pair.split_once(':').ok_or("every entry has to be `user:password`".to_owned())?;
-        Ok((user.to_owned(), SecretString::from(password)))
-    });
-    pairs.collect()
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for line in told.lines() {
+        let mut rest_of_hash = false;
+        for piece in line.split(',').map(str::trim).filter(|piece| !piece.is_empty()) {
+            match (piece.split_once(':'), pairs.last_mut().filter(|_| rest_of_hash)) {
+                (Some((user, password)), _) => {
+                    rest_of_hash = password.starts_with("$argon2");
+                    pairs.push((user.to_owned(), password.to_owned()));
+                }
+                (None, Some((_, hash))) => {
+                    hash.push(',');
+                    hash.push_str(piece);
+                }
+                (None, None) => return Err("every entry has to be `user:password`".to_owned()),
+            }
+        }
+    }
+    Ok(pairs.into_iter().map(|(user, password)| (user, password.into())).collect())
+}
+
+pub(super) fn role(text: &str) -> Result<Option<Role>, String> {
+    Role::read(text).map(Some).ok_or_else(|| format!("`{text}` is none of `viewer`, `operator`, `admin`"))
 }
 
 fn told(text: &str) -> Result<String, String> {
@@ -147,5 +164,21 @@ pub(super) fn label(text: &str) -> Result<WorkerLabel, String> {
         "host" => Ok(WorkerLabel::Host),
         "full" => Ok(WorkerLabel::Full),
         _ => Err(format!("`{text}` is none of `off`, `host`, `full`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn the_commas_of_a_hash_are_its_own() {
+        let hash = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA";
+        let read = pairs(&format!("a:x,b:{hash},c:y\nd:{hash}")).unwrap();
+        let read: Vec<_> = read.iter().map(|(user, it)| (user.as_str(), it.expose_secret())).collect();
+        assert_eq!(read, [("a", "x"), ("b", hash), ("c", "y"), ("d", hash)]);
+        assert!(pairs("a:x,y").is_err() && pairs("a").is_err());
     }
 }

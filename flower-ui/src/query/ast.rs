@@ -17,6 +17,26 @@ impl Default for Expr {
     }
 }
 
+impl Expr {
+    /// Without arguments, results and errors; `None` if one of them is named.
+    pub(super) fn without_payloads(self) -> Option<Self> {
+        let all = |exprs: Vec<Self>| exprs.into_iter().map(Self::without_payloads).collect::<Option<_>>();
+        Some(match self {
+            Self::And(exprs) => Self::And(all(exprs)?),
+            Self::Or(exprs) => Self::Or(all(exprs)?),
+            Self::Not(expr) => Self::Not(Box::new(expr.without_payloads()?)),
+            Self::Term(Field::Any, test) => {
+                let fields = [Field::Id, Field::Name, Field::State, Field::Worker];
+                Self::Or(fields.map(|field| Self::Term(field, test.clone())).into())
+            }
+            Self::Term(Field::Args | Field::Kwargs | Field::Kwarg(_) | Field::Result | Field::Error, _) => {
+                return None;
+            }
+            term @ Self::Term(..) => term,
+        })
+    }
+}
+
 /// What is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Field {

@@ -73,6 +73,11 @@ impl Search {
     pub fn parse(text: &str, now: f64) -> Result<Self, SyntaxError> {
         parse::parse(text, false, now).map(Self)
     }
+
+    /// The same without looking at arguments, results and errors; `None` if it names them.
+    pub(crate) fn without_payloads(self) -> Option<Self> {
+        self.0.without_payloads().map(Self)
+    }
 }
 
 /// Why a query was not understood. Shown as Flower's sentence.

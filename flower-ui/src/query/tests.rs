@@ -135,3 +135,13 @@ mod any {
         }
     }
 }
+
+#[test]
+fn a_query_without_payloads_looks_at_none_or_is_refused() {
+    let read = |text: &str| Search::parse(text, 0.0).unwrap().without_payloads();
+    for named in ["args:x", "kwargs.card:4111", "result:*", "a OR -error:x", "kwargs:a=b"] {
+        assert_eq!(read(named), None, "{named}");
+    }
+    let plain = format!("{:?}", read("-charge state:failure").unwrap());
+    assert!(plain.contains("Name") && plain.contains("State") && !plain.contains("Any"), "{plain}");
+}

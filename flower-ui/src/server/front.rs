@@ -5,17 +5,21 @@
 
 use axum::{
     Router,
+    body::to_bytes,
     extract::{DefaultBodyLimit, Request, State},
     http::{Method, StatusCode, Uri, header::ACCEPT, uri::PathAndQuery},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{Refusal, Shared, etag, guard, routes};
+use super::{Refusal, Shared, etag, guard, log::Asked, routes};
 use crate::{api, auth::Area, page::plain};
 
 /// Bodies of requests, in bytes.
 const BODY: usize = 8 << 20;
+
+/// The one change that waits for what comes of it, without end if nobody says how long.
+const WAITS: &str = "/api/task/apply/";
 
 /// The whole of the board.
 pub(super) fn front(shared: &Shared) -> Router {
@@ -83,25 +87,46 @@ fn without_prefix(shared: &Shared, uri: &Uri) -> Result<Uri, Box<Response>> {
     }
 }
 
-async fn admitted(shared: &Shared, mut request: Request, next: Next) -> Response {
+async fn admitted(shared: &Shared, request: Request, next: Next) -> Response {
     match *request.method() {
         Method::OPTIONS => return StatusCode::NO_CONTENT.into_response(),
         Method::HEAD => return not_allowed(),
         _ => {}
     }
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    match shared.auth.admit(shared, &request) {
+    let (mut head, body) = request.into_parts();
+    let (method, path) = (head.method.clone(), head.uri.path().to_owned());
+    match shared.auth.admit(shared, &head).await {
         Ok(caller) if method == Method::GET => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            head.extensions.insert(caller);
+            next.run(Request::from_parts(head, body)).await
         }
         Ok(caller) => {
-            request.extensions_mut().insert(caller.clone());
-            let response = next.run(request).await;
+            head.extensions.insert(caller.clone());
+            let Ok(body) = to_bytes(body, BODY).await else {
+                let text = format!("the body is longer than {BODY} bytes, or was not sent to its end");
+                return Refusal::text(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text).into_response();
+            };
+            let asked = Asked::new(&caller, &head, &body);
+            let response = whole(&path, next.run(Request::from_parts(head, body.into()))).await;
+            let response = asked.answered(shared, response).await;
             tracing::info!(who = caller.shown(), from = caller.from, %method, path, status = response.status().as_u16(), "asked the board");
             response
         }
         Err(refused) => *refused,
+    }
+}
+
+/// A change that was begun is done and written down, also when whoever asked is gone. A wait for a result is not.
+async fn whole(path: &str, answer: impl Future<Output = Response> + Send + 'static) -> Response {
+    if path.starts_with(WAITS) {
+        return answer.await;
+    }
+    match tokio::spawn(answer).await {
+        Ok(response) => response,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        },
     }
 }
 

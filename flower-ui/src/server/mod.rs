@@ -7,6 +7,7 @@ mod etag;
 mod front;
 mod guard;
 mod listen;
+mod log;
 mod params;
 mod routes;
 mod tls;

@@ -28,6 +28,13 @@ pub struct RouteQuery<'a> {
     pub options: &'a SendOptions,
 }
 
+impl<'a> RouteQuery<'a> {
+    /// A call of the task of that name.
+    pub fn new(task: &'a str, arguments: &'a Arguments, options: &'a SendOptions) -> Self {
+        Self { task, arguments, options }
+    }
+}
+
 /// A router in code: `None` leaves the task to the next one, then to `task_routes`.
 pub type Router = Arc<dyn Fn(&RouteQuery<'_>) -> Option<RouteOptions> + Send + Sync>;
 

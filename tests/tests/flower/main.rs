@@ -1,5 +1,6 @@
 //! The board against Flower, and as programs and browsers see it.
 
+mod access;
 mod actions;
 mod board;
 mod compare;

@@ -21,7 +21,7 @@ use crate::{
         queues::known,
         tasks::request,
     },
-    auth::{Caller, Permission},
+    auth::{Caller, Permission, Target},
     server::Shared,
 };
 
@@ -35,7 +35,7 @@ pub(super) async fn edit(
     Path(queue): Path<String>,
     body: Body,
 ) -> Reply {
-    caller.require(Permission::DeadEdit)?;
+    caller.require_some(Permission::DeadEdit)?;
     let id = body.required("id")?;
     let act = Act::new(&caller, "dead.edit", &queue, body.shown());
     let result = edited(&shared, &caller, &queue, id, &body).await;
@@ -69,6 +69,7 @@ async fn edited(
     }
     let task = request.id().as_str().to_owned();
     let name = request.headers.task.clone();
+    caller.require_on(Permission::DeadEdit, Target::task(Some(&name), Some(to)))?;
     checked(shared, &name, args, kwargs)?;
     let out = Outgoing::to_queue(to, encoded(request, args, kwargs)?);
     let failed = |error: &dyn std::error::Error| Problem::unavailable("the task cannot be sent", error);

@@ -20,7 +20,7 @@ use super::{
     queues::{admin, describe},
 };
 use crate::{
-    auth::{Caller, Permission},
+    auth::{Caller, Permission, Target},
     sample,
     server::{Params, Shared},
 };
@@ -64,9 +64,10 @@ async fn list(State(shared): State<Shared>, caller: Caller, params: Params) -> R
         letters.extend(found);
     }
     letters.sort_by_key(|letter| std::cmp::Reverse(letter.at));
-    let payload = caller.may(Permission::ViewPayloads);
+    let sees = |letter: &DeadLetter| caller.may_on(Permission::ViewPayloads, Target::queue(&letter.queue));
     let marks = letter::marks(&shared).await;
-    let mut shown: Vec<Json> = letters.iter().map(|letter| letter_shown(&shared, letter, payload)).collect();
+    let mut shown: Vec<Json> =
+        letters.iter().map(|letter| letter_shown(&shared, letter, sees(letter))).collect();
     for (shown, letter) in shown.iter_mut().zip(&letters) {
         shown["mark"] = marks.get(&letter::place(&letter.queue, &letter.id)).cloned().unwrap_or_default();
     }
@@ -94,7 +95,7 @@ async fn replay(
     Path(queue): Path<String>,
     body: Body,
 ) -> Reply {
-    caller.require(Permission::DeadReplay)?;
+    caller.require_on(Permission::DeadReplay, Target::queue(&queue))?;
     change(&shared, &caller, &queue, &body, "dead.replay").await
 }
 
@@ -104,7 +105,7 @@ async fn forget(
     Path(queue): Path<String>,
     body: Body,
 ) -> Reply {
-    caller.require(Permission::DeadDrop)?;
+    caller.require_on(Permission::DeadDrop, Target::queue(&queue))?;
     change(&shared, &caller, &queue, &body, "dead.forget").await
 }
 

@@ -76,6 +76,7 @@ type Found = (Vec<String>, Json, bool);
 
 async fn matching(shared: &Shared, caller: &Caller, text: &str) -> Result<Found, Problem> {
     let query = TaskQuery { search: search(shared, Some(text))?, ..TaskQuery::default() };
+    let query = caller.visible(query)?;
     let mut page = Page { limit: Some(READ), ..Page::default() };
     let mut ids = Vec::new();
     let mut sample = Json::Null;

@@ -158,7 +158,7 @@ pub(super) fn routes() -> Router<Shared> {
 
 async fn preview(State(shared): State<Shared>, caller: Caller, body: Body) -> Reply {
     let Chosen { work, sample, more } = choose::choose(&shared, &caller, &body).await?;
-    caller.require(work.permission())?;
+    caller.require_some(work.permission())?;
     let warning = more.then(|| format!("there are more; one job takes {MOST}"));
     let count = work.len();
     let pace = Pace::read(&body)?;
@@ -190,7 +190,7 @@ async fn start(State(shared): State<Shared>, caller: Caller, body: Body) -> Repl
         Problem::missing("nothing of yours waits under this token")
             .fix("a preview holds for ten minutes, once")
     })?;
-    caller.require(plan.work.permission())?;
+    caller.require_some(plan.work.permission())?;
     let job = Arc::new(Job {
         id: format!("{:016x}", fastrand::u64(..)),
         at: now(&shared),
@@ -244,6 +244,6 @@ async fn resume(State(shared): State<Shared>, caller: Caller, Path(id): Path<Str
 fn job(shared: &Shared, caller: &Caller, id: &str) -> Result<Arc<Job>, Problem> {
     let job = held(&shared.v1.jobs.jobs).iter().find(|job| job.id == id).cloned();
     let job = job.ok_or_else(|| Problem::missing(format!("there is no job `{id}`")))?;
-    caller.require(job.work.permission())?;
+    caller.require_some(job.work.permission())?;
     Ok(job)
 }

@@ -14,7 +14,7 @@ use crate::{
         schedules,
         tasks::again,
     },
-    auth::{Caller, Permission},
+    auth::{Caller, Permission, Target},
     server::Shared,
 };
 
@@ -85,8 +85,25 @@ impl Work {
         .unwrap_or_default()
     }
 
+    /// Whether somebody's permission reaches a step.
+    async fn require(&self, shared: &Shared, caller: &Caller, step: usize) -> Result<(), Problem> {
+        let permission = self.permission();
+        match self {
+            Self::Tasks(_, ids) => caller.require_on_task(shared, permission, &ids[step]).await?,
+            Self::Replay { letters, to } => {
+                let letter = &letters[step];
+                for queue in [Some(&letter.queue), to.as_ref()].into_iter().flatten() {
+                    caller.require_on(permission, Target::task(letter.name.as_deref(), Some(queue)))?;
+                }
+            }
+            Self::Backfill { .. } => caller.require(permission)?,
+        }
+        Ok(())
+    }
+
     /// Does one step.
     pub(super) async fn step(&self, shared: &Shared, caller: &Caller, step: usize) -> Result<(), Problem> {
+        self.require(shared, caller, step).await?;
         match self {
             Self::Tasks(action, ids) => task(shared, caller, *action, &ids[step]).await,
             Self::Replay { letters, to } => replay(shared, caller, &letters[step], to.as_deref()).await,

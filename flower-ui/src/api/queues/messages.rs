@@ -16,7 +16,7 @@ use crate::{
         problem::{Problem, Reply, reply},
         tasks::request,
     },
-    auth::{Caller, Permission},
+    auth::{Caller, Permission, Target},
     server::{Params, Shared},
 };
 
@@ -46,7 +46,7 @@ pub(super) async fn messages(
     }
     let Some(admin) = broker.admin() else { return unsupported("this broker cannot be looked into") };
     let peeked = admin.peek(&queue, limit).await.map_err(|error| failed(&error))?;
-    let payload = caller.may(Permission::ViewPayloads);
+    let payload = caller.may_on(Permission::ViewPayloads, Target::queue(&queue));
     let messages: Vec<Json> = peeked.iter().map(|peeked| shown(&shared, peeked, payload)).collect();
     Ok(reply(&shared, json!({"messages": messages, "supported": true, "note": null})))
 }

@@ -18,7 +18,7 @@ use crate::{
         problem::{Problem, Reply, reply},
         workers::{answers, fleet},
     },
-    auth::{Caller, Permission},
+    auth::{Caller, Permission, Target},
     server::Shared,
 };
 
@@ -44,7 +44,7 @@ impl Paused {
 }
 
 pub(super) async fn pause(State(shared): State<Shared>, caller: Caller, Path(queue): Path<String>) -> Reply {
-    caller.require(Permission::QueuePause)?;
+    caller.require_on(Permission::QueuePause, Target::queue(&queue))?;
     known(&shared, &queue)?;
     let act = Act::new(&caller, "queue.pause", &queue, Json::Null);
     let consumers: Vec<String> = consumers(&shared, &queue);
@@ -59,7 +59,7 @@ pub(super) async fn pause(State(shared): State<Shared>, caller: Caller, Path(que
 }
 
 pub(super) async fn resume(State(shared): State<Shared>, caller: Caller, Path(queue): Path<String>) -> Reply {
-    caller.require(Permission::QueuePause)?;
+    caller.require_on(Permission::QueuePause, Target::queue(&queue))?;
     let act = Act::new(&caller, "queue.resume", &queue, Json::Null);
     let result = match shared.v1.kept.paused.set(&queue, None) {
         None => Err(Problem::conflict(format!("`{queue}` was not paused by this board"))

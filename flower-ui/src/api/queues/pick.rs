@@ -18,7 +18,7 @@ use crate::{
         body::Body,
         problem::{Problem, Reply, reply},
     },
-    auth::{Caller, Permission},
+    auth::{Caller, Permission, Target},
     server::Shared,
 };
 
@@ -34,7 +34,7 @@ pub(super) async fn delete(
     Path(queue): Path<String>,
     body: Body,
 ) -> Reply {
-    caller.require(Permission::QueueEdit)?;
+    caller.require_on(Permission::QueueEdit, Target::queue(&queue))?;
     let act = Act::new(&caller, "queue.delete", &queue, body.shown());
     let result = picked(&shared, &queue, &body, None).await;
     act.done(&shared, &result, Json::clone).await;
@@ -48,8 +48,9 @@ pub(super) async fn move_to(
     Path(queue): Path<String>,
     body: Body,
 ) -> Reply {
-    caller.require(Permission::QueueEdit)?;
+    caller.require_on(Permission::QueueEdit, Target::queue(&queue))?;
     let to = body.required("to")?;
+    caller.require_on(Permission::QueueEdit, Target::queue(to))?;
     let act = Act::new(&caller, "queue.move", &queue, body.shown());
     let result = picked(&shared, &queue, &body, Some(to)).await;
     act.done(&shared, &result, Json::clone).await;

@@ -20,7 +20,7 @@ use crate::{
         now,
         problem::{Problem, Reply, reply},
     },
-    auth::{Caller, Permission},
+    auth::{Caller, Permission, Target},
     server::Shared,
 };
 
@@ -86,7 +86,7 @@ pub(super) async fn purge(
     Path(queue): Path<String>,
     body: Body,
 ) -> Reply {
-    caller.require(Permission::QueuePurge)?;
+    caller.require_on(Permission::QueuePurge, Target::queue(&queue))?;
     known(&shared, &queue)?;
     if body.text("confirm")? != Some(&queue) {
         return Err(Problem::argument("`confirm` has to be the name of the queue"));
@@ -164,7 +164,7 @@ pub(super) async fn restore(
     Path(queue): Path<String>,
     body: Body,
 ) -> Reply {
-    caller.require(Permission::QueuePurge)?;
+    caller.require_on(Permission::QueuePurge, Target::queue(&queue))?;
     let id = body.required("snapshot")?;
     let act = Act::new(&caller, "queue.restore", &queue, body.shown());
     let result = restored(&shared, &queue, id).await;

@@ -37,7 +37,7 @@ pub(super) async fn retry(
     Path(id): Path<String>,
     body: Body,
 ) -> Reply {
-    caller.require(Permission::TaskRetry)?;
+    caller.require_some(Permission::TaskRetry)?;
     let act = Act::new(&caller, "task.retry", &id, body.shown());
     let result = again(&shared, &caller, &id, &body).await;
     act.done(&shared, &result, Json::clone).await;
@@ -46,6 +46,7 @@ pub(super) async fn retry(
 
 /// Sends a task again.
 pub(crate) async fn again(shared: &Shared, caller: &Caller, id: &str, body: &Body) -> Result<Json, Problem> {
+    caller.require_on_task(shared, Permission::TaskRetry, id).await?;
     let task = known(shared, id).await?;
     let forced = body.value("force").and_then(Value::as_bool).unwrap_or_default();
     if !task.state.is_ready() && !forced {
@@ -63,7 +64,7 @@ pub(crate) async fn again(shared: &Shared, caller: &Caller, id: &str, body: &Bod
     };
     let (args, kwargs, source) = match body.map("edit")? {
         Some(edit) => {
-            caller.require(Permission::TaskCall)?;
+            caller.require_some(Permission::TaskCall)?;
             let (args, kwargs) = edited(edit)?;
             (args, kwargs, "edit")
         }
@@ -87,7 +88,8 @@ pub(crate) async fn again(shared: &Shared, caller: &Caller, id: &str, body: &Bod
     options.extend(body.float("countdown")?.map(|seconds| ("countdown".to_owned(), seconds.into())));
     let header = Map::from_iter([(RETRY_OF.to_owned(), Value::from(id))]);
     options.insert("headers".to_owned(), Value::Map(header));
-    let new = calls::send(shared, &name, args, kwargs, options).await?;
+    let permission = if source == "edit" { Permission::TaskCall } else { Permission::TaskRetry };
+    let new = calls::send(shared, caller, permission, (&name, args, kwargs, options)).await?;
     Ok(json!({"id": new, "of": id, "source": source}))
 }
 
@@ -99,7 +101,7 @@ fn edited(edit: &Map) -> Result<(Vec<Value>, Map), Problem> {
 }
 
 pub(super) async fn revoke(State(shared): State<Shared>, caller: Caller, Path(id): Path<String>) -> Reply {
-    caller.require(Permission::TaskRevoke)?;
+    caller.require_on_task(&shared, Permission::TaskRevoke, &id).await?;
     end(&shared, Act::new(&caller, "task.revoke", &id, Json::Null), &id, None).await
 }
 
@@ -109,8 +111,8 @@ pub(super) async fn terminate(
     Path(id): Path<String>,
     body: Body,
 ) -> Reply {
-    caller.require(Permission::TaskRevoke)?;
-    caller.require(Permission::TaskTerminate)?;
+    caller.require_on_task(&shared, Permission::TaskRevoke, &id).await?;
+    caller.require_on_task(&shared, Permission::TaskTerminate, &id).await?;
     let signal = body.text("signal")?.unwrap_or(SIGNALS[0]);
     if !SIGNALS.contains(&signal) {
         return Err(Problem::argument(format!("`signal` has to be one of {}", SIGNALS.join(", "))));
@@ -133,7 +135,7 @@ async fn end(shared: &Shared, act: Act, id: &str, signal: Option<&str>) -> Reply
 }
 
 pub(super) async fn forget(State(shared): State<Shared>, caller: Caller, Path(id): Path<String>) -> Reply {
-    caller.require(Permission::TaskDelete)?;
+    caller.require_on_task(&shared, Permission::TaskDelete, &id).await?;
     if !has_backend(&shared) {
         return Err(Problem::conflict("there is no result backend, so nothing is stored"));
     }

@@ -24,7 +24,7 @@ const AUDIT: u32 = 50;
 
 pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(id): Path<String>) -> Reply {
     let task = known(&shared, &id).await?;
-    let payload = caller.may(Permission::ViewPayloads);
+    let payload = caller.sees(&task);
     let found = arguments::find(&shared, &task).await;
     let (stored, stored_note) = match stored::meta(&shared, &id).await {
         Ok(meta) => (meta, None),
@@ -44,7 +44,7 @@ pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(id
         &shared,
         json!({
             "task": whole(&task, &caller)?,
-            "attempts": task.attempts.iter().map(attempt).collect::<Vec<_>>(),
+            "attempts": task.attempts.iter().map(|it| attempt(it, payload)).collect::<Vec<_>>(),
             "relations": relations(&shared, &task, &caller).await?,
             "arguments": if payload { arguments::shown(&found, &task) } else { Json::Null },
             "stored": stored.as_ref().filter(|_| payload).map(stored::shown),
@@ -69,7 +69,7 @@ fn whole(task: &TaskRecord, caller: &Caller) -> Result<Json, Problem> {
     let row = serde_json::to_value(TaskRow::of(task, caller));
     let mut row = row.map_err(|error| Problem::unavailable("the task cannot be shown", &error))?;
     if let Json::Object(row) = &mut row {
-        let traceback = task.traceback.clone().filter(|_| caller.may(Permission::ViewPayloads));
+        let traceback = task.traceback.clone().filter(|_| caller.sees(task));
         row.insert("traceback".to_owned(), traceback.into());
         row.insert("exchange".to_owned(), task.exchange.clone().into());
         row.insert("routing_key".to_owned(), task.routing_key.clone().into());
@@ -80,7 +80,7 @@ fn whole(task: &TaskRecord, caller: &Caller) -> Result<Json, Problem> {
     Ok(row)
 }
 
-fn attempt(attempt: &Attempt) -> Json {
+fn attempt(attempt: &Attempt, payload: bool) -> Json {
     json!({
         "number": attempt.number,
         "retries": attempt.retries,
@@ -92,7 +92,7 @@ fn attempt(attempt: &Attempt) -> Json {
         "ended": attempt.ended,
         "state": attempt.state.as_str(),
         "reason": attempt.reason.as_ref().map(ToString::to_string),
-        "exception": attempt.exception,
+        "exception": attempt.exception.as_ref().filter(|_| payload),
         "wait": row::wait(attempt),
         "queued": attempt.wait,
         "prefetched": attempt.prefetch,

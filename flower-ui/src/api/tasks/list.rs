@@ -23,6 +23,7 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: P
         sort: params.filled("sort").map(sort).transpose()?,
         ..TaskQuery::default()
     };
+    let query = caller.visible(query)?;
     let limit = match params.int("limit")? {
         None => LIMIT,
         Some(limit) => u64::try_from(limit).unwrap_or_default().clamp(1, MOST),

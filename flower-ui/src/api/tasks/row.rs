@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::{
-    auth::{Caller, Permission},
+    auth::Caller,
     record::{Attempt, TaskRecord},
 };
 
@@ -45,7 +45,7 @@ impl TaskRow {
     /// Without arguments and results for those who may not see them.
     pub(crate) fn of(task: &TaskRecord, caller: &Caller) -> Self {
         let last = task.attempts.last();
-        let payload = caller.may(Permission::ViewPayloads);
+        let payload = caller.sees(task);
         let text = |text: &Option<String>| text.clone().filter(|_| payload);
         Self {
             id: task.id.clone(),

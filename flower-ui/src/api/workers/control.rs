@@ -23,7 +23,7 @@ use crate::{
         plain,
         problem::{Problem, Reply, reply},
     },
-    auth::{Caller, Permission},
+    auth::{Caller, Permission, Target},
     server::Shared,
 };
 
@@ -57,9 +57,10 @@ pub(super) async fn act(
     body: Body,
 ) -> Reply {
     let (permission, name) = allowed(&action)?;
-    caller.require(permission)?;
+    caller.require_on(permission, Target { queue: body.text("queue")?, task: body.text("task")? })?;
     known(&shared, &worker)?;
-    let act = Act::new(&caller, name, &worker, body.shown());
+    let mut act = Act::new(&caller, name, &worker, body.shown());
+    let before = told(&shared, &worker, &action, &body);
     let result = match action.as_str() {
         "drain" => drain(&shared, &worker).await,
         "shutdown" => shut_down(&shared, &worker).await,
@@ -68,13 +69,36 @@ pub(super) async fn act(
             Err(problem) => Err(problem),
         },
     };
-    act.done(&shared, &result, Json::clone).await;
     if action != "shutdown" && result.is_ok() {
         // What it said before is old now.
         let timeout = shared.options.inspect_timeout;
         let _ = shared.workers.refresh(&shared.app, timeout, Some(&worker)).await;
+        act.change(before, told(&shared, &worker, &action, &body));
     }
+    act.done(&shared, &result, Json::clone).await;
     Ok(reply(&shared, result?))
+}
+
+/// What the worker said of what an action changes.
+fn told(shared: &Shared, worker: &str, action: &str, body: &Body) -> Json {
+    let Some(said) = shared.workers.get(worker) else { return Json::Null };
+    let said = plain::object(&said);
+    match action {
+        "pool-grow" | "pool-shrink" | "autoscale" => {
+            json!({"slots": said["stats"]["pool"]["max-concurrency"], "autoscaler": said["stats"]["autoscaler"]})
+        }
+        "add-consumer" | "cancel-consumer" | "drain" => {
+            let queues = said["active_queues"].as_array();
+            json!({"queues": queues.map(|all| all.iter().map(|queue| queue["name"].clone()).collect::<Vec<_>>())})
+        }
+        "rate-limit" => {
+            let task = body.text("task").ok().flatten().unwrap_or_default();
+            let all = said["registered"].as_array();
+            let own = |it: &&Json| it.as_str().and_then(|it| it.split(' ').next()) == Some(task);
+            json!({"registered": all.and_then(|all| all.iter().find(own))})
+        }
+        _ => Json::Null,
+    }
 }
 
 fn allowed(action: &str) -> Result<(Permission, &'static str), Problem> {

@@ -12,6 +12,7 @@ use crate::{
         plain,
         problem::{Problem, Reply, now, reply},
     },
+    auth::Caller,
     server::Shared,
 };
 
@@ -23,7 +24,7 @@ const OWN: [&str; 2] = ["worker_name", "nodename"];
 /// Younger answers are not asked for again, in seconds.
 const FRESH: f64 = 2.0;
 
-pub(super) async fn detail(State(shared): State<Shared>, Path(name): Path<String>) -> Reply {
+pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(name): Path<String>) -> Reply {
     shared.v1.samples.watch(now(&shared));
     known(&shared, &name)?;
     let as_of = |said: &Option<Map>| said.as_ref()?.get("timestamp")?.as_f64();
@@ -47,7 +48,8 @@ pub(super) async fn detail(State(shared): State<Shared>, Path(name): Path<String
     let mut body = serde_json::to_value(&row)
         .map_err(|error| Problem::unavailable("the worker cannot be shown", &error))?;
     let as_of = as_of(&said);
-    let said = said.unwrap_or_default();
+    let said = caller.shown_of(Value::Map(said.unwrap_or_default()));
+    let said = said.as_map().cloned().unwrap_or_default();
     if let Json::Object(body) = &mut body {
         for part in PARTS {
             let value = said.get(part).map(plain::plain);

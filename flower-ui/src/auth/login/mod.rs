@@ -8,8 +8,8 @@ mod provider;
 
 use axum::{
     Router,
-    extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION, header::SET_COOKIE},
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION, header::SET_COOKIE, request::Parts},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -107,8 +107,8 @@ async fn login(State(shared): State<Shared>, headers: HeaderMap, params: Params)
 }
 
 /// Sends a browser to the login, and from there to where it wanted to go.
-pub(super) fn go(request: &Request, options: &Options) -> Response {
-    let next = request.uri().path_and_query().map_or("/", |path| path.as_str());
+pub(super) fn go(request: &Parts, options: &Options) -> Response {
+    let next = request.uri.path_and_query().map_or("/", |path| path.as_str());
     let next: String =
         url::form_urlencoded::byte_serialize(format!("{}{next}", options.url_prefix).as_bytes()).collect();
     away(&format!("{}/login?next={next}", options.url_prefix), &[])

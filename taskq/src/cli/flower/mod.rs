@@ -1,5 +1,6 @@
 //! `flower`: the board, in a browser.
 
+mod access;
 mod args;
 
 use clap::Args;
@@ -9,12 +10,14 @@ use taskq_worker::{SignalRule, Signals, Stop};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use self::args::BoardArgs;
+use self::{access::Access, args::BoardArgs};
 use super::{Exit, Failure, LogArgs, Session, SettingFlag};
 
 /// Show tasks, workers and queues in a browser, with Flower's HTTP API
 #[derive(Args, Debug)]
 pub(crate) struct Flower {
+    #[command(subcommand)]
+    access: Option<Access>,
     #[command(flatten)]
     board: BoardArgs,
     #[command(flatten)]
@@ -38,6 +41,9 @@ impl Flower {
     }
 
     pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
+        if let Some(access) = &self.access {
+            return access.run(session).await;
+        }
         let board = Board::new(&session.app, self.board.load()?)?;
         let stop = Stop::new();
         let _signals = Signals::install(&stop, SignalRule::Escalate)
