@@ -42,11 +42,11 @@ pub(crate) const PATH: &str = "/api/v1/";
 /// The routes, without the prefix.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/api/v1/session", get(session::session))
         .route("/api/v1/stream", get(stream::stream))
         .route("/api/v1/openapi.json", get(openapi::openapi))
         .route("/api/v1/overview", get(overview::overview))
         .route("/api/v1/series", get(series::series))
+        .merge(session::routes())
         .merge(tasks::routes())
         .merge(calls::routes())
         .merge(dead::routes())

@@ -15,6 +15,12 @@ type Route = (&'static str, &'static str, &'static str, Option<&'static str>, &'
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
     ("get", "/session", "Who asks, and what they may do", None, &[]),
+    ("get", "/sessions", "Who has logged in: one's own sessions, an admin's those of all", None, &[]),
+    ("post", "/sessions/{id}/revoke", "Ends a session", None, &[]),
+    ("get", "/tokens", "Tokens of programs, without what they are", Some("admin"), &[]),
+    ("post", "/tokens", "Makes a token, and shows it once", Some("admin"), &["name", "role", "allow", "queues", "tasks", "days"]),
+    ("post", "/tokens/{id}/revoke", "Ends a token", Some("admin"), &[]),
+    ("get", "/users", "The file of users, without passwords", Some("admin"), &[]),
     ("get", "/overview", "How it is, in one look", None, &[]),
     ("get", "/series", "Numbers over time: measure, split, name, queue, from, to, points", None, &[]),
     ("get", "/stream", "What changes, as server-sent events; resumes at Last-Event-ID", None, &[]),
@@ -134,11 +140,12 @@ mod tests {
 
     /// The routes as they stand in the code of this module's siblings.
     fn in_code() -> BTreeSet<(String, String)> {
-        const SOURCES: [&str; 14] = [
+        const SOURCES: [&str; 15] = [
             include_str!("mod.rs"),
             include_str!("tasks/mod.rs"),
             include_str!("workers/mod.rs"),
             include_str!("queues/mod.rs"),
+            include_str!("session.rs"),
             include_str!("calls.rs"),
             include_str!("dead/mod.rs"),
             include_str!("schedules.rs"),

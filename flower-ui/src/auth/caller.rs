@@ -36,6 +36,8 @@ pub(crate) struct Caller {
     pub(crate) name: Option<String>,
     /// The address they ask from, as a proxy says that is believed.
     pub(crate) from: Option<String>,
+    /// The id of their session, if they have one.
+    pub(crate) session: Option<String>,
     /// What they may do.
     pub(crate) rights: Rights,
     /// Whether nobody may do more than look.

@@ -8,14 +8,19 @@ mod area;
 mod basic;
 mod caller;
 mod host;
+mod ledger;
 pub(crate) mod login;
 mod origin;
 mod permission;
+mod proxy;
 mod reach;
 mod rights;
 mod session;
 mod token;
+mod tokens;
 mod users;
+
+use std::sync::Arc;
 
 use axum::{
     http::{
@@ -26,6 +31,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use serde_json::Value as Json;
 use taskq_core::{Error, ErrorKind};
 
 pub(crate) use self::{
@@ -34,12 +40,18 @@ pub(crate) use self::{
     permission::Permission,
     rights::{Rights, Target},
 };
-use self::{basic::Passwords, caller::read_only, session::Sessions, token::Keys, users::Users};
-pub use self::{basic::hash_password, permission::Role};
+use self::{
+    basic::Passwords, caller::read_only, ledger::Ledger, session::Sessions, token::Keys, users::Users,
+};
+pub use self::{
+    basic::hash_password,
+    permission::Role,
+    tokens::{NewToken, Tokens},
+};
 use crate::{
     Options,
     options::{Anonymous, EmailPattern, Exposure},
-    server::{Refusal, Shared},
+    server::{Peer, Refusal, Shared},
     web::Web,
 };
 
@@ -55,7 +67,10 @@ pub(crate) struct Auth {
     /// What each may do who has logged in.
     users: Users,
     keys: Keys,
-    sessions: Sessions,
+    sessions: Arc<Sessions>,
+    tokens: Tokens,
+    /// Whether tokens and sessions end with the process.
+    forgets: bool,
     /// Who may log in by a provider.
     emails: EmailPattern,
     /// Asks other servers.
@@ -80,17 +95,25 @@ impl Auth {
         };
         let pairs: Vec<_> = options.basic_auth.iter().chain(&users.passwords).cloned().collect();
         let passwords = Passwords::new(&pairs)?;
-        if options.users.is_some() && passwords.is_empty() && options.auth_provider.is_none() {
+        if options.users.is_some()
+            && passwords.is_empty()
+            && options.auth_provider.is_none()
+            && options.proxy_header.is_none()
+        {
             return Err(config(
-                "nobody could log in: give a user of `users` a `password`, or set up `auth_provider`"
+                "nobody could log in: give a user of `users` a `password`, or set up `auth_provider` or \
+                 `proxy_header`"
                     .to_owned(),
             ));
         }
+        let ledger = Arc::new(Ledger::open(options.store_path().as_deref())?);
         Ok(Self {
             passwords,
             users,
             keys: Keys::new(options)?,
-            sessions: Sessions::default(),
+            sessions: Arc::new(Sessions::new(Arc::clone(&ledger))),
+            forgets: ledger.is_memory(),
+            tokens: Tokens::new(ledger),
             emails,
             web: Web::new(),
         })
@@ -105,7 +128,9 @@ impl Auth {
             return Ok(Caller::default());
         }
         let unsafe_method = !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        let mut caller = if options.authenticates() {
+        let mut caller = if let Some(token) = token::bearer(&request.headers) {
+            self.by_token(shared, token)?
+        } else if options.authenticates() {
             if unsafe_method {
                 origin::same_site(&request.headers)?;
                 self.token_of_session(request, options)?;
@@ -115,9 +140,7 @@ impl Auth {
             self.not_asked(shared, area, unsafe_method, request)?
         };
         caller.read_only |= options.read_only;
-        if options.xheaders {
-            caller.from = request.headers.get("x-real-ip").and_then(|ip| ip.to_str().ok()).map(str::to_owned);
-        }
+        caller.from = from(options, request);
         // The board's own API asks for permissions; some of its POSTs only look.
         if unsafe_method && caller.read_only && area == Area::Api && !path.starts_with(OWN_API) {
             return Err(refused(read_only()));
@@ -163,14 +186,19 @@ impl Auth {
         {
             return Ok(self.known(user));
         }
+        if let Some(header) = &options.proxy_header
+            && let Some(user) = proxy::user(header, &options.proxy_from, request)?
+        {
+            return Ok(self.known(user));
+        }
         if area == Area::Login {
             return Ok(Caller::default());
         }
         if options.auth_provider.is_some() {
             let now = shared.app.clock().now().as_second();
             let user = self.sessions.user(&self.keys, &request.headers, now);
-            if let Some(user) = user.filter(|user| self.emails.allows(user)) {
-                return Ok(self.known(user));
+            if let Some((user, session)) = user.filter(|(user, _)| self.emails.allows(user)) {
+                return Ok(Caller { session: Some(session), ..self.known(user) });
             }
             let is_get = request.method == Method::GET;
             if is_get && (area == Area::Page || options.strict()) {
@@ -185,6 +213,44 @@ impl Auth {
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"flower\""));
         }
         Err(Box::new(response))
+    }
+
+    /// A program that shows a token.
+    fn by_token(&self, shared: &Shared, token: &str) -> Result<Caller, Refused> {
+        let now = shared.app.clock().now().as_second();
+        match self.tokens.find(token, now) {
+            Some((name, rights)) => {
+                Ok(Caller { name: Some(format!("token:{name}")), rights, ..Caller::default() })
+            }
+            None => {
+                let text = "the token is not known, has ended or was revoked";
+                Err(refused(Refusal::text(StatusCode::UNAUTHORIZED, "bad_token", text)))
+            }
+        }
+    }
+
+    /// The tokens, and whether they end with the process.
+    pub(crate) fn tokens(&self) -> (Tokens, bool) {
+        (self.tokens.clone(), self.forgets)
+    }
+
+    /// Sessions that hold: of one user, or of all.
+    pub(crate) fn sessions(&self, user: Option<&str>, now: i64) -> Vec<Json> {
+        self.sessions.list(user, now)
+    }
+
+    /// Ends a session; answers whose it was.
+    ///
+    /// # Errors
+    /// When that cannot be kept.
+    pub(crate) async fn end_session(&self, id: &str, now: i64) -> Result<Option<String>, Error> {
+        let (sessions, id) = (Arc::clone(&self.sessions), id.to_owned());
+        blocking(move || sessions.revoke(&id, now)).await?
+    }
+
+    /// What the file of users says.
+    pub(crate) fn users(&self) -> Vec<Json> {
+        self.users.shown()
     }
 
     /// Somebody who has logged in.
@@ -238,9 +304,12 @@ impl Auth {
         }
         let forbidden =
             |text: &str| Err(refused(Refusal::text(StatusCode::FORBIDDEN, "xsrf", text.to_owned())));
+        // Also by a proxy, which adds its header to whatever a browser sends.
+        let logged_in = token::cookie(headers, token::SESSION).is_some()
+            || options.proxy_header.as_ref().is_some_and(|name| headers.contains_key(name));
         match (token::header(headers), token::cookie(headers, token::COOKIE)) {
             // Not logged in: said as such.
-            (None, _) if !options.strict() && token::cookie(headers, token::SESSION).is_none() => Ok(()),
+            (None, _) if !options.strict() && !logged_in => Ok(()),
             (None, _) => forbidden("'_xsrf' argument missing from POST"),
             (Some(given), Some(cookie)) if given == cookie && self.keys.is_ours(cookie) => Ok(()),
             _ => forbidden("XSRF cookie does not match POST argument"),
@@ -258,11 +327,33 @@ fn is_data(path: &str) -> bool {
     }
 }
 
+/// The address that somebody asks from: as a proxy says that is believed, else as the connection has it.
+fn from(options: &Options, request: &Parts) -> Option<String> {
+    let peer = proxy::peer(request);
+    let believed =
+        options.xheaders && (options.proxy_from.is_empty() || proxy::is_from(&options.proxy_from, peer));
+    let said = request.headers.get("x-real-ip").filter(|_| believed).and_then(|ip| ip.to_str().ok());
+    said.map(str::to_owned).or_else(|| peer.map(Peer::shown))
+}
+
 /// Browsers keep a cookie from being sent without TLS.
 fn secure(options: &Options, asked: &HeaderMap) -> &'static str {
     let by_proxy = options.xheaders && asked.get("x-scheme").is_some_and(|scheme| scheme == "https");
     let by_provider = options.oauth2_redirect_uri.as_ref().is_some_and(|uri| uri.starts_with("https://"));
     if by_proxy || by_provider || options.certfile.is_some() { "; Secure" } else { "" }
+}
+
+/// Runs what waits for the disk where it holds nobody up.
+///
+/// # Errors
+/// When it panics.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|error| {
+        Error::with_source(ErrorKind::Other, "writing down who may act ended with a panic", error)
+    })
 }
 
 fn refused(refusal: Refusal) -> Refused {

@@ -1,6 +1,9 @@
 //! Signed values: the token that a page shows to prove it is ours, and what sessions are made of.
 
-use axum::http::{HeaderMap, header::COOKIE as COOKIES};
+use axum::http::{
+    HeaderMap,
+    header::{AUTHORIZATION, COOKIE as COOKIES},
+};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::{
     hmac::{self, HMAC_SHA256, Key},
@@ -11,6 +14,8 @@ use taskq_core::{Error, ErrorKind};
 
 use crate::Options;
 
+/// What a program's token begins with, so that it is known for one wherever it is found.
+pub(super) const MARK: &str = "taskq_";
 /// The cookie with a page's token; Flower's name.
 pub(super) const COOKIE: &str = "_xsrf";
 /// The cookie of a session; Flower's name.
@@ -78,6 +83,12 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
         let (key, value) = pair.trim().split_once('=')?;
         (key == name).then_some(value)
     })
+}
+
+/// What a program shows instead of a password.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| token.starts_with(MARK))
 }
 
 /// The token that a request repeats.

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use globset::{Glob, GlobMatcher};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 use super::{
     permission::Role,
@@ -81,6 +82,8 @@ impl Said {
 /// Who may do what.
 #[derive(Debug, Default)]
 pub(super) struct Users {
+    /// For whoever may see it.
+    shown: Vec<Json>,
     named: BTreeMap<String, Rights>,
     patterns: Vec<(GlobMatcher, Rights)>,
     /// Those who log in with a password.
@@ -111,7 +114,17 @@ impl Users {
         for (name, entry) in file.users {
             let failed = |why: String| format!("user `{name}`: {why}");
             let Entry { password, role, queues, tasks, grants } = entry;
-            let rights = Said { role, queues, tasks, grants }.rights().map_err(failed)?;
+            let said = Said { role, queues, tasks, grants };
+            let rights = said.rights().map_err(failed)?;
+            let kind = match &password {
+                None => "none",
+                Some(password) if password.starts_with("$argon2") => "hashed",
+                Some(_) => "plain",
+            };
+            users.shown.push(json!({
+                "name": name, "password": kind, "role": said.role, "queues": said.queues, "tasks": said.tasks,
+                "grants": said.grants,
+            }));
             let pattern = name.contains('*');
             if let Some(password) = password {
                 if pattern {
@@ -129,6 +142,11 @@ impl Users {
         // The most precise first.
         users.patterns.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.glob().glob().len()));
         Ok(users)
+    }
+
+    /// What the file says, without passwords.
+    pub(super) fn shown(&self) -> Vec<Json> {
+        self.shown.clone()
     }
 
     /// What somebody may do who has logged in.

@@ -56,6 +56,9 @@ impl Options {
         } else if !self.auth.is_empty() {
             return refuse("`auth` needs `auth_provider`: who says who somebody is");
         }
+        if self.proxy_header.is_some() && self.proxy_from.is_empty() {
+            return refuse("`proxy_header` needs `proxy_from`: who is believed that header");
+        }
         if self.exposure() == Exposure::Local && !self.only_local() {
             return Err(Error::new(
                 ErrorKind::Config,
@@ -100,9 +103,13 @@ mod tests {
 
     #[test]
     fn half_a_login_is_refused() {
-        for (name, text) in
-            [("auth", "a@x.org"), ("auth_provider", "github"), ("certfile", "c"), ("ca_certs", "c")]
-        {
+        for (name, text) in [
+            ("auth", "a@x.org"),
+            ("auth_provider", "github"),
+            ("certfile", "c"),
+            ("ca_certs", "c"),
+            ("proxy_header", "x-user"),
+        ] {
             assert!(Sources::new().flag(name, text).load().is_err(), "{name}");
         }
     }

@@ -9,11 +9,13 @@ mod file;
 mod load;
 mod pattern;
 mod provider;
+mod source;
 mod table;
 mod value;
 
 use std::{path::PathBuf, time::Duration};
 
+use axum::http::HeaderName;
 use secrecy::SecretString;
 
 use crate::{auth::Role, feed, store::StoreOptions};
@@ -22,6 +24,7 @@ pub use check::Exposure;
 pub use load::Sources;
 pub(crate) use pattern::EmailPattern;
 pub use provider::Provider;
+pub use source::Source;
 pub use table::{OPTIONS, Spec};
 pub(crate) use value::boolean;
 
@@ -104,6 +107,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     pub users: Option<PathBuf>,
     pub default_role: Option<Role>,
+    pub proxy_header: Option<HeaderName>,
+    pub proxy_from: Vec<Source>,
     pub metrics_worker_label: WorkerLabel,
     pub store: Option<PathBuf>,
     pub store_max_bytes: u64,
@@ -161,6 +166,8 @@ impl Default for Options {
             allowed_hosts: Vec::new(),
             users: None,
             default_role: None,
+            proxy_header: None,
+            proxy_from: Vec::new(),
             metrics_worker_label: WorkerLabel::Full,
             store: None,
             store_max_bytes: kept.max_bytes,
@@ -180,7 +187,10 @@ impl Options {
 
     /// Whether callers are asked who they are.
     pub(crate) fn authenticates(&self) -> bool {
-        !self.basic_auth.is_empty() || self.auth_provider.is_some() || self.users.is_some()
+        !self.basic_auth.is_empty()
+            || self.auth_provider.is_some()
+            || self.users.is_some()
+            || self.proxy_header.is_some()
     }
 
     /// How events are heard and kept.

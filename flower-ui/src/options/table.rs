@@ -91,6 +91,8 @@ options! {
     ours allowed_hosts = "HOSTS", "Host names this board is called by, while it does not ask who somebody is", value::list;
     ours users = "FILE", "Who may do what, and their passwords: TOML", value::path;
     ours default_role = "viewer|operator|admin", "Role of those whom `users` does not list [default: admin without `users`, else none]", value::role;
+    ours proxy_header = "NAME", "Header in which a proxy says who somebody is, such as `X-Forwarded-User`", value::header;
+    ours proxy_from = "SOURCES", "Who is believed that header: addresses, networks, `unix` for the socket", value::sources;
     ours metrics_worker_label = "off|host|full", "What the label `worker` of the metrics tells [default: full]", value::label;
     ours store = "PATH", "Where the history is kept; `:memory:` keeps none [default: taskq-board.sqlite]", value::path;
     ours store_max_bytes = "BYTES", "Size that the store may grow to; the oldest that succeeded go first [default: 4294967296]", value::number;

@@ -2,10 +2,11 @@
 
 use std::{fs, path::PathBuf, str::FromStr, time::Duration};
 
+use axum::http::HeaderName;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Anonymous, Compat, EmailPattern, WorkerLabel};
+use super::{Anonymous, Compat, EmailPattern, Source, WorkerLabel};
 use crate::auth::Role;
 
 /// Reads Flower's booleans.
@@ -105,6 +106,14 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, SecretString)>, String> {
         }
     }
     Ok(pairs.into_iter().map(|(user, password)| (user, password.into())).collect())
+}
+
+pub(super) fn header(text: &str) -> Result<Option<HeaderName>, String> {
+    HeaderName::try_from(text).map(Some).map_err(|_| format!("`{text}` cannot be the name of a header"))
+}
+
+pub(super) fn sources(text: &str) -> Result<Vec<Source>, String> {
+    words(text).iter().map(|word| Source::read(word)).collect()
 }
 
 pub(super) fn role(text: &str) -> Result<Option<Role>, String> {

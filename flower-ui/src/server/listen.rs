@@ -8,7 +8,10 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::tls::{self, Tls};
+use super::{
+    Peer,
+    tls::{self, Tls},
+};
 use crate::Options;
 
 /// A place to listen at, taken.
@@ -75,6 +78,7 @@ impl Listening {
     /// Serves until `stop`, and until what runs then is answered.
     pub(super) async fn serve(self, router: Router, stop: CancellationToken) -> io::Result<()> {
         let stop = stop.cancelled_owned();
+        let router = router.into_make_service_with_connect_info::<Peer>();
         match self {
             Self::Port(listener) => axum::serve(listener, router).with_graceful_shutdown(stop).await,
             Self::Secure(listener, acceptor) => {

@@ -88,6 +88,14 @@ impl Asked {
             false => Value::Null,
         };
         Act::new(&self.caller, action, &target, self.arguments).write(shared, &outcome, replies).await;
+        if worker && outcome == "ok" && action != "worker.shutdown" {
+            // What it said before is old now.
+            let shared = Shared::clone(shared);
+            tokio::spawn(async move {
+                let timeout = shared.options.inspect_timeout;
+                let _ = shared.workers.refresh(&shared.app, timeout, Some(&target)).await; // dated anyway
+            });
+        }
         response
     }
 }

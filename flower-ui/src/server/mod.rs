@@ -9,6 +9,7 @@ mod guard;
 mod listen;
 mod log;
 mod params;
+mod peer;
 mod routes;
 mod tls;
 
@@ -21,6 +22,7 @@ use self::listen::Listening;
 pub(crate) use self::{
     answer::{Answer, JSON, Refusal, html, json, message},
     params::{Params, escaped, segment},
+    peer::Peer,
 };
 use crate::{
     Options, api,

@@ -1,6 +1,6 @@
 //! HTTPS: the certificate, and connections that shake hands without holding up others.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use axum::serve::Listener;
 use rustls::{
@@ -60,8 +60,9 @@ pub(super) fn acceptor(options: &Options) -> Result<Option<TlsAcceptor>, Error> 
 
 /// Takes connections that have shaken hands.
 pub(super) struct Tls {
-    ready: mpsc::Receiver<TlsStream<TcpStream>>,
-    address: std::net::SocketAddr,
+    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    /// Its own.
+    address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
@@ -71,11 +72,11 @@ impl Tls {
         let (put, ready) = mpsc::channel(READY);
         let accepting = tokio::spawn(async move {
             loop {
-                let (stream, _) = Listener::accept(&mut listener).await;
+                let (stream, from) = Listener::accept(&mut listener).await;
                 let (put, acceptor) = (put.clone(), acceptor.clone());
                 tokio::spawn(async move {
                     if let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                        let _ = put.send(stream).await; // the board is stopping
+                        let _ = put.send((stream, from)).await; // the board is stopping
                     }
                 });
             }
@@ -92,11 +93,11 @@ impl Drop for Tls {
 
 impl Listener for Tls {
     type Io = TlsStream<TcpStream>;
-    type Addr = std::net::SocketAddr;
+    type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         match self.ready.recv().await {
-            Some(stream) => (stream, self.address),
+            Some(ready) => ready,
             None => std::future::pending().await,
         }
     }

@@ -253,7 +253,7 @@ fn a_limited_permission_reaches_its_own_tasks_and_queues_only() {
         "{hidden}"
     );
     assert_eq!((&hidden["arguments"], &hidden["stored"]), (&Value::Null, &Value::Null), "{hidden}");
-    for path in ["/api/v1/tasks?q=args:1", "/api/v1/tasks?sort=result", "/api/tasks?search=result:1"] {
+    for path in ["/api/v1/tasks?q=args:1", "/api/v1/tasks?sort=result", "/api/tasks?search=result:gateway"] {
         assert_eq!(shop.ask("queuer", "GET", path, &Value::Null).status, 403, "{path}");
     }
     for path in [format!("/api/task/info/{echo}"), "/api/tasks?limit=100".to_owned()] {
@@ -289,6 +289,9 @@ fn what_is_changed_by_flowers_routes_stands_in_the_audit_log() {
     assert_eq!(entry["action"], "worker.autoscale", "{entry}");
     assert!(entry["outcome"].as_str().unwrap_or_default().contains("Failed to autoscale"), "{entry}");
     // Our own say what was there before, too.
+    eventually("the board knows that the pool has grown", PATIENCE, || {
+        shop.ask("root", "GET", &format!("/api/v1/workers/{NAME}"), &Value::Null).body["slots"] == 6
+    });
     let path = format!("/api/v1/workers/{NAME}/pool-shrink");
     assert_eq!(shop.ask("root", "POST", &path, &json!({"n": 3})).status, 200);
     let entry = shop.written("root");

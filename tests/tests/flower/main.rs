@@ -4,6 +4,7 @@ mod access;
 mod actions;
 mod board;
 mod compare;
+mod credentials;
 mod faults;
 mod http;
 mod metrics;

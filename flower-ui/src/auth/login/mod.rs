@@ -6,6 +6,8 @@
 mod oidc;
 mod provider;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::State,
@@ -17,7 +19,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 
 use self::provider::{Endpoints, emails};
-use super::{Auth, session::Sessions, token};
+use super::{Auth, Caller, blocking, token};
 use crate::{
     options::{Options, Provider},
     server::{Answer, Params, Refusal, Shared},
@@ -83,7 +85,7 @@ fn denied(text: impl Into<String>) -> Refusal {
     Refusal::html(StatusCode::FORBIDDEN, "login_denied", text)
 }
 
-async fn login(State(shared): State<Shared>, headers: HeaderMap, params: Params) -> Answer {
+async fn login(State(shared): State<Shared>, caller: Caller, headers: HeaderMap, params: Params) -> Answer {
     let Some(provider) = shared.options.auth_provider else {
         return Ok(away(&format!("{}/", shared.options.url_prefix), &[]));
     };
@@ -101,7 +103,7 @@ async fn login(State(shared): State<Shared>, headers: HeaderMap, params: Params)
             let trip = Trip::read(&shared, &headers, now(&shared))
                 .filter(|trip| params.raw("state") == Some(trip.state.as_str()))
                 .ok_or_else(|| denied("This login was not begun here, or took too long; try again"))?;
-            arrive(&shared, &headers, provider, &endpoints, code, &trip).await
+            arrive(&shared, (&headers, caller.from), provider, &endpoints, code, &trip).await
         }
     }
 }
@@ -151,7 +153,7 @@ fn leave(
 /// A browser that came back from the provider.
 async fn arrive(
     shared: &Shared,
-    headers: &HeaderMap,
+    (headers, from): (&HeaderMap, Option<String>),
     provider: Provider,
     endpoints: &Endpoints,
     code: &str,
@@ -170,7 +172,13 @@ async fn arrive(
         )));
     };
     tracing::info!(who = email, "logged in");
-    let session = Sessions::begin(&shared.auth.keys, email, now(shared));
+    let (begun, asked, email) = (Arc::clone(shared), headers.clone(), email.clone());
+    let session =
+        blocking(move || begun.auth.sessions.begin(&begun.auth.keys, &email, &asked, from, now(&begun)));
+    let session = session.await.map_err(|error| {
+        tracing::warn!(%error, "a login failed");
+        denied("The session could not be begun")
+    })?;
     let cookies = [
         Auth::cookie(&shared.options, headers, token::SESSION, &session, super::session::LASTS),
         Auth::cookie(&shared.options, headers, STATE, "", 0),
@@ -185,7 +193,11 @@ async fn arrive(
 }
 
 async fn logout(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    shared.auth.sessions.end(&shared.auth.keys, &headers, now(&shared));
+    let (ended, asked) = (Arc::clone(&shared), headers.clone());
+    let end = move || ended.auth.sessions.end(&ended.auth.keys, &asked, now(&ended));
+    if let Err(error) = blocking(end).await {
+        tracing::warn!(%error, "a session could not be ended");
+    }
     let gone = Auth::cookie(&shared.options, &headers, token::SESSION, "", 0);
     away(&format!("{}/", shared.options.url_prefix), &[gone])
 }

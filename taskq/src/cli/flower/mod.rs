@@ -42,7 +42,7 @@ impl Flower {
 
     pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
         if let Some(access) = &self.access {
-            return access.run(session).await;
+            return access.run(session, &self.board.load()?).await;
         }
         let board = Board::new(&session.app, self.board.load()?)?;
         let stop = Stop::new();
