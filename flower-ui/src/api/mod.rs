@@ -16,6 +16,7 @@ mod overview;
 mod plain;
 mod problem;
 mod queues;
+mod repeat;
 mod schedules;
 mod series;
 mod session;
@@ -31,6 +32,7 @@ use axum::{Router, routing::get};
 pub(crate) use self::{
     audit::Act,
     problem::{Detail, Problem, now},
+    repeat::Turn,
     state::State,
     stream::run,
 };

@@ -6,6 +6,7 @@ use super::{
     jobs::Jobs,
     overview::{Judged, Numbers},
     queues::Kept,
+    repeat::Repeats,
     stream::Hub,
     workers::Drains,
 };
@@ -18,6 +19,8 @@ pub(crate) struct State {
     pub(crate) jobs: Jobs,
     /// What was done.
     pub(crate) audit: Audit,
+    /// Changes that carry a key, so that they are done once.
+    pub(crate) repeats: Repeats,
     /// Who listens.
     pub(crate) hub: Hub,
     /// Queues and workers, looked at again and again.

@@ -13,7 +13,11 @@ use axum::{
 };
 
 use super::{Refusal, Shared, etag, guard, log::Asked, routes};
-use crate::{api, auth::Area, page::plain};
+use crate::{
+    api::{self, Turn},
+    auth::Area,
+    page::plain,
+};
 
 /// Bodies of requests, in bytes.
 const BODY: usize = 8 << 20;
@@ -106,9 +110,25 @@ async fn admitted(shared: &Shared, request: Request, next: Next) -> Response {
                 let text = format!("the body is longer than {BODY} bytes, or was not sent to its end");
                 return Refusal::text(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text).into_response();
             };
+            let turn = match path.starts_with(api::PATH) {
+                true => shared.v1.repeats.turn(caller.shown(), &head, &body, api::now(shared)),
+                false => Turn::Plain,
+            };
+            let first = match turn {
+                Turn::Answered(response) => return response,
+                Turn::First(id) => Some(id),
+                Turn::Plain => None,
+            };
             let asked = Asked::new(&caller, &head, &body);
-            let response = whole(&path, next.run(Request::from_parts(head, body.into()))).await;
-            let response = asked.answered(shared, response).await;
+            let (board, answer) = (Shared::clone(shared), next.run(Request::from_parts(head, body.into())));
+            let answer = async move {
+                let response = asked.answered(&board, answer.await).await;
+                match first {
+                    Some(id) => board.v1.repeats.done(id, response).await,
+                    None => response,
+                }
+            };
+            let response = whole(&path, answer).await;
             tracing::info!(who = caller.shown(), from = caller.from, %method, path, status = response.status().as_u16(), "asked the board");
             response
         }
