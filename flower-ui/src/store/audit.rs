@@ -3,8 +3,11 @@
 //! Kept true here: rows are only added; each carries a fingerprint of itself and of the row before, so that a
 //! changed or missing row shows.
 
-use rusqlite::{OptionalExtension, Row};
-use taskq_core::Error;
+use std::path::Path;
+
+use ring::digest::{SHA256, digest};
+use rusqlite::{Connection, OptionalExtension, Row};
+use taskq_core::{Error, ErrorKind};
 use uuid::Uuid;
 
 use super::Store;
@@ -89,23 +92,70 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub async fn audit_break(&self) -> Result<Option<i64>, Error> {
-        self.read(|conn, _| {
-            let sql = "SELECT seq, at, actor, action, target, details, outcome, hash FROM audit ORDER BY seq";
-            let mut rows = conn.prepare(sql)?;
-            let mut rows = rows.query([])?;
-            let mut before: Option<Vec<u8>> = None;
-            while let Some(row) = rows.next()? {
-                let entry = entry(row)?;
-                let hash: Vec<u8> = row.get(7)?;
-                if before.is_some_and(|before| fingerprint(&before, &entry) != hash) {
-                    return Ok(Some(row.get(0)?));
-                }
-                before = Some(hash);
-            }
-            Ok(None)
-        })
-        .await
+        self.read(|conn, _| check(conn, None).map(|checked| checked.broken_at)).await
     }
+}
+
+/// What a look at the whole audit log found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditCheck {
+    /// Rows that there are.
+    pub rows: u64,
+    /// Numbers of the first and the last.
+    pub range: Option<(i64, i64)>,
+    /// The hash of the last row, in hexadecimal digits. Noted elsewhere, it shows later whether rows at the end were
+    /// taken out.
+    pub head: Option<String>,
+    /// The first row that does not fit the one before it: it was changed, or rows between are missing.
+    pub broken_at: Option<i64>,
+    /// Whether a row has the hash that was asked for.
+    pub has_head: bool,
+}
+
+/// Looks at the audit log of a board, whether it runs or not. `head`: a hash that some row has to have.
+///
+/// # Errors
+/// When the file is not there or cannot be read.
+pub fn check_audit(path: &Path, head: Option<&str>) -> Result<AuditCheck, Error> {
+    let failed = |error| {
+        Error::with_source(
+            ErrorKind::Other,
+            format!("could not read the audit log of `{}`", path.display()),
+            error,
+        )
+    };
+    let conn = super::open::open_for_reading(path).map_err(failed)?;
+    check(&conn, head).map_err(failed)
+}
+
+fn check(conn: &Connection, head: Option<&str>) -> rusqlite::Result<AuditCheck> {
+    let sql = "SELECT seq, at, actor, action, target, details, outcome, hash FROM audit ORDER BY seq";
+    let mut rows = conn.prepare(sql)?;
+    let mut rows = rows.query([])?;
+    let mut found = AuditCheck::default();
+    let mut before: Option<Vec<u8>> = None;
+    while let Some(row) = rows.next()? {
+        let (seq, entry): (i64, _) = (row.get(0)?, entry(row)?);
+        let hash: Vec<u8> = row.get(7)?;
+        let fits = match &before {
+            None => true,
+            // One of an older version, which none of a newer one is followed by.
+            Some(before) if hash.len() == OLD && before.len() <= OLD => {
+                old_fingerprint(before, &entry) == hash
+            }
+            Some(before) => fingerprint(before, &entry) == hash,
+        };
+        if !fits && found.broken_at.is_none() {
+            found.broken_at = Some(seq);
+        }
+        let shown: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        found.has_head |= head.is_some_and(|head| head.eq_ignore_ascii_case(&shown));
+        found.rows += 1;
+        found.range = Some((found.range.map_or(seq, |(first, _)| first), seq));
+        found.head = Some(shown);
+        before = Some(hash);
+    }
+    Ok(found)
 }
 
 /// Of a row that begins with its number.
@@ -120,9 +170,11 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     })
 }
 
-/// A hash of the row before and this one. No proof against whoever can write the file and knows this: it shows
-/// mistakes and careless hands.
-fn fingerprint(before: &[u8], entry: &AuditEntry) -> Vec<u8> {
+/// Bytes of a hash as older versions made them.
+const OLD: usize = 16;
+
+/// What is hashed of the row before and this one.
+fn bytes(before: &[u8], entry: &AuditEntry) -> Vec<u8> {
     let texts = [&entry.actor, &entry.action, &entry.target, &entry.details, &entry.outcome];
     let mut bytes = before.to_vec();
     bytes.extend(entry.at.to_le_bytes());
@@ -130,5 +182,15 @@ fn fingerprint(before: &[u8], entry: &AuditEntry) -> Vec<u8> {
         bytes.extend((text.len() as u64).to_le_bytes());
         bytes.extend(text.as_bytes());
     }
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, &bytes).into_bytes().to_vec()
+    bytes
+}
+
+/// A hash of the row before and this one. No proof by itself against whoever can write the file, and could make all
+/// of them anew: for that, note the hash of the last row elsewhere.
+fn fingerprint(before: &[u8], entry: &AuditEntry) -> Vec<u8> {
+    digest(&SHA256, &bytes(before, entry)).as_ref().to_vec()
+}
+
+fn old_fingerprint(before: &[u8], entry: &AuditEntry) -> Vec<u8> {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, &bytes(before, entry)).into_bytes().to_vec()
 }

@@ -42,7 +42,7 @@ use taskq_core::{Error, ErrorKind};
 use tokio::sync::oneshot;
 
 pub use self::{
-    audit::{AuditEntry, AuditRow},
+    audit::{AuditCheck, AuditEntry, AuditRow, check_audit},
     groups::{ErrorGroup, Facets, NameStats, Workflow},
     histogram::Histogram,
     kept::Kept,

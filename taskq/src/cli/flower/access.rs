@@ -1,8 +1,8 @@
-//! What is done for a board on the command line: passwords and tokens.
+//! What is done for a board on the command line: passwords, tokens, the audit log.
 
 use std::{
     io::{self, BufRead, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::{Args, Subcommand};
@@ -11,6 +11,7 @@ use taskq_core::Timestamp;
 use taskq_flower::{
     Options,
     auth::{NewToken, Tokens, hash_password},
+    store::check_audit,
 };
 
 use super::super::{
@@ -29,6 +30,20 @@ pub(crate) enum Access {
     /// Make, list and revoke tokens of programs, whether the board runs or not
     #[command(subcommand)]
     Token(Token),
+    /// Look at the log of what was done, whether the board runs or not
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+/// What is done to the audit log
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// See whether each entry still fits the one before it
+    Verify {
+        /// A hash that this command has printed before: its entry has to be there still
+        #[arg(long, value_name = "HASH")]
+        head: Option<String>,
+    },
 }
 
 /// What is done to tokens
@@ -71,8 +86,29 @@ impl Access {
         match self {
             Self::HashPassword => session.out.line(&hash_password(&password(session)?)?),
             Self::Token(token) => token.run(session, &Tokens::open(&store(options)?)?),
+            Self::Audit(Audit::Verify { head }) => verify(session, &store(options)?, head.as_deref()),
         }
     }
+}
+
+fn verify(session: &Session, store: &Path, head: Option<&str>) -> Result<(), Failure> {
+    let found = check_audit(store, head)?;
+    if let Some(seq) = found.broken_at {
+        let text = format!("entry {seq} of the audit log does not fit the one before it");
+        return Err(Failure::new(Exit::Failed, text)
+            .hint("it was changed, or entries before it were taken out: compare with a copy"));
+    }
+    if let Some(head) = head.filter(|_| !found.has_head) {
+        let text = format!("no entry of the audit log has the hash `{head}`");
+        return Err(Failure::new(Exit::Failed, text)
+            .hint("entries at the end were taken out, or it has grown old and was deleted (`keep_audit`)"));
+    }
+    let range = found.range.map_or_else(|| "none".to_owned(), |(first, last)| format!("{first} to {last}"));
+    let shown = || json!({"entries": found.rows, "range": found.range, "head": found.head});
+    session.out.print(shown, |_| {
+        let head = found.head.as_deref().unwrap_or("none");
+        format!("{} entries ({range}) fit each other; the hash of the last is {head}", found.rows)
+    })
 }
 
 /// The file that the board of these options keeps its history in.
