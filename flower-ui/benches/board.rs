@@ -63,6 +63,7 @@ async fn run(path: PathBuf, tasks: usize, rate: usize) -> Result<(), Error> {
         enable_events: false,
         max_workers: 5_000,
         purge_offline: None,
+        redact: taskq_flower::redact::Redact::default(),
     };
     let stop = CancellationToken::new();
     let watch = feed::start(&app, start, stop.clone()).await?;

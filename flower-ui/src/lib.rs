@@ -14,6 +14,7 @@ pub mod options;
 mod page;
 pub mod query;
 pub mod record;
+pub mod redact;
 mod sample;
 mod server;
 pub mod store;

@@ -164,7 +164,7 @@ async fn session(State(shared): State<Shared>, caller: Caller, headers: HeaderMa
         &shared,
         json!({
             "user": caller.name,
-            "role": caller.rights.name(),
+            "role": caller.role(),
             "permissions": permissions,
             "limits": caller.rights.limits(),
             "authenticates": shared.options.authenticates(),

@@ -24,7 +24,7 @@ use axum::{
 };
 
 use super::{
-    permission::Permission,
+    permission::{Permission, Role},
     rights::{Rights, Target},
 };
 use crate::server::Refusal;
@@ -101,6 +101,14 @@ impl Caller {
         Refusal::text(StatusCode::FORBIDDEN, "forbidden", text)
     }
 
+    /// What their role is called; nobody is more than a viewer while the board is read-only.
+    pub(crate) fn role(&self) -> &'static str {
+        match self.rights.name() {
+            "operator" | "admin" if self.read_only => Role::Viewer.name(),
+            name => name,
+        }
+    }
+
     /// What they ask for now stands in the audit log.
     pub(crate) fn written(&self) {
         self.written.store(true, Ordering::Relaxed);
@@ -133,7 +141,6 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Role;
 
     #[test]
     fn a_caller_whom_nobody_knows_may_nothing() {

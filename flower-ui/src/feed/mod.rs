@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::intake::Intake;
 use crate::{
     live::Live,
+    redact::Redact,
     store::{Store, StoreOptions},
 };
 
@@ -35,6 +36,8 @@ pub struct Start {
     pub max_workers: usize,
     /// Workers that were silent for longer are forgotten.
     pub purge_offline: Option<Duration>,
+    /// What is not written down.
+    pub redact: Redact,
 }
 
 /// A running watch.
@@ -62,9 +65,13 @@ impl Watch {
 /// # Errors
 /// When the folder of the store cannot be used. Never because the broker is away.
 pub async fn start(app: &App, start: Start, stop: CancellationToken) -> Result<Watch, Error> {
-    let store = tokio::task::spawn_blocking(move || Store::open(&start.store))
-        .await
-        .map_err(|error| Error::with_source(ErrorKind::Other, "opening history ended with a panic", error))?;
+    let redact = start.redact;
+    let store =
+        tokio::task::spawn_blocking(move || Store::open(&start.store).map(|store| store.without(redact)))
+            .await
+            .map_err(|error| {
+                Error::with_source(ErrorKind::Other, "opening history ended with a panic", error)
+            })?;
     let store = Arc::new(store?);
     let live = Arc::new(Live::new(start.runtime_buckets, start.max_workers, start.purge_offline));
     match store.spans().await {

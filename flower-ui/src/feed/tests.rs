@@ -26,6 +26,7 @@ fn options() -> Start {
         enable_events: true,
         max_workers: 10,
         purge_offline: None,
+        redact: crate::redact::Redact::default(),
     }
 }
 

@@ -18,7 +18,12 @@ use std::{path::PathBuf, time::Duration};
 use axum::http::HeaderName;
 use secrecy::SecretString;
 
-use crate::{auth::Role, feed, store::StoreOptions};
+use crate::{
+    auth::Role,
+    feed,
+    redact::{KEYS, Redact},
+    store::StoreOptions,
+};
 
 pub use check::Exposure;
 pub use load::Sources;
@@ -109,6 +114,8 @@ pub struct Options {
     pub default_role: Option<Role>,
     pub proxy_header: Option<HeaderName>,
     pub proxy_from: Vec<Source>,
+    pub redact_keys: Vec<String>,
+    pub redact_paths: Vec<String>,
     pub metrics_worker_label: WorkerLabel,
     pub store: Option<PathBuf>,
     pub store_max_bytes: u64,
@@ -168,6 +175,8 @@ impl Default for Options {
             default_role: None,
             proxy_header: None,
             proxy_from: Vec::new(),
+            redact_keys: value::words(KEYS),
+            redact_paths: Vec::new(),
             metrics_worker_label: WorkerLabel::Full,
             store: None,
             store_max_bytes: kept.max_bytes,
@@ -209,7 +218,14 @@ impl Options {
             enable_events: self.enable_events,
             max_workers: self.max_workers,
             purge_offline: self.purge_offline_workers,
+            redact: self.redact(),
         }
+    }
+
+    /// What is not written down.
+    pub(crate) fn redact(&self) -> Redact {
+        // Both were read when they were given.
+        Redact::new(&self.redact_keys, &self.redact_paths).unwrap_or_default()
     }
 
     /// Where the history is kept; `None`: in memory.

@@ -93,6 +93,8 @@ options! {
     ours default_role = "viewer|operator|admin", "Role of those whom `users` does not list [default: admin without `users`, else none]", value::role;
     ours proxy_header = "NAME", "Header in which a proxy says who somebody is, such as `X-Forwarded-User`", value::header;
     ours proxy_from = "SOURCES", "Who is believed that header: addresses, networks, `unix` for the socket", value::sources;
+    ours redact_keys = "PATTERNS", "Keys whose values are not written down; empty: none [default: passwords, tokens, secrets, cards]", value::keys;
+    ours redact_paths = "PATHS", "What else is not: `kwargs.user.mail,args[0].pin,result.items[*].card`", value::paths;
     ours metrics_worker_label = "off|host|full", "What the label `worker` of the metrics tells [default: full]", value::label;
     ours store = "PATH", "Where the history is kept; `:memory:` keeps none [default: taskq-board.sqlite]", value::path;
     ours store_max_bytes = "BYTES", "Size that the store may grow to; the oldest that succeeded go first [default: 4294967296]", value::number;

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{Anonymous, Compat, EmailPattern, Source, WorkerLabel};
-use crate::auth::Role;
+use crate::{auth::Role, redact::Redact};
 
 /// Reads Flower's booleans.
 pub(crate) fn boolean(text: &str) -> Option<bool> {
@@ -114,6 +114,16 @@ pub(super) fn header(text: &str) -> Result<Option<HeaderName>, String> {
 
 pub(super) fn sources(text: &str) -> Result<Vec<Source>, String> {
     words(text).iter().map(|word| Source::read(word)).collect()
+}
+
+pub(super) fn keys(text: &str) -> Result<Vec<String>, String> {
+    let keys = words(text);
+    Redact::new(&keys, &[]).map(|_| keys)
+}
+
+pub(super) fn paths(text: &str) -> Result<Vec<String>, String> {
+    let paths = words(text);
+    Redact::new(&[], &paths).map(|_| paths)
 }
 
 pub(super) fn role(text: &str) -> Result<Option<Role>, String> {

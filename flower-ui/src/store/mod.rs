@@ -65,6 +65,7 @@ use self::{
 use crate::{
     query::Condition,
     record::{History, StoreHealth, TaskRecord, Told},
+    redact::Redact,
 };
 
 /// Commands that wait for the writer.
@@ -80,6 +81,8 @@ pub struct Store {
     shared: Arc<Shared>,
     commands: SyncSender<Command>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// What is taken out of what is told.
+    redact: Option<Redact>,
     /// Holds the file of a store that is not kept.
     _folder: Option<tempfile::TempDir>,
 }
@@ -160,11 +163,21 @@ impl Store {
         let thread = thread.map_err(|error| {
             Error::with_source(ErrorKind::Other, "could not start the thread of history", error)
         })?;
-        Ok(Self { shared, commands, writer: Mutex::new(Some(thread)), _folder: folder })
+        Ok(Self { shared, commands, writer: Mutex::new(Some(thread)), redact: None, _folder: folder })
+    }
+
+    /// The same, which takes secrets out of what it is told.
+    #[must_use]
+    pub(crate) fn without(mut self, redact: Redact) -> Self {
+        self.redact = Some(redact);
+        self
     }
 
     /// Takes in what was told of a task. Never waits for the disk.
-    pub(crate) fn tell(&self, told: Told) -> Heard {
+    pub(crate) fn tell(&self, mut told: Told) -> Heard {
+        if let Some(redact) = &self.redact {
+            redact.told(&mut told);
+        }
         let mut hot = self.shared.hot();
         let heard = hot.tell(told);
         let waiting = hot.waiting();

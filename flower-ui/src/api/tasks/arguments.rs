@@ -12,7 +12,7 @@ use taskq_core::{
 };
 
 use super::{literal, stored};
-use crate::{api::plain, record::TaskRecord, server::Shared};
+use crate::{api::plain, record::TaskRecord, redact, server::Shared};
 
 /// Messages of a queue that are looked through.
 const LOOK: usize = 1_000;
@@ -87,6 +87,10 @@ fn from_text(task: &TaskRecord) -> Result<Found, String> {
         true => "its arguments were deleted from history because they are kept for less time".to_owned(),
         false => "no event told its arguments".to_owned(),
     };
+    let known = [&task.args, &task.kwargs];
+    if known.iter().any(|text| text.as_ref().is_some_and(|text| text.contains(redact::MARK))) {
+        return Err("a part of them was not written down, since it is a secret".to_owned());
+    }
     let args = literal::args(task.args.as_deref().ok_or_else(missing)?)?;
     let kwargs = literal::kwargs(task.kwargs.as_deref().ok_or_else(missing)?)?;
     Ok(Found { source: Source::Repr, args, kwargs, name: task.name.clone() })
