@@ -105,7 +105,7 @@ fn calls() -> Vec<(&'static str, &'static str, String, Value)> {
     vec![
         ("view", "GET", own("tasks"), none.clone()),
         ("view_payloads", "GET", "/api/task/result/{id}".to_owned(), none.clone()),
-        ("audit.view", "GET", own("activity"), none.clone()),
+        ("audit.view", "GET", own("activity"), none),
         ("task.call", "POST", own("calls"), json!({"name": "conf_tasks.add", "args": [1, 2]})),
         ("task.retry", "POST", own("tasks/{id}/retry"), json!({})),
         ("task.revoke", "POST", own("tasks/{id}/revoke"), json!({})),
@@ -258,7 +258,7 @@ fn a_limited_permission_reaches_its_own_tasks_and_queues_only() {
     }
     for path in [format!("/api/task/info/{echo}"), "/api/tasks?limit=100".to_owned()] {
         let body = shop.ask("queuer", "GET", &path, &Value::Null).raw;
-        assert!(body.contains("\"args\": null") && !body.contains("\"result\": \""), "{path}: {body}");
+        assert!(body.contains("\"args\":null") && !body.contains("\"result\":\""), "{path}: {body}");
     }
     let limits = shop.ask("adder", "GET", "/api/v1/session", &Value::Null).body["limits"].clone();
     assert_eq!(limits[0]["tasks"], json!(["conf_tasks.add*"]), "{limits}");

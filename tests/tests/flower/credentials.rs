@@ -4,10 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::{
-    board::{Answer, Board},
-    http,
-};
+use crate::board::{Answer, Board};
 
 const ROOT: &str = "Basic cm9vdDp4";
 const USERS: &str = "[users.root]\npassword = 'x'\nrole = 'admin'\n[users.vera]\nrole = 'viewer'\n";
@@ -90,7 +87,8 @@ fn a_token_lets_a_program_do_what_it_was_made_for_until_it_is_revoked() {
 fn a_token_opens_the_api_of_a_board_that_asks_nobody_for_a_password() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = store(dir.path());
-    let board = http::board(dir.path(), &[&store]);
+    let place = ["--broker=sqlite:./broker.db", "--result-backend=sqlite:./broker.db", &store];
+    let board = Board::start(&dir.path().join("board.log"), &[], &place);
     let (ok, said) = run(dir.path(), &["token", "create", "ci", "--role=viewer"]);
     assert!(ok, "{said}");
     let token = said.split_whitespace().find(|word| word.starts_with("taskq_")).expect("a token").to_owned();

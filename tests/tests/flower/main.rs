@@ -11,6 +11,7 @@ mod metrics;
 mod oidc;
 mod pages;
 mod replay;
+mod secrets;
 mod shop;
 mod stream;
 mod types;
