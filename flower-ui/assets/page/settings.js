@@ -2,6 +2,7 @@
 
 import { may, path, post, session } from '../core/api.js';
 import { h } from '../core/dom.js';
+import { keep } from '../core/kept.js';
 import { resource } from '../core/resource.js';
 import { prefix } from '../core/router.js';
 import { bytes, count, duration, json, percent, time } from '../core/format.js';
@@ -20,11 +21,7 @@ const pick = (label, current, options, take) =>
 const density = (value) => {
   if (value === 'dense') delete document.documentElement.dataset.density;
   else document.documentElement.dataset.density = value;
-  try {
-    localStorage.setItem('taskq.density', value === 'dense' ? '' : value);
-  } catch {
-    // A browser that keeps nothing shows it until the page is left.
-  }
+  keep('density', value === 'dense' ? null : value);
 };
 
 const preferences = () => [
