@@ -10,6 +10,7 @@ use bytes::Bytes;
 use taskq_core::{
     Timestamp,
     broker::DeadReason,
+    codec::repr,
     protocol::{Request, TaskId},
     task::Failure,
 };
@@ -181,11 +182,14 @@ fn shown(id: Option<&TaskId>) -> &str {
     id.map_or("", TaskId::as_str)
 }
 
-/// A result as text, cut at a limit.
+/// A result as text, cut at a limit; where something is hidden, as arguments are shown.
 struct Text<'a>(&'a [u8], usize);
 
 impl std::fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if repr::hides_any() {
+            return f.write_str(&repr::raw_value(self.0));
+        }
         let cut = self.0.len() > self.1;
         let bytes = if cut { &self.0[..self.1] } else { self.0 };
         f.write_str(&String::from_utf8_lossy(bytes))?;

@@ -5,8 +5,8 @@
 
 use taskq_core::{
     broker::{ERRORS_HEADER, Outgoing},
-    codec::{CodecError, Map, Value},
-    protocol::{Message, Request, TaskMessage, format_timestamp},
+    codec::{CodecError, Map, Value, repr},
+    protocol::{Message, Request, TaskMessage, format_timestamp, shown_args},
     task::{Failure, RetryRequest, TaskContext},
 };
 use tracing::error;
@@ -28,6 +28,7 @@ pub(super) fn message(
     let request = cx.request();
     let mut task = TaskMessage::of(request)?;
     let headers = &mut task.headers;
+    let params = node.tasks.get(&headers.task).map(|known| known.def.params).unwrap_or_default();
     cx.trace().put(headers);
     if node.app.settings().dead_letter_exhausted {
         note_error(&mut headers.extra, node.now(), cause);
@@ -50,7 +51,7 @@ pub(super) fn message(
     }
     if let Some(args) = &asked.args {
         task.args.clone_from(args);
-        task.headers.argsrepr = None;
+        task.headers.argsrepr = repr::hides_any().then(|| shown_args(args, params));
     }
     if let Some(kwargs) = &asked.kwargs {
         task.kwargs.clone_from(kwargs);

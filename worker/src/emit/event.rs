@@ -21,8 +21,11 @@ pub(super) fn received(node: &Node, known: &Known, request: &Request) {
         return;
     }
     let headers = &request.headers;
-    let args = headers.argsrepr.clone().unwrap_or_else(|| shown(request).0);
-    let kwargs = headers.kwargsrepr.clone().unwrap_or_else(|| shown(request).1);
+    // What another sender shows may show what is hidden here.
+    let told = |text: &Option<String>| text.clone().filter(|_| !repr::hides_any());
+    let shown = || request.arguments.shown(known.def.params);
+    let args = told(&headers.argsrepr).unwrap_or_else(|| shown().0);
+    let kwargs = told(&headers.kwargsrepr).unwrap_or_else(|| shown().1);
     let fields = [
         ("uuid", Value::from(request.id().as_str())),
         ("name", Value::from(request.display_name())),
@@ -92,12 +95,6 @@ fn error(uuid: (&'static str, Value), failure: &Failure) -> Map {
         ("exception", exception(&failure.error).into()),
         ("traceback", text(failure.traceback.as_deref())),
     ])
-}
-
-/// Arguments of a message that brings no text of them.
-fn shown(request: &Request) -> (String, String) {
-    let (args, kwargs) = request.arguments.to_values().unwrap_or_default();
-    (repr::args(&args), repr::kwargs(&kwargs))
 }
 
 fn id(id: Option<&TaskId>) -> Value {

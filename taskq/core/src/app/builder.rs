@@ -8,7 +8,7 @@ use std::{
 use super::{App, Connections, Drivers, Inner, annotations, drivers, host, security};
 use crate::{
     Error,
-    codec::{Map, Value},
+    codec::{Map, Value, repr},
     config::{RouteOptions, Settings, Sources},
     control::{ControlCommand, ControlKind, CustomCommands},
     middleware::Middleware,
@@ -163,6 +163,7 @@ impl AppBuilder {
             registry.add(def)?;
         }
         security::install(&settings)?;
+        repr::hide(&settings.redact);
         let registry = annotations::apply(registry, &settings)?;
         let schedule = schedule::of_app(self.schedule, &registry, &settings)?;
         let drivers = self.drivers.unwrap_or_else(drivers::linked);

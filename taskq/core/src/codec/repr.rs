@@ -1,13 +1,15 @@
 //! Arguments as Celery shows them in `argsrepr`, `kwargsrepr`, logs and events: Python's `repr`, three levels
-//! deep, cut after 1,024 characters. Nothing but people and monitors reads it.
+//! deep, cut after 1,024 characters, without what is hidden. Nothing but people and monitors reads it.
 
 mod budget;
 mod float;
+mod hidden;
 mod raw;
 mod value;
 
 use super::{Map, Value};
 use budget::Budget;
+pub use hidden::{hide, hides, hides_any};
 
 /// Positional arguments as a tuple: `(2, 'three')`, `(1,)`, `()`.
 pub fn args(args: &[Value]) -> String {

@@ -10,6 +10,7 @@ mod id;
 mod message;
 mod properties;
 mod request;
+mod shown;
 mod time;
 mod trace;
 
@@ -19,5 +20,6 @@ pub use id::TaskId;
 pub use message::{Message, Protocol, TaskMessage};
 pub use properties::{DeliveryInfo, DeliveryMode, Properties};
 pub use request::{Malformed, MalformedKind, Request};
+pub use shown::shown_args;
 pub use time::{format_timestamp, parse_timestamp};
 pub use trace::TraceContext;

@@ -10,8 +10,10 @@ use crate::{
     app::App,
     broker::{Outgoing, Queue},
     canvas::Signature,
-    codec::{Serializer, Value},
-    protocol::{Arguments, Embed, Headers, Properties, Protocol, TaskId, TaskMessage, format_timestamp},
+    codec::{Serializer, Value, repr},
+    protocol::{
+        Arguments, Embed, Headers, Properties, Protocol, TaskId, TaskMessage, format_timestamp, shown_args,
+    },
     routing::{Route, RouteQuery, Routing},
     task::{TaskContext, TaskOptions},
 };
@@ -79,6 +81,10 @@ impl Draft {
         headers.shadow = options.shadow.take();
         headers.argsrepr = options.argsrepr.take();
         headers.kwargsrepr = options.kwargsrepr.take();
+        if headers.argsrepr.is_none() && repr::hides_any() {
+            let params = app.registry().get(task).map(|def| def.params).unwrap_or_default();
+            headers.argsrepr = Some(shown_args(&args, params));
+        }
         let eta = options
             .eta
             .or_else(|| options.countdown.filter(|delay| !delay.is_zero()).map(|delay| later(now, delay)));

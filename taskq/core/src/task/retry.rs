@@ -100,6 +100,11 @@ fn exhausted(asked: &RetryRequest, request: &Request) -> Failure {
     if let Some(changed) = &asked.args {
         args = repr::raw_args(changed);
     }
+    // The names of what stands where are not known here: as the sender shows them, or not at all.
+    if repr::hides_any() {
+        let of_sender = headers.argsrepr.clone().filter(|_| asked.args.is_none());
+        args = of_sender.unwrap_or_else(|| "(...)".to_owned());
+    }
     if let Some(changed) = &asked.kwargs {
         kwargs = repr::raw_kwargs(changed);
     }

@@ -4,7 +4,7 @@
 use super::{
     budget::{Budget, LEVELS},
     float::float,
-    value,
+    hidden, value,
 };
 use crate::codec::{Value, json};
 
@@ -121,12 +121,19 @@ impl<'a> Scan<'a> {
         if self.next()? != b'"' {
             return None;
         }
+        let start = self.at;
         self.string(out)?;
+        let name = &self.json[start..self.at];
         if self.next()? != b':' {
             return None;
         }
         self.at += 1;
         out.mark(": ");
+        if hidden::hides_any() && json::from_slice::<String>(name).is_ok_and(|name| hidden::hides(&name)) {
+            self.pass()?;
+            out.mark(hidden::MASK);
+            return Some(());
+        }
         self.value(out, level)
     }
 
@@ -161,12 +168,16 @@ impl<'a> Scan<'a> {
     /// Whether the list ends after the element that begins at `start`.
     fn is_last(&mut self, start: usize) -> bool {
         self.at = start;
-        let passed = match self.next() {
+        self.pass().is_some() && self.next() == Some(b']')
+    }
+
+    /// Passes the next value.
+    fn pass(&mut self) -> Option<&'a [u8]> {
+        match self.next() {
             Some(b'"') => self.pass_string(),
             Some(b'[' | b'{') => self.skip(),
             _ => Some(self.pass_word()),
-        };
-        passed.is_some() && self.next() == Some(b']')
+        }
     }
 
     /// Whether the map here begins with `__type__`.

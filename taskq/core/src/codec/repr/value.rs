@@ -8,6 +8,7 @@ use jiff::{
 use super::{
     budget::{Budget, LEVELS},
     float::float,
+    hidden,
 };
 use crate::codec::{Map, Value};
 
@@ -56,7 +57,11 @@ pub(super) fn map(out: &mut Budget, map: &Map, level: usize) {
         }
         out.quoted(name);
         out.mark(": ");
-        value(out, item, level + 1);
+        if hidden::hides(name) {
+            out.mark(hidden::MASK);
+        } else {
+            value(out, item, level + 1);
+        }
         if out.is_cut() {
             break;
         }
