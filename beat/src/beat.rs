@@ -136,6 +136,7 @@ impl Beat {
 
 async fn wait(stop: &CancellationToken, time: Duration) {
     tokio::select! {
+        biased;
         () = sleep(time) => {}
         () = stop.cancelled() => {}
     }

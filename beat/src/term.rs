@@ -73,6 +73,7 @@ impl Term<'_> {
             let until_renewal = renew_every.saturating_sub(renewed.elapsed());
             let until_due = plan.next().map_or(until_renewal, |at| until(self.now(), at));
             tokio::select! {
+                biased;
                 () = sleep(until_due.min(until_renewal)) => {}
                 () = stop.cancelled() => return Ok(()),
             }

@@ -30,6 +30,7 @@ pub(crate) async fn open(plan: &Plan, stop: &Stop) -> Result<Option<Connected>, 
     let mut pause = PAUSE.0;
     for attempt_number in 1_u32.. {
         let error = tokio::select! {
+            biased;
             () = stop.warm_asked() => return Ok(None),
             connected = attempt(plan) => match connected {
                 Ok(connected) => return Ok(Some(connected)),
@@ -43,6 +44,7 @@ pub(crate) async fn open(plan: &Plan, stop: &Stop) -> Result<Option<Connected>, 
         error!(%error, again_in = ?pause, "could not connect");
         plan.seen.not_connected(error.to_string());
         tokio::select! {
+            biased;
             () = stop.warm_asked() => return Ok(None),
             () = sleep(pause) => {}
         }

@@ -117,6 +117,7 @@ impl<'a> Fetch<'a> {
                     taken?;
                     crash::reached(Point::Taken);
                     tokio::select! {
+                        biased;
                         () = self.dispatch(&mut batch) => {}
                         // What was not sent to the completer is given back by the lapse of its lease.
                         () = node.stop.cold_asked() => return Ok(()),

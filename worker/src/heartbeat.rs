@@ -59,6 +59,7 @@ async fn beat(node: Arc<Node>, freq: Duration, stopping: CancellationToken) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             _ = tick.tick() => node.events.tell("worker-heartbeat", state(&node, freq)),
             () = stopping.cancelled() => return,
         }

@@ -272,14 +272,14 @@ impl HeldTable {
         self.lock().map.get(&tag).cloned()
     }
 
-    /// The tags that have a lease.
+    /// The tags that have a lease, in the order of arrival.
     pub(crate) fn leased(&self) -> Vec<DeliveryTag> {
-        self.lock().map.values().filter(|held| !held.is_acked()).map(|held| held.tag).collect()
+        self.which(|held| !held.is_acked()).iter().map(|held| held.tag).collect()
     }
 
-    /// All that have not ended.
+    /// All that have not ended, in the order of arrival.
     pub(crate) fn all(&self) -> Vec<Arc<Held>> {
-        self.lock().map.values().cloned().collect()
+        self.which(|_| true)
     }
 
     /// Those with one of these ids.
@@ -287,8 +287,10 @@ impl HeldTable {
         self.which(|held| ids.contains(&held.id))
     }
 
-    /// Those of which it is true.
+    /// Those of which it is true, in the order of arrival: what follows must not depend on how a map is laid out.
     pub(crate) fn which(&self, is: impl Fn(&Held) -> bool) -> Vec<Arc<Held>> {
-        self.lock().map.values().filter(|held| is(held)).cloned().collect()
+        let mut found: Vec<_> = self.lock().map.values().filter(|held| is(held)).cloned().collect();
+        found.sort_unstable_by_key(|held| held.tag);
+        found
     }
 }

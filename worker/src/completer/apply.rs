@@ -260,6 +260,7 @@ impl Backoff {
         let pause = self.0.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.0 = (self.0 * 2).min(PAUSE.1);
         tokio::select! {
+            biased;
             () = sleep(pause) => true,
             () = node.stop.cold_asked() => false,
         }

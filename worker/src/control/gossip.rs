@@ -46,6 +46,7 @@ pub(super) async fn listen(node: Arc<Node>) {
                 let mut count = interval(COUNT);
                 loop {
                     tokio::select! {
+                        biased;
                         event = feed.next() => match event {
                             Ok(event) => stand(&node, &mut open, &event),
                             Err(error) => {

@@ -35,6 +35,7 @@ pub struct AppBuilder {
     commands: CustomCommands,
     schedule: Vec<Entry>,
     drivers: Option<Arc<dyn Drivers>>,
+    in_place: bool,
 }
 
 impl AppBuilder {
@@ -142,6 +143,13 @@ impl AppBuilder {
         self
     }
 
+    /// Lets connections live on the runtime that uses them first, instead of a thread of their own: for
+    /// simulations, where one paused clock is everybody's. They end with that runtime.
+    pub fn in_place(mut self) -> Self {
+        self.in_place = true;
+        self
+    }
+
     /// Whether drivers were given.
     pub fn has_drivers(&self) -> bool {
         self.drivers.is_some()
@@ -182,7 +190,7 @@ impl AppBuilder {
             origin: host::origin(),
             reply_to: uuid::Uuid::new_v4().as_hyphenated().to_string(),
             lamport: Default::default(),
-            connections: Arc::new(Connections::new(settings, drivers)),
+            connections: Arc::new(Connections::new(settings, drivers, self.in_place)),
             publisher: OnceLock::new(),
             told: OnceLock::new(),
         })))

@@ -28,11 +28,13 @@ pub struct Connections {
     backend: OnceCell<Arc<dyn ResultBackend>>,
     schedules: OnceCell<Arc<dyn ScheduleStore>>,
     closed: AtomicBool,
+    /// Without a thread of their own.
+    in_place: bool,
     io: OnceLock<Result<Io, Error>>,
 }
 
 impl Connections {
-    pub(super) fn new(settings: Settings, drivers: Arc<dyn Drivers>) -> Self {
+    pub(super) fn new(settings: Settings, drivers: Arc<dyn Drivers>, in_place: bool) -> Self {
         Self {
             settings,
             drivers,
@@ -41,6 +43,7 @@ impl Connections {
             backend: OnceCell::new(),
             schedules: OnceCell::new(),
             closed: AtomicBool::new(false),
+            in_place,
             io: OnceLock::new(),
         }
     }
@@ -51,7 +54,7 @@ impl Connections {
 
     /// The I/O thread, started on first use.
     pub(crate) fn io(&self) -> Result<&Io, Error> {
-        self.io.get_or_init(Io::start).as_ref().map_err(Clone::clone)
+        self.io.get_or_init(if self.in_place { Io::here } else { Io::start }).as_ref().map_err(Clone::clone)
     }
 
     pub(crate) async fn broker(self: &Arc<Self>) -> Result<Arc<dyn Broker>, Error> {

@@ -88,8 +88,9 @@ impl App {
         let run = told.run.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let (Some(run), Ok(io)) = (run, self.connections().io()) {
             // The caller's runtime may have no timer.
-            let late = io.sleep_until(std::time::Instant::now() + LAST);
+            let late = io.sleep_until(io.now() + LAST);
             tokio::select! {
+                biased;
                 _ = run => {}
                 () = late => {}
             }

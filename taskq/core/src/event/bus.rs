@@ -174,10 +174,12 @@ impl EventBus {
             let Some(broadcast) = open.await else { return };
             while !inner.closed.is_cancelled() {
                 tokio::select! {
+                    biased;
                     () = inner.some.notified() => {}
                     () = inner.closed.cancelled() => break,
                 }
                 tokio::select! {
+                    biased;
                     () = sleep(COLLECT) => {}
                     () = inner.plenty.notified() => {}
                     () = inner.closed.cancelled() => break,

@@ -79,6 +79,7 @@ impl<T: DeserializeOwned> Get<T> {
             return outcome(&self.id, backend.wait(&self.id, self.timeout).await?);
         };
         tokio::select! {
+            biased;
             meta = backend.wait(&self.id, self.timeout) => outcome(&self.id, meta?),
             failed = tree.failed_before() => Err(failed),
         }

@@ -1,11 +1,6 @@
 //! What sending a canvas gives: a result, the results it came from, and the members of groups.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
 
@@ -177,6 +172,7 @@ impl ResultTree {
         Box::pin(async move {
             match self.members() {
                 Some(_) => tokio::select! {
+                    biased;
                     values = self.joined(timeout) => values,
                     failed = self.failed_before() => Err(failed),
                 },
@@ -211,7 +207,7 @@ impl ResultTree {
         loop {
             match self.app.connections().io() {
                 // The caller's runtime may have no timer: this is the I/O thread's.
-                Ok(io) => io.sleep_until(Instant::now() + LOOK_AT_PARENTS).await,
+                Ok(io) => io.sleep_until(io.now() + LOOK_AT_PARENTS).await,
                 Err(_) => return std::future::pending().await,
             }
             // What cannot be read now is read at the next look; the wait itself reports a backend that is gone.

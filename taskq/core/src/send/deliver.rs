@@ -1,9 +1,10 @@
 //! From a draft to the broker's confirmation: through the middleware, into the batcher, one by one or many
 //! in one round trip.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use futures_util::future::try_join_all;
+use tokio::time::Instant;
 
 use super::{
     Draft,
@@ -28,7 +29,7 @@ impl App {
     pub async fn publish(&self, mut draft: Draft) -> Result<(), Error> {
         if self.middleware().is_empty() {
             let sent = Sent::of(self, &draft);
-            self.send_parcel(Parcel::of(draft)?).await?;
+            self.send_parcel(Parcel::of(draft, self.io_now()?)?).await?;
             sent.tell(self);
             return Ok(());
         }
@@ -47,6 +48,7 @@ impl App {
         }
         let mut parcels: Vec<Parcel> = Vec::new();
         let mut bytes = 0;
+        let now = self.io_now()?;
         let sent: Vec<Sent> = drafts.iter().map(|draft| Sent::of(self, draft)).collect();
         for draft in drafts {
             match parcels.last_mut() {
@@ -55,7 +57,7 @@ impl App {
                 }
                 _ => {
                     bytes = 0;
-                    parcels.push(Parcel::of(draft)?);
+                    parcels.push(Parcel::of(draft, now)?);
                 }
             }
             bytes += parcels
@@ -65,7 +67,7 @@ impl App {
         }
         for mut parcel in parcels {
             // From here, not from when it was encoded: those before it have taken their time.
-            parcel.deadline = Instant::now() + parcel.timeout;
+            parcel.deadline = self.io_now()? + parcel.timeout;
             self.send_parcel(parcel).await?;
         }
         sent.into_iter().for_each(|sent| sent.tell(self));
@@ -97,6 +99,11 @@ impl App {
         Ok(())
     }
 
+    /// What deadlines count from: the I/O thread keeps them.
+    fn io_now(&self) -> Result<Instant, Error> {
+        Ok(self.connections().io()?.now())
+    }
+
     async fn send_parcel(&self, parcel: Parcel) -> Result<(), Error> {
         self.ready_for_replies().await?;
         self.publisher()?.publish(self.connections(), parcel).await
@@ -106,7 +113,7 @@ impl App {
 impl PublishEnd for App {
     fn publish<'a>(&'a self, draft: &'a mut Draft) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async {
-            self.send_parcel(Parcel::of(draft.clone())?).await?;
+            self.send_parcel(Parcel::of(draft.clone(), self.io_now()?)?).await?;
             Sent::of(self, draft).tell(self);
             Ok(())
         })
@@ -128,13 +135,13 @@ impl PublishEnd for Prepared {
 }
 
 impl Parcel {
-    fn of(draft: Draft) -> Result<Self, Error> {
+    fn of(draft: Draft, now: Instant) -> Result<Self, Error> {
         let mut parcel = Self {
             messages: Vec::with_capacity(1),
             queues: Vec::new(),
             destination: draft.route.destination().to_owned(),
             timeout: draft.timeout,
-            deadline: Instant::now() + draft.timeout,
+            deadline: now + draft.timeout,
             retry: draft.retry,
         };
         parcel.add(draft)?;

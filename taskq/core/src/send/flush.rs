@@ -1,6 +1,8 @@
 //! Publishes one batch: declares, publishes, repeats what may pass, and answers every sender by its deadline.
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{collections::HashSet, sync::Arc};
+
+use tokio::time::Instant;
 
 use super::publisher::Pending;
 use crate::{
@@ -108,8 +110,9 @@ impl Flush {
                 return Err(Error::new(ErrorKind::Timeout, "nobody waits any more"));
             };
             tokio::select! {
+                biased;
                 outcome = &mut publish => return outcome,
-                () = tokio::time::sleep_until(deadline.into()) => self.answer_late(batch, last),
+                () = tokio::time::sleep_until(deadline) => self.answer_late(batch, last),
             }
         }
     }
@@ -138,7 +141,7 @@ impl Flush {
         let until = Instant::now() + pause;
         while Instant::now() < until {
             let Some(deadline) = next_deadline(batch) else { return };
-            tokio::time::sleep_until(deadline.min(until).into()).await;
+            tokio::time::sleep_until(deadline.min(until)).await;
             self.answer_late(batch, last);
         }
     }

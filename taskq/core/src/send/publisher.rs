@@ -3,12 +3,12 @@
 //! Callers hand over parcels and wait for the confirmation. While one batch is on its way, the next collects:
 //! a lone `.delay()` goes out at once, a flood goes out by the hundreds.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{RetryPolicy, flush::Flush};
 use crate::{
@@ -38,7 +38,7 @@ pub(crate) struct Parcel {
     /// For messages: a queue's name.
     pub(crate) destination: String,
     pub(crate) timeout: Duration,
-    /// `timeout` after the call.
+    /// `timeout` after the call, by the clock of the I/O thread.
     pub(crate) deadline: Instant,
     pub(crate) retry: RetryPolicy,
 }
@@ -93,6 +93,7 @@ impl Publisher {
         // The caller's runtime may have no timer, or a paused one: this is the I/O thread's.
         let late = connections.io()?.sleep_until(parcel.deadline);
         tokio::select! {
+            biased;
             room = Arc::clone(&self.room).acquire_many_owned(wanted) => room.map_err(|_| closed()),
             () = late => Err(Error::new(
                 ErrorKind::Timeout,

@@ -11,9 +11,6 @@ use crate::{
     },
 };
 
-/// The longest wait before the clock is looked at again, as an injected one may have jumped.
-const LOOK: Duration = Duration::from_millis(20);
-
 pub(super) struct MemoryConsumer {
     shared: Arc<Shared>,
     settler: Arc<dyn Settler>,
@@ -66,10 +63,11 @@ impl MemoryConsumer {
             if into.len() > before {
                 return;
             }
-            let pause = next.map_or(LOOK, |at| {
-                Duration::try_from(at.duration_since(shared.clock.now())).unwrap_or_default().min(LOOK)
+            let pause = next.map_or(shared.look, |at| {
+                Duration::try_from(at.duration_since(shared.clock.now())).unwrap_or_default().min(shared.look)
             });
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = tokio::time::sleep(pause) => {}
             }

@@ -19,6 +19,7 @@ use std::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::sync::Notify;
@@ -33,6 +34,9 @@ use crate::{
     protocol::DeliveryInfo,
     time::{Clock, SystemClock},
 };
+
+/// The longest wait before the clock is looked at again, as an injected one may have jumped.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A broker whose queues live in this process. Clones and [`shared`](Self::shared) handles see the same
 /// queues; closing a handle leaves the others open.
@@ -50,6 +54,8 @@ struct Shared {
     changed: Notify,
     broadcast: MemoryBroadcast,
     clock: Arc<dyn Clock>,
+    /// The longest wait before the clock is looked at again.
+    look: Duration,
 }
 
 impl MemoryBroker {
@@ -62,11 +68,19 @@ impl MemoryBroker {
     /// An empty broker whose due times and leases follow `clock`. A clock that jumps is noticed within 20 ms.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::with_clock_seen(clock, LOOK)
+    }
+
+    /// The same on a clock that runs on with tokio's, which may be paused: it is looked at when something is due,
+    /// and every `look`.
+    #[must_use]
+    pub fn with_clock_seen(clock: Arc<dyn Clock>, look: Duration) -> Self {
         Self::of(Arc::new(Shared {
             state: Mutex::default(),
             changed: Notify::new(),
             broadcast: MemoryBroadcast::new(),
             clock,
+            look,
         }))
     }
 
