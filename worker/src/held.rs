@@ -1,6 +1,6 @@
 //! What this worker holds: every delivery between its arrival and its settlement.
 //!
-//! Kept true here: a delivery in the table keeps its lease; exactly one party may end it
+//! Kept true here: a delivery in the table keeps its lease, and knows until when it has it for sure; exactly one party may end it
 //! ([`Held::claim`]); its place is free again only after it has been settled. The table is locked once a batch,
 //! never once a task.
 
@@ -10,11 +10,12 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use nix::sys::signal::Signal;
 use taskq_core::{broker::DeliveryTag, protocol::TaskId, task::TaskContext};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::gate::Marks;
@@ -52,6 +53,8 @@ pub(crate) struct Held {
     acking: AtomicBool,
     acked: AtomicBool,
     run: OnceLock<Run>,
+    /// When its lease was asked for last, of those that were given.
+    leased: Mutex<Instant>,
 }
 
 /// A run that has begun.
@@ -79,6 +82,7 @@ impl Held {
             acking: AtomicBool::new(false),
             acked: AtomicBool::new(false),
             run: OnceLock::new(),
+            leased: Mutex::new(Instant::now()),
         }
     }
 
@@ -151,6 +155,16 @@ impl Held {
     /// Takes the right to settle it. True for the first caller only.
     pub(crate) fn claim(&self) -> bool {
         !self.claimed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Its lease was renewed; it was asked for at `asked`.
+    pub(crate) fn renewed(&self, asked: Instant) {
+        *self.leased.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+    }
+
+    /// Whether a lease so long may be over, for all that this process knows.
+    pub(crate) fn may_have_lapsed(&self, lease: Duration) -> bool {
+        !self.is_acking() && self.leased.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= lease
     }
 
     pub(crate) fn set_running(&self) {

@@ -1,9 +1,12 @@
 //! Keeps the leases of everything this worker holds, in one call for all.
+//!
+//! Kept true here: a worker that could not renew a lease for as long as it lasts starts nothing under it. What runs
+//! goes on until the broker says that the lease is lost: perhaps nobody could be reached by anybody.
 
 use std::{sync::Arc, time::Duration};
 
 use taskq_core::broker::{DeliveryTag, Settler};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use crate::{
@@ -26,8 +29,14 @@ pub(crate) async fn keep(node: Arc<Node>, settler: Arc<dyn Settler>) {
         if tags.is_empty() {
             continue;
         }
+        let asked = Instant::now();
         match settler.extend(&tags, lease).await {
-            Ok(settled) => lost(&node, &settled.lost),
+            Ok(settled) => {
+                lost(&node, &settled.lost);
+                for held in tags.iter().filter_map(|tag| node.held.get(*tag)) {
+                    held.renewed(asked);
+                }
+            }
             Err(error) => {
                 warn!(deliveries = tags.len(), %error, "could not renew leases; trying again");
                 pause = AGAIN.min(lease / 10);

@@ -19,9 +19,13 @@ use taskq_core::{
     task::RateLimit,
 };
 use tokio::time::Instant;
+use tracing::warn;
 
 pub(crate) use self::revoked::{Marks, Revoked};
-use self::{eta::Eta, rate::Rates};
+use self::{
+    eta::{Eta, Postponed},
+    rate::Rates,
+};
 use crate::{
     effects::{self, Completion},
     emit,
@@ -57,12 +61,13 @@ pub(crate) struct Asking {
 pub(crate) struct Gate {
     node: Arc<Node>,
     rates: Rates,
+    postponed: Postponed,
 }
 
 impl Gate {
     pub(crate) fn new(node: Arc<Node>) -> Self {
         let rates = Rates::new(&node.tasks);
-        Self { node, rates }
+        Self { node, rates, postponed: Postponed::default() }
     }
 
     /// Another rate limit for a task, or none.
@@ -104,7 +109,7 @@ impl Gate {
         if let Some(completion) = refused(&node, known, &request, &held) {
             return end(held, completion);
         }
-        let hold_until = match eta::look(&node, &request) {
+        let hold_until = match eta::look(&node, &request, &mut self.postponed) {
             Eta::Due => None,
             Eta::Hold(until) => Some(until),
             Eta::Postpone(until) => {
@@ -155,6 +160,11 @@ impl Gate {
 /// Looks once more, when a job's turn has come: it may have waited for long.
 pub(crate) fn before_run(node: &Node, known: &Known, request: &Request, held: &Held) -> Option<Completion> {
     match held.why() {
+        // It probably runs somewhere else; if not, it is as well off there.
+        None if node.can.lease && held.may_have_lapsed(node.tuning.lease) => {
+            warn!(id = %held.id, "not started: its lease was not renewed for too long");
+            Some(Completion::give_back(node, held.tag, known, request))
+        }
         None => refused(node, known, request, held),
         Some(Why::Terminated) => Some(Completion::revoked(node, held.tag, known, request, "terminated")),
         Some(Why::GivenBack | Why::LeaseLost) => Some(Completion::give_back(node, held.tag, known, request)),

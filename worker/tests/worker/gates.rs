@@ -4,17 +4,21 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use taskq_core::{
-    args,
+    Timestamp, args,
     backend::State,
     broker::{DeadKind, Outgoing},
     canvas::Signature,
     codec::Value,
     protocol::{Message, Properties, RawHeaders, TaskId},
     task::{TaskError, TaskOptions},
+    time::Clock,
 };
 use taskq_worker::{Worker, WorkerOptions};
 
-use crate::rig::{Builder, Rig, error_of, until};
+use crate::{
+    rig::{Builder, Rig, error_of, until},
+    trace::{How, Step},
+};
 
 /// Puts a message of these headers and this body into the queue.
 async fn put(rig: &Rig, headers: &str, content_type: Option<&str>, body: &'static [u8]) {
@@ -208,4 +212,31 @@ async fn a_worker_refuses_to_start_with_what_it_cannot_do() {
     ] {
         assert!(Worker::new(&rig.app, &options).is_err(), "{options:?}");
     }
+}
+
+/// A clock that is behind.
+#[derive(Debug)]
+struct Behind(jiff::SignedDuration);
+
+impl Clock for Behind {
+    fn now(&self) -> Timestamp {
+        Timestamp::now().saturating_sub(self.0).expect("a time")
+    }
+}
+
+#[tokio::test]
+async fn a_worker_whose_clock_is_behind_does_not_spin_on_a_delayed_task() {
+    let rig = Builder::new().clock(Behind(jiff::SignedDuration::from_secs(3))).build();
+    let worker = rig.worker(&WorkerOptions::new().concurrency(1)).await;
+    // By the broker's clock it is due at once, by the worker's in half a second.
+    let delayed = Signature::by_name("t.add", args![1, 2]).countdown(Duration::from_millis(500));
+    let id = rig.send_signature(delayed).await;
+    assert_eq!(rig.value(&id).await, Value::Int(3));
+    let delays = rig.trace.steps().iter().filter(|step| is_delay(step)).count();
+    assert!(delays <= 6, "it went back to the broker {delays} times");
+    worker.stop().await.unwrap();
+}
+
+fn is_delay(step: &Step) -> bool {
+    matches!(step, Step::Settled(ends) if ends.iter().any(|(how, _)| *how == How::Delay))
 }

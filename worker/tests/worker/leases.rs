@@ -74,6 +74,35 @@ async fn a_run_whose_lease_is_lost_is_dropped_without_effects() {
 }
 
 #[tokio::test]
+async fn a_worker_that_was_cut_off_starts_nothing_on_leases_that_may_have_lapsed() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&runs);
+    let rig = Builder::new()
+        .set(|settings| settings.lease = Duration::from_secs(1))
+        .task("t.first", |_, _| async {
+            tokio::time::sleep(Duration::from_millis(1_150)).await;
+            Ok(Value::Null)
+        })
+        .task("t.second", move |_, _| {
+            count.fetch_add(1, Ordering::SeqCst);
+            async {
+                tokio::time::sleep(Duration::from_millis(600)).await;
+                Ok(Value::Null)
+            }
+        })
+        .build();
+    // Longer than the lease: the second task waits in the worker while everybody may think that it is lost.
+    rig.trace.on_extend.lock().unwrap().extend([Fault::Passing; 12]);
+    let worker = rig.worker(&WorkerOptions::new().concurrency(1).prefetch_multiplier(2)).await;
+    rig.send("t.first", args![]).await;
+    let second = rig.send("t.second", args![]).await;
+    assert_eq!(rig.value(&second).await, Value::Null);
+    rig.settled().await;
+    worker.stop().await.unwrap();
+    assert_eq!(runs.load(Ordering::SeqCst), 1, "it ran where its lease was over, and once more");
+}
+
+#[tokio::test]
 async fn a_lease_that_is_lost_at_the_settlement_is_told() {
     let (rig, worker) = Builder::new().start().await;
     rig.trace.on_settle.lock().unwrap().push_back(Fault::Lost);

@@ -135,6 +135,12 @@ impl Builder {
         self
     }
 
+    /// Another clock than the broker's.
+    pub(crate) fn clock(mut self, clock: impl taskq_core::time::Clock) -> Self {
+        self.middleware.push(Box::new(|app| app.clock(Arc::new(clock))));
+        self
+    }
+
     pub(crate) fn middleware(mut self, middleware: impl taskq_core::middleware::Middleware) -> Self {
         self.middleware.push(Box::new(|app| app.middleware(middleware)));
         self
