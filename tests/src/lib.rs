@@ -13,5 +13,6 @@ pub mod python;
 pub mod rabbit_server;
 pub mod redis_server;
 pub mod sentinels;
+pub mod sim;
 
 pub use given::given;
