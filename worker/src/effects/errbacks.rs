@@ -18,10 +18,12 @@ use super::{
     fall::Cause,
     sending::{Origin, Sending},
 };
-use crate::{inline, node::Node, tasks::Known};
+use crate::{inline, node::Node, pool::process::Crew, tasks::Known};
 
 /// How long an errback that is called here may take; it holds up settlements.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same when every child is busy with something else, which may take as long as it likes.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// The errbacks of one task that failed.
 #[derive(Debug)]
@@ -101,13 +103,14 @@ impl Errbacks {
         let own = errback.options.task_id.unwrap_or_else(TaskId::new);
         let (node, known, cancel) = (Arc::clone(node), Arc::clone(known), CancellationToken::new());
         let (id, task) = (&self.origin.id, &*errback.task);
+        let patience = if node.crew.as_ref().is_some_and(Crew::is_busy) { BUSY } else { PATIENCE };
         let (given, trace) = ((errback.args, errback.kwargs), self.origin.trace().clone());
         let run = tokio::spawn(async move { inline::run(node, known, own, given, &trace, cancel).await });
-        match tokio::time::timeout(PATIENCE, run).await {
+        match tokio::time::timeout(patience, run).await {
             Ok(Ok(Ok(_))) => {}
             Ok(Ok(Err(error))) => error!(%id, task, %error, "an errback failed"),
             Ok(Err(error)) => error!(%id, task, %error, "an errback was lost"),
-            Err(_) => error!(%id, task, "an errback takes longer than {PATIENCE:?}; it goes on by itself"),
+            Err(_) => error!(%id, task, "an errback takes longer than {patience:?}; it goes on by itself"),
         }
     }
 }

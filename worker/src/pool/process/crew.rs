@@ -137,6 +137,11 @@ impl Crew {
         }
     }
 
+    /// Whether none is idle.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.inner.free.available_permits() == 0
+    }
+
     /// Gives a child back after a run.
     pub(crate) fn put(&self, hand: Hand) {
         let options = &self.inner.options;
