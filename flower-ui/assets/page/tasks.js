@@ -101,7 +101,7 @@ export default () => {
   const wideFacets = h('details', { class: 'facets-box', hidden: () => !Object.values(facets()).some((values) => values?.length), open: innerWidth > 1080 }, h('summary', 'Filters'), h('div', { class: 'facets' }, () => Object.keys(FACETS).map((name) => facet(text, name, facets()[name]))));
 
   return [
-    head('Tasks', { sub: () => [h('span', matched()), first.data()?.searched_back_to ? h('span', `searched back to ${time(first.data().searched_back_to)}`) : null, age(first.at, 20)()], actions: [views(text, sort), () => (may('task.call') ? h('a', { class: 'button', href: to('call') }, 'Call a task') : null), h('a', { class: 'button', href: () => toQuery(['api', 'v1', 'tasks'], { q: text(), limit: 1000 }), download: 'tasks.json' }, 'Export')] }),
+    head('Tasks', { sub: () => [h('span', matched()), first.data()?.searched_back_to ? h('span', `searched back to ${time(first.data().searched_back_to)}`) : null, first.data()?.note ? h('span', first.data().note) : null, age(first.at, 20)()], actions: [views(text, sort), () => (may('task.call') ? h('a', { class: 'button', href: to('call') }, 'Call a task') : null), h('a', { class: 'button', href: () => toQuery(['api', 'v1', 'tasks'], { q: text(), limit: 1000 }), download: 'tasks.json' }, 'Export')] }),
     queryBox(text, { facets, problem: first.problem }),
     h(
       'div', { class: 'beside' },

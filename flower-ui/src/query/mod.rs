@@ -190,6 +190,8 @@ pub struct TaskPage {
     pub total: u64,
     /// Set when the search ran out of time: everything that was heard of since then was looked at.
     pub searched_back_to: Option<f64>,
+    /// Whether only the newest were put in order: others that come before these may be missing.
+    pub partial: bool,
     /// Where the next page begins, when there is one.
     pub next: Option<Cursor>,
 }

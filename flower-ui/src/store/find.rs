@@ -117,6 +117,8 @@ impl Search {
                 }
                 let (from, limit) = (usize::try_from(page.offset).unwrap_or(usize::MAX), limit as usize);
                 found.rows = found.rows.into_iter().skip(from).take(limit).collect();
+                // Those that match and are older were not looked at.
+                found.partial = found.next.is_some() || found.searched_back_to.is_some();
                 found.next = None;
                 Ok(found)
             }
@@ -149,6 +151,7 @@ impl Search {
             matched_is_exact,
             rows,
             total: overlay.total,
+            partial: searched_back_to.is_some(),
             searched_back_to,
             next: None,
         })
@@ -220,7 +223,8 @@ impl Search {
             Some(_) => (taken.matched, done && page.after.is_none()),
         };
         let Taken { rows, next, .. } = taken;
-        Ok(TaskPage { rows, matched, matched_is_exact, total: overlay.total, searched_back_to, next })
+        let total = overlay.total;
+        Ok(TaskPage { rows, matched, matched_is_exact, total, searched_back_to, partial: false, next })
     }
 
     /// How many match, as far as can be counted in time, and whether that is all.

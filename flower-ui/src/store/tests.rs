@@ -192,6 +192,36 @@ async fn a_list_reads_what_waits_beside_what_is_written_and_waits_for_nobody() {
 }
 
 #[tokio::test]
+async fn an_order_of_the_newest_only_says_so() {
+    let store = Store::open(&StoreOptions::default()).unwrap();
+    let at = now() - 1_000.0;
+    let sorted =
+        TaskQuery { sort: Some(Sort { field: SortField::Args, descending: false }), ..TaskQuery::default() };
+    let page = Page { limit: Some(1), ..Page::default() };
+    for number in 0..10_001_u32 {
+        let args = format!("({number:06},)");
+        store.tell(event(
+            "received",
+            &format!("id-{number}"),
+            at + f64::from(number) / 100.0,
+            &[("args", &args)],
+        ));
+        if number == 9_999 {
+            let found = store.tasks(&sorted, &page).await.unwrap();
+            assert_eq!((found.rows[0].id.as_str(), found.partial), ("id-0", false), "all of them fit");
+        }
+    }
+    let found = store.tasks(&sorted, &page).await.unwrap();
+    assert_eq!((found.rows[0].id.as_str(), found.partial), ("id-1", true), "the oldest was not looked at");
+    let by_column = TaskQuery {
+        sort: Some(Sort { field: SortField::Received, descending: false }),
+        ..TaskQuery::default()
+    };
+    let found = store.tasks(&by_column, &page).await.unwrap();
+    assert_eq!((found.rows[0].id.as_str(), found.partial), ("id-0", false), "a column tells");
+}
+
+#[tokio::test]
 async fn charts_count_each_event_once_and_wait_apart_from_run() {
     let store = Store::open(&StoreOptions::default()).unwrap();
     let at = (now() / 3_600.0).floor() * 3_600.0 - 7_200.0;

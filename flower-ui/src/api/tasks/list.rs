@@ -14,6 +14,8 @@ use crate::{
 
 /// Rows of a page when nothing is said.
 const LIMIT: u64 = 50;
+/// Said of an order that is not over all that match.
+const PARTIAL: &str = "only the newest 10,000 that match are in this order";
 /// Most rows of a page.
 const MOST: u64 = 1_000;
 
@@ -53,6 +55,8 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: P
             "total": found.total,
             "facets": facets,
             "searched_back_to": found.searched_back_to,
+            "partial": found.partial,
+            "note": found.partial.then_some(PARTIAL),
         }),
     ))
 }
