@@ -1,4 +1,7 @@
 //! A typed query as words, brackets and signs.
+//!
+//! Kept true here: each character is looked at once; what is between quotes is never a bracket, a sign or a word
+//! that joins.
 
 use super::SyntaxError;
 
@@ -7,7 +10,7 @@ const LONGEST: usize = 2_048;
 /// Words, brackets and signs of a query.
 const MOST: usize = 128;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Open,
     Close,
@@ -28,72 +31,95 @@ pub(super) struct Token {
     pub(super) quoted: bool,
 }
 
-/// The tokens of a query. `strict` refuses what Flower does not know.
+/// The tokens of a query, the last of which is its end. `strict` refuses what Flower does not know.
 pub(super) fn tokens(query: &str, strict: bool) -> Result<Vec<Token>, SyntaxError> {
-    let chars: Vec<char> = query.trim().chars().collect();
-    if chars.len() > LONGEST {
+    let query = query.trim();
+    let length = query.chars().count();
+    if length > LONGEST {
         return Err(SyntaxError::new(format!("Query exceeds {LONGEST} characters"), None));
     }
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(&char) = chars.get(at) {
-        if char.is_whitespace() {
-            at += 1;
-            continue;
-        }
-        let token = match char {
-            '(' | ')' => {
-                let kind = if char == '(' { Kind::Open } else { Kind::Close };
-                at += 1;
-                Token { kind, text: char.to_string(), position: at - 1, quoted: false }
+    let mut lexer = Lexer { tokens: Vec::new(), word: None, strict };
+    // Whether the character is between quotes.
+    let mut inside = false;
+    let mut chars = query.chars().enumerate().peekable();
+    while let Some((at, char)) = chars.next() {
+        let after = chars.peek().map(|(_, after)| *after);
+        match (char, after) {
+            ('\\', Some(escaped @ ('"' | '\\'))) => {
+                chars.next();
+                lexer.word(at).text.push(escaped);
             }
-            // A sign before a word or a bracket.
-            '-' if !strict && chars.get(at + 1).is_some_and(|next| !next.is_whitespace() && *next != ')') => {
-                at += 1;
-                Token { kind: Kind::Not, text: "-".to_owned(), position: at - 1, quoted: false }
+            ('"', _) => {
+                inside = !inside;
+                lexer.word(at).quoted = true;
             }
-            _ => word(&chars, &mut at, strict)?,
-        };
-        tokens.push(token);
-        if tokens.len() > MOST {
-            return Err(SyntaxError::new(format!("Query exceeds {MOST} tokens"), None));
+            _ if inside => lexer.word(at).text.push(char),
+            ('(', _) => lexer.sign(Kind::Open, char, at)?,
+            (')', _) => lexer.sign(Kind::Close, char, at)?,
+            (blank, _) if blank.is_whitespace() => lexer.end_word()?,
+            // Before a word or a bracket, of which it says the contrary.
+            ('-', Some(of)) if !strict && lexer.word.is_none() && of != ')' && !of.is_whitespace() => {
+                lexer.sign(Kind::Not, char, at)?;
+            }
+            _ => lexer.word(at).text.push(char),
         }
     }
-    tokens.push(Token { kind: Kind::End, text: String::new(), position: chars.len(), quoted: false });
-    Ok(tokens)
+    if let Some(word) = lexer.word.as_ref().filter(|_| inside) {
+        return Err(SyntaxError::new("Unterminated quoted phrase", Some(word.position)));
+    }
+    lexer.end_word()?;
+    let end = Token { kind: Kind::End, text: String::new(), position: length, quoted: false };
+    lexer.tokens.push(end);
+    Ok(lexer.tokens)
 }
 
-fn word(chars: &[char], at: &mut usize, strict: bool) -> Result<Token, SyntaxError> {
-    let position = *at;
-    let (mut text, mut quoted, mut inside) = (String::new(), false, false);
-    while let Some(&char) = chars.get(*at) {
-        match char {
-            '\\' if matches!(chars.get(*at + 1), Some('"' | '\\')) => {
-                text.push(chars[*at + 1]);
-                *at += 1;
-            }
-            '"' => {
-                quoted = true;
-                inside = !inside;
-            }
-            _ if !inside && (char.is_whitespace() || char == '(' || char == ')') => break,
-            _ => text.push(char),
+struct Lexer {
+    tokens: Vec<Token>,
+    /// The word that is being read.
+    word: Option<Token>,
+    strict: bool,
+}
+
+impl Lexer {
+    /// The word that is being read, or one that begins here.
+    fn word(&mut self, position: usize) -> &mut Token {
+        self.word.get_or_insert_with(|| Token {
+            kind: Kind::Word,
+            text: String::new(),
+            position,
+            quoted: false,
+        })
+    }
+
+    fn sign(&mut self, kind: Kind, char: char, position: usize) -> Result<(), SyntaxError> {
+        self.end_word()?;
+        self.push(Token { kind, text: char.to_string(), position, quoted: false })
+    }
+
+    fn end_word(&mut self) -> Result<(), SyntaxError> {
+        let Some(mut word) = self.word.take() else { return Ok(()) };
+        if word.text.is_empty() {
+            return Err(SyntaxError::new("Empty search term", Some(word.position)));
         }
-        *at += 1;
+        if !word.quoted {
+            word.kind = match word.text.as_str() {
+                "AND" => Kind::And,
+                "OR" => Kind::Or,
+                "NOT" => Kind::Not,
+                _ => Kind::Word,
+            };
+        }
+        if self.strict && word.kind == Kind::Not {
+            return Err(SyntaxError::new("NOT is not supported", Some(word.position)));
+        }
+        self.push(word)
     }
-    if inside {
-        return Err(SyntaxError::new("Unterminated quoted phrase", Some(position)));
+
+    fn push(&mut self, token: Token) -> Result<(), SyntaxError> {
+        self.tokens.push(token);
+        match self.tokens.len() {
+            count if count > MOST => Err(SyntaxError::new(format!("Query exceeds {MOST} tokens"), None)),
+            _ => Ok(()),
+        }
     }
-    if text.is_empty() {
-        return Err(SyntaxError::new("Empty search term", Some(position)));
-    }
-    let kind = match text.as_str() {
-        _ if quoted => Kind::Word,
-        "AND" => Kind::And,
-        "OR" => Kind::Or,
-        "NOT" if strict => return Err(SyntaxError::new("NOT is not supported", Some(position))),
-        "NOT" => Kind::Not,
-        _ => Kind::Word,
-    };
-    Ok(Token { kind, text, position, quoted })
 }

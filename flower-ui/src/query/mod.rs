@@ -9,6 +9,7 @@ mod lex;
 mod matches;
 mod parse;
 mod sql;
+mod term;
 #[cfg(test)]
 mod tests;
 mod value;
