@@ -4,10 +4,14 @@
 //! or are wrong, which strict mode keeps.
 
 mod text;
+mod work;
 
 use axum::{
     extract::State,
-    http::{HeaderValue, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, HeaderValue,
+        header::{ACCEPT, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
 };
 
@@ -20,13 +24,23 @@ use crate::{
     store::Store,
 };
 
-pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
-    let mut text = Text::default();
+/// What a scraper asks for, and gets.
+const OPEN: &str = "application/openmetrics-text";
+const OPEN_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub(super) async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let wanted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let is_open = wanted.is_some_and(|wanted| wanted.contains(OPEN));
+    let mut text = if is_open { Text::open() } else { Text::default() };
     let label = Label { how: shared.options.metrics_worker_label, strict: shared.options.strict() };
     of_flower(&mut text, &shared.live.counters(), &shared.live, label);
+    work::of_queues(&mut text, &shared);
+    work::of_tasks(&mut text, &shared);
+    work::of_schedules(&mut text, &shared);
     of_the_board(&mut text, &shared.live, &shared.store);
     let mut response = text.finish().into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let kind = if is_open { OPEN_TYPE } else { "text/plain" };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 

@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     rollup::Rollups,
+    totals::{self, Totals},
     unwritten::{Unwritten, Waiting},
 };
 use crate::record::{History, Step, Told};
@@ -35,6 +36,7 @@ pub(super) struct Hot {
     /// The row of the task that is new next.
     next: i64,
     pub(super) rollups: Rollups,
+    pub(super) totals: Totals,
     /// Given up.
     pub(super) dropped: u64,
 }
@@ -86,6 +88,7 @@ impl Hot {
             Entry { fresh: *next - 1, ..Entry::default() }
         });
         let (step, at, inferred) = (mark.step, mark.at, mark.inferred);
+        let error = (step == Step::Failed).then(|| totals::error_of(&mark));
         let history = Arc::make_mut(&mut entry.history);
         let is_new = history.add(mark);
         if let Some(call) = call {
@@ -93,7 +96,11 @@ impl Hot {
             history.call(if inferred { Step::Custom } else { step }, call);
         }
         if is_new && !inferred {
-            self.rollups.count(&entry.history, step, at);
+            let seconds = self.rollups.count(&entry.history, step, at);
+            self.totals.count(&entry.history, step, seconds);
+            if let Some(error) = error {
+                self.totals.failed(entry.history.name(), &error);
+            }
         }
         let history = &entry.history;
         let heard = Heard {

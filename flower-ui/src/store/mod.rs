@@ -20,6 +20,7 @@ mod samples;
 mod series;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod trend;
 mod unwritten;
 mod watched;
@@ -55,6 +56,7 @@ pub use self::{
 pub(crate) use self::{
     hot::Heard,
     row::id_value,
+    totals::{BOUNDS, Durations, OTHER, Spent, Totals},
     words::{Kind, Words},
 };
 use self::{
@@ -252,6 +254,11 @@ impl Store {
         let mut names: Vec<String> = self.shared.words().all(kind).map(str::to_owned).collect();
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// What happened since it was opened.
+    pub(crate) fn totals(&self) -> Totals {
+        self.shared.hot().totals.clone()
     }
 
     /// How it does.

@@ -66,7 +66,8 @@ type Key = (i64, Option<Arc<str>>, Option<Arc<str>>);
 pub(super) struct Rollups(HashMap<Key, Rollup>);
 
 impl Rollups {
-    pub(super) fn count(&mut self, history: &History, step: Step, at: f64) {
+    /// Counts what was told; answers the seconds that it ends: waited, or run.
+    pub(super) fn count(&mut self, history: &History, step: Step, at: f64) -> Option<f64> {
         let minute = (at / 60.0).floor() as i64 * 60;
         let mut key = (minute, history.name().cloned(), history.queue().cloned());
         if self.0.len() >= MOST_CELLS && !self.0.contains_key(&key) {
@@ -82,16 +83,16 @@ impl Rollups {
             Step::Retried => rollup.retried += 1,
             Step::Revoked => rollup.revoked += 1,
             Step::Rejected => rollup.rejected += 1,
-            Step::Custom => return,
+            Step::Custom => return None,
         }
         let histogram = match step {
             Step::Started => &mut rollup.wait,
             Step::Retried | Step::Failed | Step::Succeeded => &mut rollup.run,
-            _ => return,
+            _ => return None,
         };
-        if let Some(seconds) = history.seconds_until(step, at) {
-            histogram.add(seconds);
-        }
+        let seconds = history.seconds_until(step, at)?;
+        histogram.add(seconds);
+        Some(seconds)
     }
 
     pub(super) fn is_empty(&self) -> bool {

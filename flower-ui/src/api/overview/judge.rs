@@ -82,6 +82,12 @@ impl Judged {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner).found)
     }
 
+    /// Entries of schedules that were missed, and for how many seconds they are due.
+    pub(crate) fn late(&self, at: f64) -> Vec<(String, f64)> {
+        let missed = self.seldom().missed;
+        missed.iter().map(|missed| (missed.entry.clone(), (at - missed.due).max(0.0))).collect()
+    }
+
     fn seldom(&self) -> Seldom {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).seldom.clone()
     }

@@ -1,4 +1,4 @@
-//! Prometheus' text format, series with the same labels put together.
+//! Prometheus' text format and OpenMetrics, series with the same labels put together.
 
 use std::fmt::Write;
 
@@ -18,12 +18,27 @@ pub(super) struct Text {
     out: String,
     /// The series of the metric that is written now.
     series: IndexMap<String, f64>,
+    /// Whether it is OpenMetrics.
+    open: bool,
+    /// Whether this metric has no place there.
+    left_out: bool,
 }
 
 impl Text {
+    /// OpenMetrics.
+    pub(super) fn open() -> Self {
+        Self { open: true, ..Self::default() }
+    }
+
     /// Begins a metric.
     pub(super) fn head(&mut self, name: &str, help: &str, kind: Kind) {
         self.flush();
+        // There these belong to the metric before, and may be left out.
+        self.left_out = self.open && name.ends_with("_created");
+        if self.left_out {
+            return;
+        }
+        let name = if self.open && kind == Kind::Counter { name.trim_end_matches("_total") } else { name };
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
@@ -50,7 +65,7 @@ impl Text {
     }
 
     fn flush(&mut self) {
-        for (key, value) in self.series.drain(..) {
+        for (key, value) in self.series.drain(..).filter(|_| !self.left_out) {
             let _ = writeln!(self.out, "{key} {}", number(value));
         }
     }
@@ -58,6 +73,9 @@ impl Text {
     /// The whole.
     pub(super) fn finish(mut self) -> String {
         self.flush();
+        if self.open {
+            self.out.push_str("# EOF\n");
+        }
         self.out
     }
 }
@@ -97,5 +115,15 @@ mod tests {
         text.add("n", &[], f64::INFINITY);
         let expected = "# HELP m what\n# TYPE m gauge\nm{a=\"x\\\"\\n\\\\\"} 3.0\n# HELP n what\n# TYPE n counter\nn +Inf\n";
         assert_eq!(text.finish(), expected);
+    }
+
+    #[test]
+    fn open_metrics_names_counters_without_their_ending_and_says_where_it_ends() {
+        let mut text = Text::open();
+        text.head("n_total", "what", Kind::Counter);
+        text.add("n_total", &[], 1.0);
+        text.head("n_created", "what", Kind::Gauge);
+        text.least("n_created", &[], 5.0);
+        assert_eq!(text.finish(), "# HELP n what\n# TYPE n counter\nn_total 1.0\n# EOF\n");
     }
 }
