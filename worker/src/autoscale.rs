@@ -92,7 +92,8 @@ pub(crate) async fn keep(node: Arc<Node>, pool: PoolView) {
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         look.tick().await;
-        let (slots, taken) = (pool.slots(), node.held.total());
+        // More slots are no use to those that wait for their share.
+        let (slots, taken) = (pool.slots(), node.held.total().saturating_sub(pool.passed()));
         let wanted = autoscale.wanted(slots, taken);
         if wanted != slots && slots > 0 {
             info!(from = slots, to = wanted, taken, "scaling the pool");

@@ -101,7 +101,7 @@ impl<'a> Fetch<'a> {
         let mut look = tokio::time::interval(monitor::LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let room = node.room();
+            let room = node.room(self.pool.passed());
             tokio::select! {
                 biased;
                 () = node.stop.warm_asked() => return Ok(()),

@@ -60,7 +60,7 @@ impl Executor {
     }
 
     async fn complete(&self, job: Job) -> Option<Completion> {
-        let Job { known, request, held } = job;
+        let Job { known, request, held, .. } = job;
         if let Some(end) = gate::before_run(&self.node, &known, &request, &held) {
             return Some(end);
         }

@@ -52,6 +52,7 @@ mod panics;
 mod plan;
 mod pool;
 mod run;
+mod share;
 mod signals;
 mod stats;
 mod stop;

@@ -30,9 +30,14 @@ use crate::{
     plan::Plan,
     pool::process::Crew,
     run::Place,
+    share::QueueShares,
     stats::{Counters, Totals},
     tasks::Tasks,
 };
+
+/// Deliveries held beside the prefetch because their task or queue has as many runs as it may have. Enough to get at
+/// what is behind them; few enough that another worker finds some.
+pub(crate) const PASSED: usize = 64;
 
 /// A running worker's shared parts.
 #[derive(Debug)]
@@ -69,6 +74,8 @@ pub(crate) struct Node {
     /// Somebody reads what is seen and measured.
     pub(crate) watched: bool,
     pub(crate) busy: Busy,
+    /// How many may run at once out of each queue.
+    pub(crate) shares: QueueShares,
     /// Deliveries that may be held at most: grows and shrinks with the pool.
     prefetch: AtomicUsize,
     /// What is consumed.
@@ -85,8 +92,20 @@ impl Node {
         stop: Stop,
         crew: Option<Crew>,
     ) -> Self {
-        let Plan { autoscale, app, name, queues, tasks, tuning, decoding, counters, seen, watched, .. } =
-            plan;
+        let Plan {
+            autoscale,
+            app,
+            name,
+            queues,
+            queue_limits,
+            tasks,
+            tuning,
+            decoding,
+            counters,
+            seen,
+            watched,
+            ..
+        } = plan;
         let events = app.event_bus(Arc::clone(&name), app.settings().worker_send_task_events);
         let totals = Totals::new(&tasks);
         let place = Place {
@@ -120,6 +139,7 @@ impl Node {
             seen,
             watched,
             busy: Busy::default(),
+            shares: QueueShares::new(&queue_limits),
             prefetch: AtomicUsize::new(tuning.prefetch),
             queues: Mutex::new(queues),
             declared: Mutex::default(),
@@ -140,10 +160,10 @@ impl Node {
         }
     }
 
-    /// How many deliveries may be taken now.
-    pub(crate) fn room(&self) -> usize {
+    /// How many deliveries may be taken now, with so many that others go past.
+    pub(crate) fn room(&self, passed: usize) -> usize {
         let held = if self.tuning.only_for_free_slots { self.held.total() } else { self.held.len() };
-        self.prefetch().saturating_sub(held)
+        self.prefetch().saturating_add(passed.min(PASSED)).saturating_sub(held)
     }
 
     /// How many deliveries may be held at most.

@@ -1,6 +1,6 @@
 //! What a worker can be told besides the settings: what the command line says.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use taskq_core::config::PoolKind;
 
@@ -15,6 +15,8 @@ pub struct WorkerOptions {
     /// How many tasks run at once (`-c`), of both kinds together. Default: `worker_concurrency`, by default the
     /// number of CPUs.
     pub concurrency: Option<usize>,
+    /// At most so many at once out of a queue (`--queue-concurrency`), over what `worker_queue_concurrency` says.
+    pub queue_concurrency: BTreeMap<String, NonZeroU32>,
     /// The most and the least slots (`--autoscale`): as many as there is work, instead of `concurrency`.
     pub autoscale: Option<(usize, usize)>,
     /// How long after it grew an autoscaled pool shrinks. Default: 30 s. Celery: `AUTOSCALE_KEEPALIVE`.
@@ -72,6 +74,13 @@ impl WorkerOptions {
     #[must_use]
     pub fn concurrency(mut self, slots: usize) -> Self {
         self.concurrency = Some(slots);
+        self
+    }
+
+    /// Runs at most so many at once out of that queue.
+    #[must_use]
+    pub fn queue_concurrency(mut self, queue: impl Into<String>, most: NonZeroU32) -> Self {
+        self.queue_concurrency.insert(queue.into(), most);
         self
     }
 

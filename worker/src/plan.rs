@@ -1,6 +1,6 @@
 //! What a worker is going to do: settings and options put together and checked, before anything is connected.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use taskq_core::{
     Error, ErrorKind,
@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) app: App,
     pub(crate) name: Arc<str>,
     pub(crate) queues: Vec<Queue>,
+    /// How many may run at once out of a queue.
+    pub(crate) queue_limits: BTreeMap<String, NonZeroU32>,
     pub(crate) tasks: Tasks,
     /// The limits of the children that run its tasks; `None`: they run in this process.
     pub(crate) children: Option<CrewOptions>,
@@ -127,11 +129,14 @@ impl Plan {
         };
         let seen = Arc::<Seen>::default();
         seen.resized(concurrency);
+        let mut queue_limits = settings.worker_queue_concurrency.clone();
+        queue_limits.extend(options.queue_concurrency.clone());
         let template = options.hostname.as_deref().unwrap_or("celery@%h");
         Ok(Self {
             app: app.clone(),
             name: hostname::node_name(template, &app::hostname()).into(),
             queues: queues(app, options)?,
+            queue_limits,
             tasks,
             children,
             autoscale: autoscale.map(|(max, min)| {
@@ -150,10 +155,19 @@ impl Plan {
         })
     }
 
+    /// Whether a task or a queue may have fewer runs than there are slots.
+    fn has_shares(&self) -> bool {
+        !self.queue_limits.is_empty() || self.tasks.iter().any(|known| known.share.most().is_some())
+    }
+
     /// What to consume.
     pub(crate) fn consume_spec(&self) -> ConsumeSpec {
         let mut spec = ConsumeSpec::new(self.name.as_ref(), self.queues.clone());
-        spec.prefetch = u32::try_from(self.tuning.prefetch).unwrap_or(u32::MAX);
+        // A window that stays would bring what nobody asked for, or nothing that may go past what waits.
+        spec.prefetch = match self.has_shares() {
+            true => 0,
+            false => u32::try_from(self.tuning.prefetch).unwrap_or(u32::MAX),
+        };
         spec.lease = self.tuning.lease;
         // The worker itself puts poison aside and tells the caller. The driver's own limit catches what
         // kills a worker before it comes to that.

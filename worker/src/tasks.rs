@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -13,7 +14,7 @@ use taskq_core::{
 };
 use tracing::warn;
 
-use crate::builtin;
+use crate::{builtin, share::Share};
 
 /// What the settings say where a task says nothing.
 #[derive(Clone, Debug)]
@@ -61,6 +62,8 @@ pub(crate) struct Known {
     pub(crate) is_builtin: bool,
     /// Where it runs in this process. One that runs in a child costs no thread here.
     pub(crate) kind: TaskKind,
+    /// How many of it run here, and may.
+    pub(crate) share: Share,
     live: Mutex<Live>,
 }
 
@@ -111,6 +114,7 @@ impl Known {
             policy,
             is_builtin: false,
             kind: def.kind,
+            share: Share::new(options.max_concurrency.and_then(NonZeroU32::new)),
             live: Mutex::new(live),
         }
     }

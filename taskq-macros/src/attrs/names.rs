@@ -22,7 +22,7 @@ pub(super) enum Kind {
 }
 
 /// The fields of `TaskOptions`.
-const SETTINGS: [(&str, Read); 33] = [
+const SETTINGS: [(&str, Read); 34] = [
     ("queue", value::some_text),
     ("exchange", value::some_text),
     ("routing_key", value::some_text),
@@ -39,6 +39,7 @@ const SETTINGS: [(&str, Read); 33] = [
     ("rate_limit", value::rate_limit),
     ("rate_limit_scope", value::rate_scope),
     ("rate_limit_key", value::some_text),
+    ("max_concurrency", value::at_least_one),
     ("time_limit", value::some_duration),
     ("soft_time_limit", value::some_duration),
     ("ignore_result", value::some_flag),

@@ -123,6 +123,25 @@ pub(super) fn count(value: &Value, key: &Ident) -> syn::Result<Checked> {
     Ok(Checked::new(expr.to_token_stream()))
 }
 
+/// `Option<u32>`, 1 or more.
+pub(super) fn at_least_one(value: &Value, key: &Ident) -> syn::Result<Checked> {
+    let expr = value.expr(key, "2")?;
+    let says = format!("`{key}` takes a whole number, 1 or more");
+    if is_literal(expr) {
+        let fits =
+            matches!(literal(expr), Some(Lit::Int(int)) if int.base10_parse::<u32>().is_ok_and(|n| n > 0));
+        return match fits {
+            true => Ok(Checked::new(expr.to_token_stream()).some()),
+            false => wrong(expr, says),
+        };
+    }
+    let checked = quote!({
+        ::core::assert!(#expr > 0, #says);
+        #expr
+    });
+    Ok(Checked::new(checked).some())
+}
+
 /// `Option<u8>`
 pub(super) fn priority(value: &Value, key: &Ident) -> syn::Result<Checked> {
     let expr = value.expr(key, "5")?;

@@ -87,10 +87,12 @@ const CONTROLS: &[Known] = &[
     ("pool_grow", &["n"]),
     ("pool_restart", &[]),
     ("pool_shrink", &["n"]),
+    ("queue_concurrency", &["queue", "n"]),
     ("rate_limit", &["task_name", "rate_limit"]),
     ("revoke", &["task_id."]),
     ("revoke_by_stamped_headers", &["headers."]),
     ("shutdown", &[]),
+    ("task_concurrency", &["task_name", "n"]),
     ("terminate", &["signal", "task_id."]),
     ("time_limit", &["task_name", "soft", "hard"]),
 ];

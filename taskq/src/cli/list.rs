@@ -177,6 +177,7 @@ fn changed(options: &TaskOptions) -> Vec<(&'static str, String)> {
         add("rate_limit_scope", Some("cluster".into()));
     }
     add("rate_limit_key", options.rate_limit_key.map(str::to_owned));
+    add("max_concurrency", options.max_concurrency.map(|most| most.to_string()));
     add("time_limit", options.time_limit.map(time_arg::show));
     add("soft_time_limit", options.soft_time_limit.map(time_arg::show));
     for (name, flag) in [

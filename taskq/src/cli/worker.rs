@@ -52,6 +52,10 @@ pub(crate) struct Options {
     #[arg(short = 'c', long, value_name = "N|auto")]
     concurrency: Option<String>,
 
+    /// At most so many at once out of a queue, such as `heavy=2,slow=1`; others go past those that wait
+    #[arg(long, value_name = "QUEUE=N,…")]
+    queue_concurrency: Option<String>,
+
     /// Where tasks run: `threads` (async tasks on the runtime, others on threads), `processes` (children of this
     /// program, which hard limits and `terminate` kill) or `solo` (one at a time)
     #[arg(short = 'P', long, value_name = "POOL")]
@@ -185,6 +189,7 @@ impl Options {
         let yes = |given: bool| given.then(|| "true".to_owned());
         let given = [
             ("--concurrency", "worker_concurrency", self.concurrency.clone()),
+            ("--queue-concurrency", "worker_queue_concurrency", self.queue_concurrency.clone()),
             ("--pool", "worker_pool", self.pool.clone()),
             ("--prefetch-multiplier", "worker_prefetch_multiplier", self.prefetch_multiplier.map(number)),
             ("--disable-prefetch", "worker_disable_prefetch", yes(self.disable_prefetch)),

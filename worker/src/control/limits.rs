@@ -1,6 +1,6 @@
-//! Limits that change while the worker runs: `rate_limit`, `time_limit`.
+//! Limits that change while the worker runs: `rate_limit`, `time_limit`, `task_concurrency`, `queue_concurrency`.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use taskq_core::{
     backend::StoredError,
@@ -82,4 +82,36 @@ pub(super) fn time_limit(panel: &Panel, args: &Args<'_>) -> Done {
     known.set_time_limits(hard, soft);
     info!(task = name, ?soft, ?hard, "new time limits");
     Ok(ok("time limits set successfully"))
+}
+
+/// How many of a task may run at once here. Celery has none of it.
+pub(super) fn task_concurrency(panel: &Panel, args: &Args<'_>) -> Done {
+    let (name, most) = (args.text("task_name")?, at_once(args)?);
+    let Some(known) = panel.node.tasks.get(name) else { return Ok(nok("unknown task")) };
+    known.share.set(most);
+    panel.pool.look_again();
+    info!(task = name, ?most, "new limit of runs at once");
+    Ok(ok(changed(most)))
+}
+
+/// How many may run at once out of a queue here. It holds for a queue that is consumed later, too.
+pub(super) fn queue_concurrency(panel: &Panel, args: &Args<'_>) -> Done {
+    let (queue, most) = (args.text("queue")?, at_once(args)?);
+    panel.node.shares.of(&queue.into()).set(most);
+    panel.pool.look_again();
+    info!(queue, ?most, "new limit of runs at once");
+    Ok(ok(changed(most)))
+}
+
+/// 0, or nothing: no limit.
+fn at_once(args: &Args<'_>) -> Result<Option<NonZeroU32>, StoredError> {
+    let given = args.number("n")?.unwrap_or_default();
+    if given.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(&given) {
+        return Err(args.wrong("n", args.get("n").unwrap_or(&Value::Null), "a whole number of runs"));
+    }
+    Ok(NonZeroU32::new(given as u32))
+}
+
+fn changed(most: Option<NonZeroU32>) -> String {
+    most.map_or_else(|| "no limit of runs at once".to_owned(), |most| format!("at most {most} at once"))
 }

@@ -81,6 +81,8 @@ impl Panel {
             "revoke_by_stamped_headers" => revoke::by_stamps(self, args).await,
             "rate_limit" => limits::rate_limit(self, args).await,
             "time_limit" => limits::time_limit(self, args),
+            "task_concurrency" => limits::task_concurrency(self, args),
+            "queue_concurrency" => limits::queue_concurrency(self, args),
             "pool_grow" => pool::grow(self, args),
             "pool_shrink" => pool::shrink(self, args),
             "pool_restart" => pool::restart(self),

@@ -1,5 +1,7 @@
 //! The worker itself: `stats`, `conf`, `report`, `memsample`, `memdump`, `objgraph`.
 
+use std::sync::Arc;
+
 use nix::sys::resource::{UsageWho, getrusage};
 use taskq_core::{
     backend::StoredError,
@@ -12,7 +14,7 @@ use super::{
     args::Args,
     panel::{Done, Panel},
 };
-use crate::pool::process::Crew;
+use crate::{pool::process::Crew, tasks::Known};
 
 /// A page of `/proc/self/statm`, in bytes.
 const PAGE: f64 = 4096.0;
@@ -70,7 +72,27 @@ pub(super) fn stats(panel: &Panel) -> Done {
         ];
         stats.push(("autoscaler", scaled.into_iter().collect()));
     }
+    if let Some(limits) = at_once(panel) {
+        stats.push(("at_once", limits));
+    }
     Ok(map(stats))
+}
+
+/// How many of a task, or out of a queue, may run at once, where there is a limit.
+fn at_once(panel: &Panel) -> Option<Value> {
+    let node = &panel.node;
+    let of_task = |known: &Arc<Known>| Some((known.name.to_string(), known.share.most()?.into()));
+    let tasks: Map = node.tasks.iter().filter_map(of_task).collect();
+    let queues: Map = node.shares.limits().into_iter().map(|(name, most)| (name, most.into())).collect();
+    if tasks.is_empty() && queues.is_empty() {
+        return None;
+    }
+    let limits = [
+        ("tasks", Value::Map(tasks)),
+        ("queues", Value::Map(queues)),
+        ("waiting", panel.pool.passed().into()),
+    ];
+    Some(limits.into_iter().collect())
 }
 
 /// As kombu's `Connection.info`; nothing secret is in it.

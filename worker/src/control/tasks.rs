@@ -136,6 +136,7 @@ fn option(known: &Known, name: &str) -> Option<String> {
         "rate_limit" => live.rate.map(|rate| rate.to_string()),
         "time_limit" => live.hard.map(seconds),
         "soft_time_limit" => live.soft.map(seconds),
+        "max_concurrency" => known.share.most().map(|most| most.to_string()),
         "max_retries" => options.max_retries.map(|most| most.to_string()),
         "acks_late" => Some(truth(policy.acks_late)),
         "ignore_result" => Some(truth(policy.ignore_result)),

@@ -116,7 +116,12 @@ impl Gate {
                 return end(held, Completion::postpone(tag, known, &request, until, "eta"));
             }
         };
-        let job = Job { known: Arc::clone(known), request: Box::new(request), held: Arc::clone(&held) };
+        let job = Job {
+            known: Arc::clone(known),
+            queue: node.shares.of(&request.delivery.queue),
+            request: Box::new(request),
+            held: Arc::clone(&held),
+        };
         if let Some(until) = hold_until {
             emit::received(&node, &job.known, &job.request);
             return (held, Verdict::Hold(job, until));
@@ -142,7 +147,7 @@ impl Gate {
             RateTurn::AskIn(wait) => {
                 let wait = jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
                 let until = self.node.now().checked_add(wait).unwrap_or(Timestamp::MAX);
-                let Job { known, request, held } = job;
+                let Job { known, request, held, .. } = job;
                 let back = Completion::postpone(held.tag, &known, &request, until, "rate limit");
                 Verdict::End(Box::new(back))
             }

@@ -17,17 +17,16 @@ use super::{Inner, queue::Next};
 
 pub(super) fn run(inner: &Arc<Inner>) {
     let _context = inner.runtime.enter();
-    let mut holds = false;
+    let mut ended = None;
     loop {
-        match inner.queue.next(TaskKind::Blocking, holds) {
-            Next::Job(job, wake) => {
+        match inner.next(TaskKind::Blocking, ended.take()) {
+            Next::Job(job, entered, wake) => {
                 Inner::act(inner, wake);
-                holds = true;
                 block_on(inner.executor.run(job));
+                ended = Some(entered);
             }
             Next::Idle(wake) => {
                 Inner::act(inner, wake);
-                holds = false;
                 inner.queue.thread_waits();
             }
             Next::Closed => return,

@@ -5,6 +5,7 @@
 //! blocking task never holds up the runtime; executors are started when they are needed and end with the pool.
 
 pub(crate) mod blocking;
+mod line;
 pub(crate) mod process;
 mod queue;
 mod task;
@@ -18,8 +19,11 @@ use taskq_core::task::TaskKind;
 use tokio::{runtime::Handle, task::JoinSet};
 use tracing::error;
 
-use self::queue::{Queue, Wake};
-use crate::{executor::Executor, job::Job};
+use self::queue::{Next, Queue, Wake};
+use crate::{
+    executor::Executor,
+    job::{Entered, Job},
+};
 
 /// Runs jobs. Dropping it gives up everything that runs on the runtime; threads end after their task.
 #[derive(Debug)]
@@ -57,6 +61,11 @@ impl Pool {
             let wake = self.0.queue.push(jobs);
             Inner::act(&self.0, wake);
         }
+    }
+
+    /// How many jobs wait because their task or queue has as many runs as it may have.
+    pub(crate) fn passed(&self) -> usize {
+        self.0.queue.passed()
     }
 
     /// Takes no more jobs, and hands back those that have not started, oldest first.
@@ -99,6 +108,19 @@ impl PoolView {
         }
     }
 
+    /// How many jobs wait because their task or queue has as many runs as it may have.
+    pub(crate) fn passed(&self) -> usize {
+        self.0.upgrade().map_or(0, |inner| inner.queue.passed())
+    }
+
+    /// Looks again who may start, after a limit was changed.
+    pub(crate) fn look_again(&self) {
+        if let Some(inner) = self.0.upgrade() {
+            let wake = inner.queue.look_again();
+            Inner::act(&inner, wake);
+        }
+    }
+
     /// Looks at the jobs in line.
     pub(crate) fn jobs<T>(&self, look: impl FnMut(&Job) -> T) -> Vec<T> {
         self.0.upgrade().map_or_else(Vec::new, |inner| inner.queue.look(look))
@@ -113,6 +135,16 @@ impl Drop for Pool {
 }
 
 impl Inner {
+    /// An executor's next step. More may be taken when jobs are stepped past.
+    fn next(&self, kind: TaskKind, ended: Option<Entered>) -> Next {
+        let before = self.queue.passed();
+        let next = self.queue.next(kind, ended);
+        if self.queue.passed() > before {
+            self.executor.node.held.wake();
+        }
+        next
+    }
+
     /// Starts the executor that `wake` asks for, if it does.
     fn act(inner: &Arc<Self>, wake: Wake) {
         match wake {

@@ -1,18 +1,19 @@
 //! The line in which jobs wait for a slot.
 //!
-//! Kept true here: never more than `slots` jobs run at once, over both kinds of executors; jobs start in the
-//! order they came; an executor that has a slot keeps it from job to job, so that short tasks cost no wake-up;
+//! Kept true here: never more than `slots` jobs run at once, over both kinds of executors, nor more of a task or
+//! out of a queue than may; jobs start in the order of the [`Line`]; an executor that has a slot keeps it from job to job, so that short tasks cost no wake-up;
 //! while a job waits and a slot is free, somebody is awake to take it (each taker wakes the next).
 
-use std::{
-    collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+use std::sync::{
+    Condvar, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use taskq_core::task::TaskKind;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::job::Job;
+use super::line::Line;
+use crate::job::{Entered, Job};
 
 /// The line.
 #[derive(Debug)]
@@ -23,11 +24,13 @@ pub(super) struct Queue {
     /// Threads wait here for their tokens.
     threads: Condvar,
     quiet: Notify,
+    /// How many were stepped past, for those who do not lock.
+    passed: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct State {
-    jobs: VecDeque<Job>,
+    jobs: Line,
     slots: isize,
     /// Below zero while more run than the pool was shrunk to.
     free: isize,
@@ -59,7 +62,7 @@ pub(super) enum Wake {
 /// An executor's next step.
 #[derive(Debug)]
 pub(super) enum Next {
-    Job(Job, Wake),
+    Job(Job, Entered, Wake),
     Idle(Wake),
     Closed,
 }
@@ -69,7 +72,7 @@ impl Queue {
         let slots = isize::try_from(slots).unwrap_or(isize::MAX);
         Self {
             state: Mutex::new(State {
-                jobs: VecDeque::new(),
+                jobs: Line::default(),
                 slots,
                 free: slots,
                 closed: false,
@@ -80,6 +83,7 @@ impl Queue {
             runners: Semaphore::new(0),
             threads: Condvar::new(),
             quiet: Notify::new(),
+            passed: AtomicUsize::new(0),
         }
     }
 
@@ -95,22 +99,28 @@ impl Queue {
         }
         state.jobs.extend(jobs.drain(..));
         let wake = state.wake_next();
+        self.count(&state);
         drop(state);
         self.rouse(wake)
     }
 
-    /// The next job for an executor of `kind`, which gives up its slot (if it `holds` one) when there is none.
-    pub(super) fn next(&self, kind: TaskKind, holds: bool) -> Next {
+    /// The next job for an executor of `kind`, which gives up its slot (if it has `ended` a job) when there is none.
+    pub(super) fn next(&self, kind: TaskKind, ended: Option<Entered>) -> Next {
         let mut state = self.lock();
-        if holds {
+        if let Some(entered) = ended {
             state.free += 1;
+            if entered.leave() {
+                state.jobs.freed();
+            }
         }
-        let mine = state.free > 0 && state.jobs.front().is_some_and(|job| job.kind() == kind);
-        if mine && let Some(job) = state.jobs.pop_front() {
+        let mine = state.free > 0 && state.jobs.peek().is_some_and(|job| job.kind() == kind);
+        if mine && let Some(job) = state.jobs.pop() {
             state.free -= 1;
+            let entered = job.enter();
             let wake = state.wake_next();
+            self.count(&state);
             drop(state);
-            return Next::Job(job, self.rouse(wake));
+            return Next::Job(job, entered, self.rouse(wake));
         }
         if state.closed && state.jobs.is_empty() {
             let quiet = state.free == state.slots;
@@ -122,8 +132,28 @@ impl Queue {
         }
         let wake = state.wake_next();
         state.crew(kind).idle += 1;
+        self.count(&state);
         drop(state);
         Next::Idle(self.rouse(wake))
+    }
+
+    fn count(&self, state: &State) {
+        self.passed.store(state.jobs.passed(), Ordering::Release);
+    }
+
+    /// How many wait because their task or queue has as many runs as it may have.
+    pub(super) fn passed(&self) -> usize {
+        self.passed.load(Ordering::Acquire)
+    }
+
+    /// Looks again who may start, after a limit was changed.
+    pub(super) fn look_again(&self) -> Wake {
+        let mut state = self.lock();
+        state.jobs.freed();
+        let wake = if state.closed { Wake::Nobody } else { state.wake_next() };
+        self.count(&state);
+        drop(state);
+        self.rouse(wake)
     }
 
     /// How many may run at once.
@@ -172,7 +202,8 @@ impl Queue {
     pub(super) fn drain(&self) -> Vec<Job> {
         let mut state = self.lock();
         state.closed = true;
-        let jobs = state.jobs.drain(..).collect();
+        let jobs = state.jobs.take();
+        self.count(&state);
         let (runners, threads) = (state.runners.idle, state.threads.idle);
         state.runners.idle = 0;
         state.threads.idle = 0;
@@ -218,11 +249,12 @@ impl State {
         }
     }
 
-    /// Wakes, or hires, whoever can take the first job in line.
+    /// Wakes, or hires, whoever can take the next job.
     fn wake_next(&mut self) -> Wake {
-        let Some(kind) = self.jobs.front().filter(|_| self.free > 0).map(|job| job.kind()) else {
+        if self.free <= 0 {
             return Wake::Nobody;
-        };
+        }
+        let Some(kind) = self.jobs.peek().map(Job::kind) else { return Wake::Nobody };
         let slots = self.slots;
         let crew = self.crew(kind);
         if crew.idle > 0 {

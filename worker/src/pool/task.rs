@@ -10,14 +10,14 @@ use super::{Inner, queue::Next};
 const JOBS_PER_TURN: u32 = 32;
 
 pub(super) async fn run(inner: Arc<Inner>) {
-    let mut holds = false;
+    let mut ended = None;
     let mut in_a_row = 0;
     loop {
-        match inner.queue.next(TaskKind::Async, holds) {
-            Next::Job(job, wake) => {
+        match inner.next(TaskKind::Async, ended.take()) {
+            Next::Job(job, entered, wake) => {
                 Inner::act(&inner, wake);
-                holds = true;
                 inner.executor.run(job).await;
+                ended = Some(entered);
                 in_a_row += 1;
                 if in_a_row % JOBS_PER_TURN == 0 {
                     tokio::task::yield_now().await;
@@ -25,7 +25,6 @@ pub(super) async fn run(inner: Arc<Inner>) {
             }
             Next::Idle(wake) => {
                 Inner::act(&inner, wake);
-                holds = false;
                 inner.queue.runner_waits().await;
             }
             Next::Closed => return,

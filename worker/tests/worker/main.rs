@@ -16,6 +16,7 @@ mod pool;
 mod rates;
 mod retries;
 mod rig;
+mod shares;
 mod stopping;
 mod trace;
 mod traced;

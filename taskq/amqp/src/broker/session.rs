@@ -6,9 +6,12 @@
 mod arrival;
 mod ask;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use futures_util::{
@@ -22,7 +25,7 @@ use lapin::{
     types::{FieldTable, ShortString},
 };
 use taskq_core::broker::{BrokerError, Delivery, Queue};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -73,6 +76,9 @@ pub(super) struct Session<'a> {
     /// Sees to delayed messages, after a connection was lost.
     serving: Option<AbortOnDropHandle<()>>,
 }
+
+/// How often a channel without a subscription is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Consumer tags are never used twice.
 static TAGS: AtomicU64 = AtomicU64::new(1);
@@ -125,6 +131,9 @@ impl<'a> Session<'a> {
                     Some(event) = self.events.next() => self.hear(event).await?,
                     Some(_) = self.chores.join_next() => None,
                     () = inbox.wanted.notified(), if asks => None,
+                    () = gone(&self.channel), if asks => {
+                        Some(Ended::Lost("the connection was lost".to_owned()))
+                    }
                 }
             };
             if let Some(ended) = ended {
@@ -294,5 +303,12 @@ impl<'a> Session<'a> {
         }
         while self.chores.join_next().await.is_some() {}
         Ended::Stopped
+    }
+}
+
+/// Until the channel has ended. Without a subscription nobody else would tell.
+async fn gone(channel: &Channel) {
+    while channel.status().connected() {
+        sleep(LOOK).await;
     }
 }

@@ -68,6 +68,15 @@ fn set(options: &mut TaskOptions, key: &str, value: &Value) -> Result<(), &'stat
                 _ => return Err("`worker` or `cluster`"),
             };
         }
+        "max_concurrency" => {
+            options.max_concurrency = match value {
+                Value::Null => None,
+                Value::Int(slots @ 1..) => {
+                    Some(u32::try_from(*slots).map_err(|_| "a number of runs, 1 or more")?)
+                }
+                _ => return Err("a number of runs, 1 or more"),
+            };
+        }
         "time_limit" => options.time_limit = limit(value)?,
         "soft_time_limit" => options.soft_time_limit = limit(value)?,
         "default_retry_delay" => options.default_retry_delay = seconds(value)?,
@@ -91,8 +100,8 @@ fn set(options: &mut TaskOptions, key: &str, value: &Value) -> Result<(), &'stat
         "trail" => options.trail = truth(value)?.unwrap_or(true),
         _ => {
             return Err(
-                "one of `rate_limit`, `rate_limit_scope`, `time_limit`, `soft_time_limit`, `default_retry_delay`, \
-                        `max_retries`, `priority`, `acks_late`, `ignore_result`, \
+                "one of `rate_limit`, `rate_limit_scope`, `max_concurrency`, `time_limit`, `soft_time_limit`, \
+                        `default_retry_delay`, `max_retries`, `priority`, `acks_late`, `ignore_result`, \
                         `store_errors_even_if_ignored`, `track_started`, `reject_on_worker_lost`, \
                         `send_events`, `trail`",
             );

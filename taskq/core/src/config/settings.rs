@@ -3,7 +3,7 @@
 //! Names, meanings and defaults are Celery's 5.7 unless the text says otherwise; the section `taskq` holds
 //! the settings Celery does not have.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use jiff::tz::TimeZone;
 
@@ -250,6 +250,8 @@ settings! {
     worker {
         /// How many tasks run at once; `auto`: the number of CPUs.
         worker_concurrency: Concurrency = Concurrency::Auto;
+        /// At most so many at once out of a queue in each worker: `{heavy = 2}`; in text `heavy=2,slow=1`. Others go past those that wait.
+        worker_queue_concurrency: BTreeMap<String, NonZeroU32> = BTreeMap::new();
         /// What runs them. Celery's default is `prefork`.
         worker_pool: PoolKind = PoolKind::Threads;
         /// Messages held per slot; 0: no limit.

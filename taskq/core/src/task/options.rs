@@ -46,6 +46,9 @@ pub struct TaskOptions {
     pub rate_limit_scope: RateScope,
     /// The parameter whose value is limited: each value has a rate of its own. Goes with [`RateScope::Cluster`].
     pub rate_limit_key: Option<&'static str>,
+    /// At most so many runs of it at once in each worker; others of its queue go past those that wait. Default:
+    /// as many as the worker has slots.
+    pub max_concurrency: Option<u32>,
     /// Hard limit: the run is ended.
     pub time_limit: Option<Duration>,
     /// Soft limit: the run is told.
@@ -103,6 +106,7 @@ impl TaskOptions {
         rate_limit: None,
         rate_limit_scope: RateScope::Worker,
         rate_limit_key: None,
+        max_concurrency: None,
         time_limit: None,
         soft_time_limit: None,
         ignore_result: None,

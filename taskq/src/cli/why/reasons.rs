@@ -63,7 +63,7 @@ fn held(holder: &Holder) -> Reason {
         "scheduled" => {
             reason("scheduled", format!("`{node}` holds it until its time, or its turn under a rate limit"))
         }
-        _ => reason("prefetched", format!("`{node}` has taken it, and all its slots are busy")),
+        _ => reason("prefetched", format!("`{node}` has taken it, and all slots for it are busy")),
     }
 }
 

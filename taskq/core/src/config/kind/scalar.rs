@@ -1,6 +1,6 @@
 //! Numbers, texts, times, lists.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use super::{Kind, refuse};
 use crate::codec::{Map, Value};
@@ -190,6 +190,34 @@ impl Kind for Map {
     }
     fn to_value(&self) -> Value {
         Value::Map(self.clone())
+    }
+}
+
+/// Numbers by name; in text `a=1,b=2`, or JSON.
+impl Kind for BTreeMap<String, NonZeroU32> {
+    fn expected() -> String {
+        "a map of names to whole numbers, 1 or more, such as `heavy=2,slow=1`".into()
+    }
+    fn from_value(value: &Value) -> Result<Self, String> {
+        let Value::Map(map) = value else { return Err(refuse::<Self>()) };
+        let number = |value| u32::from_value(value).ok().and_then(NonZeroU32::new);
+        let pair = |(name, value): (&String, _)| Some((name.clone(), number(value)?));
+        map.iter().map(pair).collect::<Option<_>>().ok_or_else(refuse::<Self>)
+    }
+    fn from_text(text: &str) -> Result<Self, String> {
+        if let Ok(value @ Value::Map(_)) = crate::codec::json::from_slice(text.as_bytes()) {
+            return Self::from_value(&value);
+        }
+        let pair = |pair: &str| {
+            let (name, number) = pair.split_once('=')?;
+            Some((name.trim().to_owned(), number.trim().parse().ok()?))
+        };
+        let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+        pairs.map(pair).collect::<Option<_>>().ok_or_else(refuse::<Self>)
+    }
+    fn to_value(&self) -> Value {
+        let pair = |(name, number): (&String, &NonZeroU32)| (name.clone(), number.get().to_value());
+        Value::Map(self.iter().map(pair).collect())
     }
 }
 

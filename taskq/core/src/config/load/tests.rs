@@ -178,6 +178,7 @@ fn maps_and_lists_can_be_given_as_text() {
             ("TASKQ_TASK_ROUTES", r#"{"proj.*": "low"}"#),
             ("TASKQ_TASK_QUEUES", "low, high"),
             ("TASKQ_TASK_TIME_LIMIT", "none"),
+            ("TASKQ_WORKER_QUEUE_CONCURRENCY", "heavy=2, slow = 1"),
         ]))
         .load()
         .unwrap();
@@ -186,6 +187,13 @@ fn maps_and_lists_can_be_given_as_text() {
     assert_eq!(settings.task_routes.find("proj.a").unwrap().queue.as_deref(), Some("low"));
     assert_eq!(settings.task_queues.unwrap().0.len(), 2);
     assert_eq!(settings.task_time_limit, None);
+    assert_eq!(settings.worker_queue_concurrency.len(), 2);
+    assert_eq!(settings.worker_queue_concurrency["heavy"].get(), 2);
+    for wrong in ["heavy", "heavy=0", "heavy=x", r#"{"heavy": -1}"#] {
+        let loaded =
+            Sources::none().environment(variables(&[("TASKQ_WORKER_QUEUE_CONCURRENCY", wrong)])).load();
+        assert!(loaded.unwrap_err().to_string().contains("heavy=2,slow=1"), "{wrong}");
+    }
 }
 
 #[test]

@@ -1,0 +1,6 @@
+use taskq::task;
+
+#[task(max_concurrency = 0)]
+fn ping() {}
+
+fn main() {}
