@@ -121,13 +121,14 @@ impl Plan {
     /// The due times of an entry to be sent now, oldest first. Its jitter has passed.
     pub(crate) fn due(&self, planned: &Planned, now: Timestamp) -> Vec<Timestamp> {
         let Planned { entry, state, .. } = planned;
-        if entry.max_runs.is_some_and(|most| state.runs >= most) {
+        let left = entry.runs_left(state.runs);
+        if left == Some(0) {
             return Vec::new();
         }
         let mut due = misfire::to_send(entry, state, now, &self.zone, self.deadline);
         due.retain(|due| send_at(entry, *due) <= now);
-        if let Some(most) = entry.max_runs {
-            due.truncate(usize::try_from(most - state.runs).unwrap_or(usize::MAX));
+        if let Some(left) = left {
+            due.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         }
         due
     }
@@ -137,7 +138,7 @@ impl Plan {
         let Some(Planned { entry, state, .. }) = self.entries.get(name) else { return };
         let wake = if state.asked.is_some() {
             Some(now)
-        } else if entry.max_runs.is_some_and(|most| state.runs >= most) {
+        } else if entry.is_spent(state.runs) {
             None
         } else {
             let next = entry.next_due(misfire::base(entry, state, now), &self.zone);

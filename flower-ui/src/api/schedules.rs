@@ -285,8 +285,7 @@ fn tick(tick: &TickRecord) -> Json {
 
 /// The next due times; none while it is paused or off.
 fn next(entry: &Entry, state: &EntryState, now: Timestamp, default: &TimeZone) -> Vec<f64> {
-    let ended = entry.max_runs.is_some_and(|most| state.runs >= most);
-    if state.paused || !entry.enabled || ended {
+    if state.paused || !entry.enabled || entry.is_spent(state.runs) {
         return Vec::new();
     }
     let mut times = Vec::new();

@@ -22,8 +22,7 @@ pub(super) async fn look(shared: &Shared, tolerance: f64) -> (Vec<Json>, Vec<Mis
     let mut missed = Vec::new();
     for entry in &snapshot.entries {
         let state = snapshot.states.get(&entry.name).cloned().unwrap_or_default();
-        let over = entry.max_runs.is_some_and(|most| state.runs >= most);
-        if state.paused || !entry.enabled || over {
+        if state.paused || !entry.enabled || entry.is_spent(state.runs) {
             continue;
         }
         let Some(since) = state.last_due.or(state.since) else { continue };

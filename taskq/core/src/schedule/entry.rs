@@ -175,6 +175,16 @@ impl Entry {
         self.zone.as_ref().unwrap_or(default)
     }
 
+    /// How many more runs it may have after so many; `None`: any number.
+    pub fn runs_left(&self, runs: u64) -> Option<u64> {
+        self.max_runs.map(|most| most.saturating_sub(runs))
+    }
+
+    /// Whether it has had all its runs.
+    pub fn is_spent(&self, runs: u64) -> bool {
+        self.runs_left(runs) == Some(0)
+    }
+
     /// The first due time after `after`, within start and end.
     pub fn next_due(&self, after: Timestamp, default: &TimeZone) -> Option<Zoned> {
         let zone = self.zone_or(default);

@@ -208,7 +208,7 @@ pub(super) async fn history(
 }
 
 fn next_of(entry: &Entry, state: &EntryState, now: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Zoned> {
-    if entry.max_runs.is_some_and(|most| state.runs >= most) {
+    if entry.is_spent(state.runs) {
         return None;
     }
     // An interval counts from its last run; what it missed is not a next time.
