@@ -104,14 +104,18 @@ pub(crate) async fn keep(node: Arc<Node>, pool: PoolView) {
 
 /// Adds slots, or takes some away; what may be held, and the children, follow.
 pub(crate) fn resize(node: &Node, pool: &PoolView, by: isize) {
-    let tuning = node.tuning;
     pool.resize(by);
     node.seen.resized(pool.slots());
     if let Some(crew) = &node.crew {
         crew.resize(pool.slots());
     }
-    let per_slot = (tuning.prefetch / tuning.concurrency).max(1);
-    node.resize_prefetch(by.saturating_mul(isize::try_from(per_slot).unwrap_or(1)));
+    fit_prefetch(node, pool);
+}
+
+/// Lets be held what the pool can run, also when it has to grow for it.
+pub(crate) fn fit_prefetch(node: &Node, pool: &PoolView) {
+    let most = node.autoscale.as_ref().map_or(0, |autoscale| autoscale.bounds().0);
+    node.set_slots(pool.slots().max(most));
 }
 
 #[cfg(test)]

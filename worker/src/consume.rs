@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt;
 use taskq_core::{
     Timestamp,
-    broker::{BrokerError, Consumer, Delivery, Queue},
+    broker::{BrokerError, Consumer, Delivery, Payload, Queue},
     crash::{self, Point},
     protocol::Request,
     task::RateLimit,
@@ -20,7 +20,8 @@ use tokio::{
 
 use crate::{
     completer::Completions,
-    control, effects,
+    control,
+    effects::{self, Completion},
     gate::{Gate, Verdict},
     held::Held,
     job::Job,
@@ -28,6 +29,7 @@ use crate::{
     node::Node,
     panics,
     pool::Pool,
+    prefetch,
 };
 
 /// Deliveries in one take.
@@ -97,11 +99,13 @@ impl<'a> Fetch<'a> {
     /// What the consumer reports: no retry can mend it.
     pub(crate) async fn run(&mut self, consumer: &mut dyn Consumer) -> Result<(), BrokerError> {
         let node = Arc::clone(&self.node);
-        let mut batch: Vec<Delivery> = Vec::with_capacity(BATCH.min(node.tuning.prefetch));
+        let mut batch: Vec<Delivery> = Vec::with_capacity(BATCH.min(node.prefetch.bound()));
         let mut look = tokio::time::interval(monitor::LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut runs = tokio::time::interval(prefetch::LOOK);
+        runs.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let room = node.room(self.pool.passed());
+            let room = node.room(self.pool.passed(), self.aside.0.len());
             tokio::select! {
                 biased;
                 () = node.stop.warm_asked() => return Ok(()),
@@ -109,6 +113,11 @@ impl<'a> Fetch<'a> {
                     let mut due = self.aside.take_due();
                     node.busy.add(due.len());
                     self.pool.push(&mut due);
+                }
+                _ = runs.tick() => {
+                    if node.prefetch.look(node.running()) {
+                        self.leave().await;
+                    }
                 }
                 _ = look.tick(), if node.watched => node.seen.consuming(consumer.health(), node.held.len()),
                 Some(ask) = self.asks.recv() => self.answer(ask, consumer).await,
@@ -143,15 +152,50 @@ impl<'a> Fetch<'a> {
         })
     }
 
+    /// Takes out what goes beyond the bound on bytes, newest first: so they come back in their order.
+    fn too_many(&self, batch: &mut Vec<Delivery>) -> Vec<Delivery> {
+        let mut waiting = self.node.held.waiting_bytes();
+        let fits = batch.iter().position(|delivery| {
+            let Payload::Message(message) = &delivery.payload else { return false };
+            let bytes = message.body.len();
+            let too_much = self.node.prefetch.is_too_much(waiting, bytes);
+            waiting += bytes as u64;
+            too_much
+        });
+        let mut gone = fits.map_or_else(Vec::new, |from| batch.split_off(from));
+        for delivery in &gone {
+            if let Payload::Message(message) = &delivery.payload {
+                self.node.prefetch.came(message.body.len());
+            }
+        }
+        gone.reverse();
+        gone
+    }
+
+    /// Leaves what waits to other workers, when nothing ends here: newest first.
+    async fn leave(&self) {
+        let most = self.node.autoscale.as_ref().map_or(0, |autoscale| autoscale.bounds().0);
+        if self.pool.slots() < most {
+            return; // it is about to grow
+        }
+        for job in self.pool.surplus() {
+            self.node.busy.done();
+            if job.held.claim() {
+                let back = Completion::give_back(&self.node, job.held.tag, &job.known, &job.request);
+                self.done.send(back).await;
+            }
+        }
+    }
+
     async fn dispatch(&mut self, batch: &mut Vec<Delivery>) {
         let node = Arc::clone(&self.node);
+        let too_many = self.too_many(batch);
         node.counters.received.add(batch.len());
         control::catch_up(&node).await;
         let (mut held, mut jobs, mut ends) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
         jobs.reserve(batch.len());
         let mut asking = Vec::new();
-        // Half of what may be held, so that tasks without a limit always find room.
-        let most_aside = node.tuning.prefetch / 2;
+        let most_aside = node.most_aside();
         for delivery in batch.drain(..) {
             let may_hold = self.aside.0.len() < most_aside;
             let (of, verdict) = self.pass(delivery, may_hold).await;
@@ -175,6 +219,11 @@ impl<'a> Fetch<'a> {
                     Verdict::Ask(_) => {} // they have asked
                 }
             }
+        }
+        for delivery in too_many {
+            let (tag, ..) = delivery.accept();
+            node.held.insert([Arc::new(Held::new(tag, "".into()))]);
+            ends.push(Box::new(Completion::untouched(&node, tag)));
         }
         crash::reached(Point::Passed);
         node.busy.add(jobs.len() + ends.len());

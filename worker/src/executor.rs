@@ -49,7 +49,14 @@ impl Executor {
     pub(crate) async fn run(&self, job: Job) {
         let held = Arc::clone(&job.held);
         held.set_running();
+        let waiting = self.node.held.waiting_bytes();
+        self.node.held.runs(&held);
+        if self.node.prefetch.is_tight(waiting) {
+            self.node.held.wake();
+        }
+        let began = Instant::now();
         let completion = self.complete(job).await;
+        self.node.prefetch.ran(began.elapsed());
         self.node.busy.done();
         // Somebody else may have ended the delivery: its lease was lost, or it was given back at a cold stop.
         if let Some(completion) = completion

@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -42,6 +42,8 @@ pub(crate) struct Held {
     pub(crate) told: CancellationToken,
     /// How often its message was delivered, this time included.
     pub(crate) deliveries: u32,
+    /// Bytes of its message, until it runs.
+    bytes: AtomicUsize,
     why: AtomicU8,
     /// The signal that ends its child; 0: SIGKILL.
     signal: AtomicI32,
@@ -73,6 +75,7 @@ impl Held {
             marks: Marks::default(),
             told: CancellationToken::new(),
             deliveries: 1,
+            bytes: AtomicUsize::new(0),
             why: AtomicU8::new(0),
             signal: AtomicI32::new(0),
             pid: AtomicU32::new(0),
@@ -94,6 +97,11 @@ impl Held {
     /// Delivered so often.
     pub(crate) fn delivered(self, deliveries: u32) -> Self {
         Self { deliveries, ..self }
+    }
+
+    /// Of so many bytes.
+    pub(crate) fn sized(self, bytes: usize) -> Self {
+        Self { bytes: AtomicUsize::new(bytes), ..self }
     }
 
     /// Terminates the run: in a child, by this signal.
@@ -209,6 +217,8 @@ pub(crate) struct HeldTable {
     len: AtomicUsize,
     /// All of them.
     total: AtomicUsize,
+    /// Bytes of those that do not run yet.
+    waiting_bytes: AtomicU64,
     freed: Notify,
 }
 
@@ -231,7 +241,12 @@ impl HeldTable {
     /// Adds a batch.
     pub(crate) fn insert(&self, batch: impl IntoIterator<Item = Arc<Held>>) {
         let mut table = self.lock();
-        table.map.extend(batch.into_iter().map(|held| (held.tag, held)));
+        let mut bytes = 0;
+        table.map.extend(batch.into_iter().map(|held| {
+            bytes += held.bytes.load(Ordering::Acquire) as u64;
+            (held.tag, held)
+        }));
+        self.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
         self.count(&table);
     }
 
@@ -239,9 +254,9 @@ impl HeldTable {
     pub(crate) fn remove(&self, ended: impl IntoIterator<Item = DeliveryTag>) {
         let mut table = self.lock();
         for tag in ended {
-            if table.map.remove(&tag).is_some_and(|held| held.is_acked()) {
-                table.acked -= 1;
-            }
+            let Some(held) = table.map.remove(&tag) else { continue };
+            table.acked -= usize::from(held.is_acked());
+            self.runs(&held);
         }
         self.count(&table);
         drop(table);
@@ -259,6 +274,19 @@ impl HeldTable {
         self.count(&table);
         drop(table);
         self.freed.notify_one();
+    }
+
+    /// It does not wait any more: it runs, or has ended without.
+    pub(crate) fn runs(&self, held: &Held) {
+        let bytes = held.bytes.swap(0, Ordering::AcqRel);
+        if bytes > 0 {
+            self.waiting_bytes.fetch_sub(bytes as u64, Ordering::AcqRel);
+        }
+    }
+
+    /// Bytes of the messages that do not run yet.
+    pub(crate) fn waiting_bytes(&self) -> u64 {
+        self.waiting_bytes.load(Ordering::Acquire)
     }
 
     /// How many are held and not acknowledged.

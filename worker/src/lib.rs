@@ -51,6 +51,7 @@ mod options;
 mod panics;
 mod plan;
 mod pool;
+mod prefetch;
 mod run;
 mod share;
 mod signals;

@@ -29,6 +29,7 @@ use crate::{
     monitor::Seen,
     plan::Plan,
     pool::process::Crew,
+    prefetch::Prefetch,
     run::Place,
     share::QueueShares,
     stats::{Counters, Totals},
@@ -76,8 +77,8 @@ pub(crate) struct Node {
     pub(crate) busy: Busy,
     /// How many may run at once out of each queue.
     pub(crate) shares: QueueShares,
-    /// Deliveries that may be held at most: grows and shrinks with the pool.
-    prefetch: AtomicUsize,
+    /// Deliveries that may be held at most.
+    pub(crate) prefetch: Prefetch,
     /// What is consumed.
     queues: Mutex<Vec<Queue>>,
     /// Queues of follow-ups that exist for sure.
@@ -98,6 +99,7 @@ impl Node {
             name,
             queues,
             queue_limits,
+            prefetch,
             tasks,
             tuning,
             decoding,
@@ -140,7 +142,7 @@ impl Node {
             watched,
             busy: Busy::default(),
             shares: QueueShares::new(&queue_limits),
-            prefetch: AtomicUsize::new(tuning.prefetch),
+            prefetch,
             queues: Mutex::new(queues),
             declared: Mutex::default(),
         }
@@ -160,21 +162,32 @@ impl Node {
         }
     }
 
-    /// How many deliveries may be taken now, with so many that others go past.
-    pub(crate) fn room(&self, passed: usize) -> usize {
+    /// How many deliveries may be taken now, with so many that others go past, and so many that wait for their time.
+    pub(crate) fn room(&self, passed: usize, aside: usize) -> usize {
         let held = if self.tuning.only_for_free_slots { self.held.total() } else { self.held.len() };
-        self.prefetch().saturating_add(passed.min(PASSED)).saturating_sub(held)
+        // Beside a number that was asked for, nothing waits for its time.
+        let aside = if self.prefetch.is_adaptive() { aside } else { 0 };
+        let most = self.prefetch.most().saturating_add(passed.min(PASSED)).saturating_add(aside);
+        match most.saturating_sub(held) {
+            // A message beyond the bound on bytes is taken when nothing else waits.
+            room if self.held.waiting_bytes() > 0 => {
+                room.min(self.prefetch.room_for(self.held.waiting_bytes()))
+            }
+            room => room.min(self.prefetch.room_for(0).max(1)),
+        }
     }
 
-    /// How many deliveries may be held at most.
-    pub(crate) fn prefetch(&self) -> usize {
-        self.prefetch.load(Ordering::Acquire)
+    /// How many may be held aside for their time: tasks without a limit always find room.
+    pub(crate) fn most_aside(&self) -> usize {
+        match self.prefetch.is_adaptive() {
+            true => self.tuning.concurrency.saturating_mul(2),
+            false => self.prefetch.bound() / 2,
+        }
     }
 
-    /// Lets more, or fewer, deliveries be held; never none.
-    pub(crate) fn resize_prefetch(&self, by: isize) {
-        let resized = |now: usize| Some(now.saturating_add_signed(by).max(1));
-        let _ = self.prefetch.fetch_update(Ordering::AcqRel, Ordering::Acquire, resized);
+    /// The pool has so many slots.
+    pub(crate) fn set_slots(&self, slots: usize) {
+        self.prefetch.set_slots(slots);
         self.held.wake();
     }
 
@@ -226,8 +239,6 @@ impl Decoding {
 pub(crate) struct Tuning {
     /// Tasks at once.
     pub(crate) concurrency: usize,
-    /// Deliveries held at most.
-    pub(crate) prefetch: usize,
     /// Take a delivery only for a free slot, also when running ones are acknowledged.
     pub(crate) only_for_free_slots: bool,
     pub(crate) lease: Duration,

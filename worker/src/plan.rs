@@ -6,7 +6,7 @@ use taskq_core::{
     Error, ErrorKind,
     app::{self, App},
     broker::{ConsumeSpec, Queue},
-    config::PoolKind,
+    config::{PoolKind, PrefetchKind, Settings},
 };
 
 use crate::{
@@ -16,12 +16,10 @@ use crate::{
     monitor::Seen,
     node::{Decoding, Tuning},
     pool::process::CrewOptions,
+    prefetch::{Prefetch, Way},
     stats::Counters,
     tasks::{TaskDefaults, Tasks},
 };
-
-/// Prefetch where the settings say "no limit": enough to keep any pool busy, little enough to give back.
-const UNLIMITED_PREFETCH: usize = 4096;
 
 /// How often a worker tells that it is alive, as Celery's.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -34,6 +32,7 @@ pub(crate) struct Plan {
     pub(crate) queues: Vec<Queue>,
     /// How many may run at once out of a queue.
     pub(crate) queue_limits: BTreeMap<String, NonZeroU32>,
+    pub(crate) prefetch: Prefetch,
     pub(crate) tasks: Tasks,
     /// The limits of the children that run its tasks; `None`: they run in this process.
     pub(crate) children: Option<CrewOptions>,
@@ -97,14 +96,19 @@ impl Plan {
             reject_on_worker_lost: settings.task_reject_on_worker_lost.unwrap_or(true),
             retry_on_worker_lost: settings.task_retry_on_worker_lost,
         };
-        let multiplier = match options.prefetch_multiplier.unwrap_or(settings.worker_prefetch_multiplier) {
-            _ if settings.worker_disable_prefetch => 1,
-            multiplier => multiplier as usize,
+        let way = match (options.prefetch_multiplier, settings.worker_prefetch) {
+            _ if settings.worker_disable_prefetch => Way::PerSlot(1),
+            (Some(each), _) => Way::PerSlot(each),
+            (None, Some(PrefetchKind::Slots)) => Way::PerSlot(1),
+            (None, Some(PrefetchKind::Multiplier)) => Way::PerSlot(settings.worker_prefetch_multiplier),
+            // Whoever gives a number wants it.
+            (None, None) if multiplier_is_given(settings) => {
+                Way::PerSlot(settings.worker_prefetch_multiplier)
+            }
+            (None, _) => Way::Adaptive,
         };
-        let prefetch = match concurrency.saturating_mul(multiplier) {
-            0 => UNLIMITED_PREFETCH,
-            prefetch => prefetch,
-        };
+        let slots = autoscale.map_or(concurrency, |(max, _)| max);
+        let prefetch = Prefetch::new(way, slots, settings.worker_prefetch_bytes);
         let retry = settings.broker_connection_retry_on_startup.unwrap_or(settings.broker_connection_retry);
         let connect_attempts = match settings.broker_connection_max_retries {
             _ if !retry => Some(NonZeroU32::MIN),
@@ -113,8 +117,9 @@ impl Plan {
         };
         let tuning = Tuning {
             concurrency,
-            prefetch,
-            only_for_free_slots: settings.worker_disable_prefetch,
+            only_for_free_slots: settings.worker_disable_prefetch
+                || way == Way::Adaptive
+                || settings.worker_prefetch == Some(PrefetchKind::Slots),
             lease: settings.lease,
             max_deliveries: settings.max_deliveries,
             rate_limits: !settings.worker_disable_rate_limits,
@@ -137,6 +142,7 @@ impl Plan {
             name: hostname::node_name(template, &app::hostname()).into(),
             queues: queues(app, options)?,
             queue_limits,
+            prefetch,
             tasks,
             children,
             autoscale: autoscale.map(|(max, min)| {
@@ -164,9 +170,9 @@ impl Plan {
     pub(crate) fn consume_spec(&self) -> ConsumeSpec {
         let mut spec = ConsumeSpec::new(self.name.as_ref(), self.queues.clone());
         // A window that stays would bring what nobody asked for, or nothing that may go past what waits.
-        spec.prefetch = match self.has_shares() {
+        spec.prefetch = match self.has_shares() || self.prefetch.is_adaptive() {
             true => 0,
-            false => u32::try_from(self.tuning.prefetch).unwrap_or(u32::MAX),
+            false => u32::try_from(self.prefetch.bound()).unwrap_or(u32::MAX),
         };
         spec.lease = self.tuning.lease;
         // The worker itself puts poison aside and tells the caller. The driver's own limit catches what
@@ -177,6 +183,13 @@ impl Plan {
         };
         spec
     }
+}
+
+/// Whether `worker_prefetch_multiplier` is more than its default.
+fn multiplier_is_given(settings: &Settings) -> bool {
+    const NAME: &str = "worker_prefetch_multiplier";
+    settings.source(NAME).is_some()
+        || settings.worker_prefetch_multiplier != Settings::default().worker_prefetch_multiplier
 }
 
 fn queues(app: &App, options: &WorkerOptions) -> Result<Vec<Queue>, Error> {

@@ -44,7 +44,7 @@ impl Completions {
 
 impl Completer {
     pub(crate) fn start(node: Arc<Node>, settler: Arc<dyn Settler>) -> Self {
-        let bound = node.tuning.prefetch.saturating_mul(4).clamp(BATCH, 1 << 16);
+        let bound = node.prefetch.bound().saturating_mul(4).clamp(BATCH, 1 << 16);
         let (send, receive) = mpsc::channel(bound);
         let finish = CancellationToken::new();
         let run = batched::run(node, settler, receive, finish.clone());

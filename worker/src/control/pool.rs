@@ -6,7 +6,7 @@ use super::{
     args::{Args, value_error},
     panel::{Done, Panel},
 };
-use crate::autoscale::resize;
+use crate::autoscale::{fit_prefetch, resize};
 
 /// The most slots that one command may add.
 const MOST: f64 = 10_000.0;
@@ -65,5 +65,6 @@ pub(super) fn autoscale(panel: &Panel, args: &Args<'_>) -> Done {
         }
     };
     let (max, min) = autoscale.set(bound("max")?, bound("min")?).map_err(value_error)?;
+    fit_prefetch(&panel.node, &panel.pool);
     Ok(ok(format!("autoscale now max={max} min={min}")))
 }

@@ -59,7 +59,7 @@ pub(super) fn stats(panel: &Panel) -> Done {
         ("uptime", panel.since.elapsed().as_secs().into()),
         ("pool", pool),
         ("broker", broker(panel)),
-        ("prefetch_count", node.prefetch().into()),
+        ("prefetch_count", node.prefetch.most().into()),
         ("rusage", rusage()),
     ];
     if let Some(autoscale) = &node.autoscale {

@@ -136,6 +136,11 @@ impl Completion {
         }
     }
 
+    /// Back to its queue, not looked at.
+    pub(crate) fn untouched(node: &Node, tag: DeliveryTag) -> Self {
+        Self { settle: Some(Settle::Requeue { not_before: Some(node.now()) }), ..Self::of(tag) }
+    }
+
     /// Back to its queue instead of all effects it has left.
     pub(crate) fn back(self, node: &Node) -> Self {
         let requeue = Settle::Requeue { not_before: Some(node.now()) };

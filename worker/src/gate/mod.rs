@@ -88,6 +88,8 @@ impl Gate {
                 return end(hold(TaskId::from("")), effects::undecodable(tag, &undecodable));
             }
         };
+        let bytes = message.body.len();
+        node.prefetch.came(bytes);
         let reading = &node.decoding;
         let request = Request::decode(message, info, &reading.accept, &reading.zone, reading.inflate_limit);
         let request = match request {
@@ -97,8 +99,12 @@ impl Gate {
                 return end(hold(id), effects::malformed(&node, tag, &malformed));
             }
         };
-        let held =
-            Arc::new(Held::new(tag, request.id().clone()).marked(Marks::of(&request)).delivered(deliveries));
+        let held = Arc::new(
+            Held::new(tag, request.id().clone())
+                .marked(Marks::of(&request))
+                .delivered(deliveries)
+                .sized(bytes),
+        );
         let limit = node.tuning.max_deliveries;
         if limit > 0 && deliveries > limit {
             return end(held, effects::poison(&node, tag, &request, deliveries).await);

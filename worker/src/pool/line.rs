@@ -82,6 +82,11 @@ impl Line {
         self.passed.iter().chain(&self.jobs)
     }
 
+    /// Takes those that wait for nothing but a slot, newest first.
+    pub(super) fn take_newest(&mut self) -> Vec<Job> {
+        self.jobs.drain(..).rev().collect()
+    }
+
     /// Takes all, oldest first.
     pub(super) fn take(&mut self) -> Vec<Job> {
         self.passed.drain(..).chain(self.jobs.drain(..)).collect()

@@ -68,6 +68,16 @@ impl Pool {
         self.0.queue.passed()
     }
 
+    /// How many tasks may run at once.
+    pub(crate) fn slots(&self) -> usize {
+        self.0.queue.slots()
+    }
+
+    /// Takes out what waits although every slot is taken, newest first.
+    pub(crate) fn surplus(&self) -> Vec<Job> {
+        self.0.queue.surplus()
+    }
+
     /// Takes no more jobs, and hands back those that have not started, oldest first.
     pub(crate) fn drain(&self) -> Vec<Job> {
         self.0.queue.drain()

@@ -156,6 +156,12 @@ impl Queue {
         self.rouse(wake)
     }
 
+    /// Takes out what waits although every slot is taken, newest first. Those that wait for a share stay.
+    pub(super) fn surplus(&self) -> Vec<Job> {
+        let mut state = self.lock();
+        if state.free > 0 { Vec::new() } else { state.jobs.take_newest() }
+    }
+
     /// How many may run at once.
     pub(super) fn slots(&self) -> usize {
         self.lock().slots.unsigned_abs()

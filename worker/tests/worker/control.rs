@@ -34,7 +34,7 @@ async fn a_revoked_task_does_not_run_and_its_caller_is_told_at_once() {
             }
         })
         .build();
-    let worker = rig.worker(&WorkerOptions::new().concurrency(1)).await;
+    let worker = rig.worker(&WorkerOptions::new().concurrency(1).prefetch_multiplier(4)).await;
     let first = rig.send("t.hold", args![]).await;
     let second = rig.send("t.hold", args![]).await;
     until("one runs and one waits", async || {

@@ -154,7 +154,7 @@ async fn a_task_that_expires_while_it_waits_for_a_slot_does_not_run() {
     let first = rig.send("t.wait", args![]).await;
     let soon = rig.app.clock().now() + jiff::SignedDuration::from_millis(300);
     let second = rig.send_signature(Signature::by_name("t.add", args![1, 2]).expires(soon)).await;
-    let worker = rig.worker(&WorkerOptions::new().concurrency(1)).await;
+    let worker = rig.worker(&WorkerOptions::new().concurrency(1).prefetch_multiplier(4)).await;
     until("both are taken", async || worker.stats().received == 2).await;
     until("the second has expired", async || rig.app.clock().now() > soon).await;
     opened.add_permits(1);

@@ -13,6 +13,7 @@ mod links;
 mod outcomes;
 mod poison;
 mod pool;
+mod prefetch;
 mod rates;
 mod retries;
 mod rig;

@@ -55,7 +55,7 @@ async fn mixed(slots: usize) -> usize {
         let task = if n % 3 == 0 { "t.async" } else { "t.block" };
         ids.push(rig.send(task, args![]).await);
     }
-    let worker = rig.worker(&WorkerOptions::new().concurrency(slots)).await;
+    let worker = rig.worker(&WorkerOptions::new().concurrency(slots).prefetch_multiplier(4)).await;
     for id in &ids {
         assert_eq!(rig.value(id).await, Value::Null);
     }

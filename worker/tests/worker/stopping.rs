@@ -42,7 +42,7 @@ async fn a_warm_stop_finishes_what_runs_and_gives_the_rest_back() {
     for _ in 0..5 {
         ids.push(rig.send("t.hold", args![]).await);
     }
-    let worker = rig.worker(&WorkerOptions::new().concurrency(1)).await;
+    let worker = rig.worker(&WorkerOptions::new().concurrency(1).prefetch_multiplier(4)).await;
     until("four are taken and one runs", async || {
         worker.stats().received == 4 && starts.load(Ordering::SeqCst) == 1
     })

@@ -6,7 +6,7 @@ use super::{Kind, refuse};
 use crate::{
     broker::ExchangeKind,
     codec::{Serializer, Value},
-    config::{PoolKind, RedisPriority, Urls},
+    config::{PoolKind, PrefetchKind, RedisPriority, Urls},
     protocol::{DeliveryMode, Protocol},
     task::RateLimit,
 };
@@ -131,6 +131,18 @@ impl Kind for TimeZone {
 impl Kind for PoolKind {
     fn expected() -> String {
         "`threads`, `solo` or `processes`".into()
+    }
+    fn from_value(value: &Value) -> Result<Self, String> {
+        value.as_str().and_then(Self::from_name).ok_or_else(refuse::<Self>)
+    }
+    fn to_value(&self) -> Value {
+        Value::Str(self.as_str().to_owned())
+    }
+}
+
+impl Kind for PrefetchKind {
+    fn expected() -> String {
+        "`adaptive`, `slots` or `multiplier`".into()
     }
     fn from_value(value: &Value) -> Result<Self, String> {
         value.as_str().and_then(Self::from_name).ok_or_else(refuse::<Self>)
