@@ -2,7 +2,7 @@
 //! program they cost a look at a flag.
 
 use metrics::{counter, histogram};
-use taskq_core::{Timestamp, protocol::Request};
+use taskq_core::{Timestamp, codec::Value, protocol::Request};
 use uuid::Uuid;
 
 use crate::emit::{Ended, How};
@@ -21,16 +21,26 @@ pub fn describe() {
 
 /// Measures how long a task has waited for its first run: since it was called, or since its ETA.
 ///
-/// No message says when it was sent; ids that taskq makes do (UUID version 7), so tasks that Python sent are left
-/// out.
+/// A message says when it was sent where a broker stamps it (the property `timestamp`, the header `timestamp_in_ms`),
+/// and ids that taskq makes do (UUID version 7). Others are left out.
 pub(crate) fn started(request: &Request, now: Timestamp) {
     if request.headers.retries > 0 {
         return;
     }
-    let Some(called) = called(request.id().as_str()) else { return };
+    let Some(called) = stamped(request).or_else(|| called(request.id().as_str())) else { return };
     let since = request.eta.map_or(called, |eta| eta.max(called));
     let waited = now.duration_since(since).as_secs_f64().max(0.0);
     histogram!("taskq_task_wait_seconds", "task" => request.headers.task.clone()).record(waited);
+}
+
+/// When the broker took the message, if it stamped it.
+fn stamped(request: &Request) -> Option<Timestamp> {
+    let exact = request.headers.extra.get("timestamp_in_ms").and_then(Value::as_i64);
+    if let Some(at) = exact.and_then(|at| Timestamp::from_millisecond(at).ok()) {
+        return Some(at);
+    }
+    let seconds = request.properties.extra.get("timestamp").and_then(Value::as_i64)?;
+    Timestamp::from_second(seconds).ok().filter(|at| at.as_second() > 0)
 }
 
 /// When an id was made, if it says so.
