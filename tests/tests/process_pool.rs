@@ -151,12 +151,75 @@ fn a_task_that_aborts_its_process_is_a_dead_letter_and_hurts_nobody_else() {
     let dead = bench.demo.run("dead list --json").json();
     assert_eq!((dead.as_array().map(Vec::len), &dead[0]["task"]), (Some(1), &Value::from("pool.abort")));
     let reason = dead[0].to_string();
-    assert!(reason.contains("delivered 5 times without an end") && reason.contains(lost), "{reason}");
-    assert_eq!(bench.worker.output().matches("task started task=pool.abort").count(), 5);
+    assert!(
+        reason.contains("its process died 3 times, the last time it ran alone") && reason.contains(lost),
+        "{reason}"
+    );
+    assert_eq!(bench.worker.output().matches("task started task=pool.abort").count(), 3);
     let result = bench.demo.run(&format!("result {other} --wait=60"));
     assert!(result.ok().contains(&pid.to_string()), "the other run was not disturbed: {result:?}");
     eventually("both slots have a child again", SOON, || bench.pids().len() == 2);
     bench.stop();
+}
+
+#[test]
+fn a_chord_learns_of_a_member_that_kills_its_processes() {
+    let bench = Bench::start("-c 2");
+    let error = bench.fails("pool.doomed");
+    assert!(error.contains("ChordError") && error.contains("signal 6 (SIGABRT)"), "{error}");
+    assert_eq!(bench.demo.run("dead list --json").json().as_array().map(Vec::len), Some(1));
+    bench.stop();
+}
+
+#[test]
+fn a_task_that_kills_its_worker_runs_alone_in_a_child_the_third_time_and_is_a_dead_letter() {
+    let redis = RedisServer::start();
+    let demo = Demo::new(env!("CARGO_BIN_EXE_pool-app"));
+    let settings = format!("broker_url = \"{}\"\nlease = \"2s\"\n", redis.url(0));
+    std::fs::write(demo.dir().join("taskq.toml"), settings).expect("a settings file");
+    let id = demo.run("call pool.abort").ok().to_owned();
+    // Held beside it by the workers that die: it dies with nobody.
+    let innocent = demo.run("call pool.innocent").ok().to_owned();
+    for _ in 0..2 {
+        let mut worker = demo.start("worker -n w@test -P solo --prefetch-multiplier 4");
+        assert!(!worker.wait(SOON).success(), "the task took it along: {}", worker.output());
+    }
+    let mut worker = demo.start("worker -n w@test -P threads -c 2");
+    let error = demo.run(&format!("result {id} --wait=60")).failed(3).to_owned();
+    assert!(error.contains("WorkerLostError") && error.contains("signal 6 (SIGABRT)"), "{error}");
+    let dead = demo.run("dead list --json").json();
+    assert_eq!((dead.as_array().map(Vec::len), &dead[0]["task"]), (Some(1), &Value::from("pool.abort")));
+    let reason = "its process died 3 times, the last time it ran alone: Worker exited prematurely";
+    assert!(dead[0].to_string().contains(reason), "{dead}");
+    let result = demo.run(&format!("result {innocent} --wait=60"));
+    assert_eq!((result.code, result.stdout.trim()), (0, "true"), "it ran, alone: {result:?}");
+    let log = worker.output();
+    assert_eq!(log.matches("it runs alone: its processes died").count(), 2, "{log}");
+    worker.terminate();
+    assert!(worker.wait(SOON).success(), "{}", worker.output());
+}
+
+#[test]
+fn messages_that_workers_give_back_are_no_suspects_however_often() {
+    let redis = RedisServer::start();
+    let demo = Demo::new(env!("CARGO_BIN_EXE_pool-app"));
+    let settings = format!("broker_url = \"{}\"\n", redis.url(0));
+    std::fs::write(demo.dir().join("taskq.toml"), settings).expect("a settings file");
+    let waiting = demo.run("call pool.pid").ok().to_owned();
+    for round in 0..4 {
+        // Goes first; the other is taken beside it, and given back.
+        demo.run("call pool.sleep -a [1] --priority 9").ok();
+        let mut worker = demo.start("worker -n w@test -P threads -c 1 --prefetch-multiplier 4");
+        worker.wait_for_output("task started task=pool.sleep", SOON);
+        worker.terminate();
+        assert!(worker.wait(SOON).success(), "round {round}: {}", worker.output());
+        assert!(!worker.output().contains("task started task=pool.pid"), "{}", worker.output());
+    }
+    let mut worker = demo.start("worker -n w@test -P threads -c 1");
+    assert_eq!(demo.run(&format!("result {waiting} --wait=60")).code, 0);
+    worker.terminate();
+    assert!(worker.wait(SOON).success());
+    assert!(!worker.output().contains("it runs alone"), "{}", worker.output());
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn from_the_queue_to_the_end() {
     let said = rig.until(&first, "no-consumer");
     assert!(said.contains("`slow`") && said.contains("no worker answers"), "{said}");
 
-    let mut worker = rig.demo.start("worker -Q slow,celery -c 1 -n one@why");
+    let mut worker = rig.demo.start("worker -Q slow,celery -c 1 --prefetch-multiplier 4 -n one@why");
     worker.wait_for_output("ready", SOON);
     assert!(rig.until(&first, "running").contains("`one@why`"));
     let second = rig.call("demo.sleep -a [0]");

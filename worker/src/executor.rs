@@ -21,13 +21,13 @@ use tracing::warn;
 
 use crate::{
     completer::Completions,
-    effects::{self, Completion, Ran},
+    effects::{self, Completion, Deaths, Ran},
     emit, gate,
     held::{Held, Why},
     job::Job,
     measure,
     node::Node,
-    pool::process::{self, Crew, Ended, Hand},
+    pool::process::{self, Alone, Crew, Ended, Hand},
     run::Run,
     tasks::Known,
 };
@@ -74,7 +74,8 @@ impl Executor {
         if let Some(meta) = self.success(&known, &request).await {
             return Some(Completion::duplicate(&self.node, held.tag, &known, &request, &meta).await);
         }
-        let hand = match &self.node.crew {
+        let alone = Alone::hire(&self.node, &known, &held).await;
+        let hand = match alone.as_ref().map(Alone::crew).or(self.node.crew.as_ref()) {
             Some(crew) if !known.is_builtin => match self.hand(crew, &held).await {
                 Some(hand) => Some((crew, hand)),
                 // It is to end early, or the worker is gone and its lease with it.
@@ -133,9 +134,12 @@ impl Executor {
             expected: matches!(ended, Ended::Outcome { expected: true, .. }),
             signal: held.signal_given(),
         };
-        match ended {
+        let completion = match ended {
             Ended::Outcome { outcome, .. } => Some(effects::of(&self.node, &ran, outcome).await),
-            Ended::Lost(text) => Some(effects::worker_lost(&self.node, &ran, held.deliveries, text).await),
+            Ended::Lost(text) => {
+                let deaths = Deaths { count: held.deliveries, alone: alone.is_some() };
+                Some(effects::worker_lost(&self.node, &ran, deaths, text).await)
+            }
             Ended::Dropped(Why::Terminated) => {
                 Some(effects::of(&self.node, &ran, Outcome::Revoked { reason: "terminated" }).await)
             }
@@ -144,7 +148,11 @@ impl Executor {
                 warn!(task = %ran.known.name, id = %held.id, "run cancelled: its lease was lost");
                 None
             }
+        };
+        if let Some(alone) = alone {
+            alone.end().await;
         }
+        completion
     }
 
     /// A child for a run that is still to be.

@@ -19,6 +19,7 @@ use taskq_core::{
     config::Settings,
     event::EventBus,
 };
+use tokio::sync::Semaphore;
 use tracing::warn;
 
 use crate::{
@@ -70,6 +71,8 @@ pub(crate) struct Node {
     pub(crate) place: Place,
     /// The children that run its tasks; `None`: they run in this process.
     pub(crate) crew: Option<Crew>,
+    /// One permit: one task that runs alone.
+    pub(crate) alone: Semaphore,
     pub(crate) autoscale: Option<Autoscale>,
     pub(crate) seen: Arc<Seen>,
     /// Somebody reads what is seen and measured.
@@ -121,6 +124,7 @@ impl Node {
             revocations: broker.revocations().or_else(|| backend.revocations()),
             place,
             crew,
+            alone: Semaphore::new(1),
             autoscale,
             can: broker.capabilities(),
             name,
@@ -244,6 +248,10 @@ pub(crate) struct Tuning {
     pub(crate) lease: Duration,
     /// Deliveries of one message before it is poison; 0 is no limit.
     pub(crate) max_deliveries: u32,
+    /// Deaths of its processes before a message runs alone; 0: it never does.
+    pub(crate) max_deaths: u32,
+    /// It has one slot, whatever it is told.
+    pub(crate) is_solo: bool,
     pub(crate) rate_limits: bool,
     /// Store name, arguments, worker, retries and queue with results.
     pub(crate) result_extended: bool,

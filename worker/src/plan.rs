@@ -72,8 +72,9 @@ impl Plan {
         }
         let concurrency = match (autoscale, options.concurrency) {
             (Some((_, min)), _) => min,
+            (None, Some(0)) => 0,
+            (None, _) if pool == PoolKind::Solo => 1,
             (None, Some(concurrency)) => concurrency,
-            (None, None) if pool == PoolKind::Solo => 1,
             (None, None) => settings.worker_concurrency.get(),
         };
         if concurrency == 0 {
@@ -122,6 +123,8 @@ impl Plan {
                 || settings.worker_prefetch == Some(PrefetchKind::Slots),
             lease: settings.lease,
             max_deliveries: settings.max_deliveries,
+            max_deaths: settings.max_deaths,
+            is_solo: pool == PoolKind::Solo,
             rate_limits: !settings.worker_disable_rate_limits,
             result_extended: settings.result_extended,
             skip_duplicates: settings.worker_deduplicate_successful_tasks,

@@ -129,6 +129,19 @@ async fn busy(cx: &TaskContext, #[state] greeting: &Greeting, name: String) -> R
     Ok(format!("{} {name} from {}", greeting.0, cx.hostname()))
 }
 
+/// Goes on as a chord of which one task kills its process.
+#[task(bind, name = "pool.doomed")]
+async fn doomed(cx: &TaskContext) -> Result<u32, TaskError> {
+    let header = ["pool.pid", "pool.abort"].map(|task| Signature::by_name(task, args![])).to_vec();
+    Err(cx.replace(Signature::chord(header, Signature::by_name("pool.busy", args!["nobody"]))))
+}
+
+/// Whether it was delivered before.
+#[task(bind, name = "pool.innocent")]
+fn innocent(cx: &TaskContext) -> bool {
+    cx.request().delivery.redelivered
+}
+
 /// State that is made in every process.
 struct Greeting(&'static str);
 

@@ -12,7 +12,11 @@ use crate::autoscale::{fit_prefetch, resize};
 const MOST: f64 = 10_000.0;
 
 pub(super) fn grow(panel: &Panel, args: &Args<'_>) -> Done {
-    change(panel, by(args)?);
+    let by = by(args)?;
+    if panel.node.tuning.is_solo {
+        return Err(value_error("a solo pool runs one task at a time: start the worker with `-P threads`"));
+    }
+    change(panel, by);
     Ok(ok("pool will grow"))
 }
 

@@ -39,7 +39,7 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 pub(crate) use self::failure::{malformed, poison, undecodable, unknown_task, unreadable};
-pub(crate) use self::lost::worker_lost;
+pub(crate) use self::lost::{Deaths, worker_lost};
 pub(crate) use self::retry::same_message;
 use self::{
     errbacks::Errbacks,

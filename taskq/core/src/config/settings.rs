@@ -52,6 +52,8 @@ settings! {
         dead_letter_expired: bool = false;
         /// A worker that starts puts dead letters of unknown tasks back when it knows the task.
         dead_letter_hand_over: bool = true;
+        /// A message whose worker or child process has died so often runs alone in a child process the next time, and goes to the dead letters if that dies, too; 0: it runs like any other.
+        max_deaths: u32 = 2;
         /// Largest body after decompression, in bytes. A larger one goes to the dead letters.
         max_body_size: u64 = 256 * 1024 * 1024;
         /// Give messages with `expires` the AMQP property `expiration` too, as Celery does: RabbitMQ then drops them without a trace.

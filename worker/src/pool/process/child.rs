@@ -53,8 +53,17 @@ use crate::{
 /// Pause before the result backend is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// The program has asked whether it is a child: it can be one.
+static OFFERED: AtomicBool = AtomicBool::new(false);
+
+/// Whether children of this program would serve.
+pub(super) fn is_offered() -> bool {
+    OFFERED.load(Ordering::Acquire)
+}
+
 /// Whether this process was started as a child of a worker: [`serve_child`] is then all it has to do.
 pub fn is_child() -> bool {
+    OFFERED.store(true, Ordering::Release);
     std::env::var_os(VARIABLE).is_some() && pipe().is_ok_and(|pipe| pipe.local_addr().is_ok())
 }
 

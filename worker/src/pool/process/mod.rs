@@ -8,6 +8,7 @@
 //! any moment; a message whose child died is given back, or dead, or failed, by policy; a run that is to end
 //! early has ended when its effects begin.
 
+mod alone;
 mod child;
 mod crew;
 mod frame;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use self::child::{is_child, serve_child};
 pub(crate) use self::{
+    alone::Alone,
     crew::{Crew, CrewOptions},
     hand::Hand,
     remote::{Ended, run},
