@@ -134,6 +134,7 @@ impl Executor {
             expected: matches!(ended, Ended::Outcome { expected: true, .. }),
             signal: held.signal_given(),
         };
+        let died = matches!(ended, Ended::Lost(_));
         let completion = match ended {
             Ended::Outcome { outcome, .. } => Some(effects::of(&self.node, &ran, outcome).await),
             Ended::Lost(text) => {
@@ -150,7 +151,7 @@ impl Executor {
             }
         };
         if let Some(alone) = alone {
-            alone.end().await;
+            alone.end(&self.node, died).await;
         }
         completion
     }

@@ -19,7 +19,6 @@ use taskq_core::{
     config::Settings,
     event::EventBus,
 };
-use tokio::sync::Semaphore;
 use tracing::warn;
 
 use crate::{
@@ -29,7 +28,7 @@ use crate::{
     held::HeldTable,
     monitor::Seen,
     plan::Plan,
-    pool::process::Crew,
+    pool::process::{Crew, Suspicion},
     prefetch::Prefetch,
     run::Place,
     share::QueueShares,
@@ -71,8 +70,8 @@ pub(crate) struct Node {
     pub(crate) place: Place,
     /// The children that run its tasks; `None`: they run in this process.
     pub(crate) crew: Option<Crew>,
-    /// One permit: one task that runs alone.
-    pub(crate) alone: Semaphore,
+    /// What is known of messages whose processes died.
+    pub(crate) suspicion: Suspicion,
     pub(crate) autoscale: Option<Autoscale>,
     pub(crate) seen: Arc<Seen>,
     /// Somebody reads what is seen and measured.
@@ -124,7 +123,7 @@ impl Node {
             revocations: broker.revocations().or_else(|| backend.revocations()),
             place,
             crew,
-            alone: Semaphore::new(1),
+            suspicion: Suspicion::default(),
             autoscale,
             can: broker.capabilities(),
             name,
@@ -171,7 +170,12 @@ impl Node {
         let held = if self.tuning.only_for_free_slots { self.held.total() } else { self.held.len() };
         // Beside a number that was asked for, nothing waits for its time.
         let aside = if self.prefetch.is_adaptive() { aside } else { 0 };
-        let most = self.prefetch.most().saturating_add(passed.min(PASSED)).saturating_add(aside);
+        let most = match aside > 0 && aside >= self.most_aside() {
+            // What comes next may have to wait, too.
+            true => self.prefetch.slots(),
+            false => self.prefetch.most(),
+        };
+        let most = most.saturating_add(passed.min(PASSED)).saturating_add(aside);
         match most.saturating_sub(held) {
             // A message beyond the bound on bytes is taken when nothing else waits.
             room if self.held.waiting_bytes() > 0 => {

@@ -12,8 +12,11 @@ use std::{
 /// miss it.
 const AHEAD: Duration = Duration::from_millis(100);
 
-/// The most deliveries, however short their runs, and where the settings say "no limit".
-pub(crate) const MOST: usize = 4096;
+/// The most that is ahead of all slots together, however short the runs: a worker that is killed keeps so many waiting.
+const MOST_AHEAD: usize = 1024;
+
+/// Deliveries where the settings say "no limit": enough to keep any pool busy, little enough to give back.
+const UNLIMITED: usize = 4096;
 
 /// How often it looks whether runs end.
 pub(crate) const LOOK: Duration = Duration::from_millis(250);
@@ -71,11 +74,16 @@ impl Prefetch {
         self.slots.store(slots, Relaxed);
     }
 
+    /// How many slots the pool has.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.load(Relaxed).max(1)
+    }
+
     /// How many may be held.
     pub(crate) fn most(&self) -> usize {
-        let slots = self.slots.load(Relaxed).max(1);
+        let slots = self.slots();
         match self.way {
-            Way::PerSlot(0) => MOST,
+            Way::PerSlot(0) => UNLIMITED,
             Way::PerSlot(each) => slots.saturating_mul(each as usize),
             Way::Adaptive => slots.saturating_add(self.ahead(slots)),
         }
@@ -87,7 +95,7 @@ impl Prefetch {
             0 => 0,
             mean => {
                 let each = (AHEAD.as_nanos() as u64 / mean) as usize;
-                each.saturating_mul(slots).min(MOST)
+                each.saturating_mul(slots).min(MOST_AHEAD)
             }
         }
     }
@@ -95,7 +103,7 @@ impl Prefetch {
     /// The most there can ever be, with these slots.
     pub(crate) fn bound(&self) -> usize {
         match self.way {
-            Way::Adaptive => MOST,
+            Way::Adaptive => self.slots().saturating_add(MOST_AHEAD),
             Way::PerSlot(_) => self.most(),
         }
     }
@@ -165,7 +173,7 @@ mod tests {
         (0..50).for_each(|_| prefetch.ran(MS));
         assert_eq!(prefetch.most(), 4 + 4 * 100);
         (0..50).for_each(|_| prefetch.ran(MS / 1000));
-        assert_eq!(prefetch.most(), 4 + MOST);
+        assert_eq!(prefetch.most(), 4 + MOST_AHEAD);
         (0..50).for_each(|_| prefetch.ran(200 * MS));
         assert_eq!(prefetch.most(), 4);
     }

@@ -43,6 +43,12 @@ async fn sleep(#[default = 3600.0] seconds: f64) {
     tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
 }
 
+/// Ends its process in the hardest way.
+#[task(name = "demo.abort")]
+fn abort() {
+    std::process::abort();
+}
+
 fn main() -> ExitCode {
     taskq::main()
 }

@@ -18,7 +18,7 @@ mod wire;
 
 pub use self::child::{is_child, serve_child};
 pub(crate) use self::{
-    alone::Alone,
+    alone::{Alone, Suspicion},
     crew::{Crew, CrewOptions},
     hand::Hand,
     remote::{Ended, run},
