@@ -1,5 +1,6 @@
 //! `events`: what workers and clients tell, as it happens.
 
+mod camera;
 mod live;
 mod terminal;
 mod view;
@@ -24,14 +25,17 @@ pub(crate) struct Events {
     /// End after so many events
     #[arg(long, value_name = "N", requires = "dump")]
     limit: Option<u64>,
+
+    #[command(flatten)]
+    camera: camera::CameraArgs,
 }
 
 impl Events {
     pub(crate) async fn run(&self, session: &Session) -> Result<(), Failure> {
         let on_terminal = stdin().is_terminal() && stdout().is_terminal();
-        if !self.dump && !on_terminal {
+        if !self.dump && !self.camera.is_given() && !on_terminal {
             return Err(Failure::usage("the live view needs a terminal")
-                .hint("`events --dump` prints one line for each event"));
+                .hint("`events --dump` prints one line for each event, `events --camera` what is known, every so often"));
         }
         let mut feed = session.within(session.app.event_feed()).await?;
         if self.dump {
@@ -39,6 +43,9 @@ impl Events {
         }
         // Those that are quiet say that they are there. Without remote control they do so by themselves.
         let _ = session.app.control().ask("heartbeat").tell().await;
+        if self.camera.is_given() {
+            return self.camera.run(session, feed).await;
+        }
         if !self.dump {
             let live = live::Live::new(session.app.settings().read_url().to_string());
             return terminal::show(feed, live).await;

@@ -20,6 +20,7 @@ mod meta;
 mod migrate;
 mod move_to;
 mod output;
+mod pidfile;
 mod purge;
 mod queues;
 mod remote;

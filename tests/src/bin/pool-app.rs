@@ -136,15 +136,12 @@ async fn doomed(cx: &TaskContext) -> Result<u32, TaskError> {
     Err(cx.replace(Signature::chord(header, Signature::by_name("pool.busy", args!["nobody"]))))
 }
 
-/// Whether it was delivered before.
-#[task(bind, name = "pool.innocent")]
-fn innocent(cx: &TaskContext) -> bool {
-    cx.request().delivery.redelivered
-}
-
 /// State that is made in every process.
 struct Greeting(&'static str);
 
 fn main() -> ExitCode {
-    taskq::App::builder().state(Greeting("hello")).main()
+    taskq::App::builder()
+        .state(Greeting("hello"))
+        .camera("states", |shot| println!("{:?}", shot.states()))
+        .main()
 }

@@ -11,6 +11,7 @@ use crate::{
     codec::{Map, Value, repr},
     config::{RouteOptions, Settings, Sources},
     control::{ControlCommand, ControlKind, CustomCommands},
+    event::{Cameras, Snapshot},
     middleware::Middleware,
     routing::{RouteQuery, Router, Routing},
     schedule::{self, Entry},
@@ -33,6 +34,7 @@ pub struct AppBuilder {
     middleware: Vec<Arc<dyn Middleware>>,
     routers: Vec<Router>,
     commands: CustomCommands,
+    cameras: Cameras,
     schedule: Vec<Entry>,
     drivers: Option<Arc<dyn Drivers>>,
     in_place: bool,
@@ -137,6 +139,22 @@ impl AppBuilder {
         self
     }
 
+    /// A camera: `events --camera NAME` hands it what monitors know, every so often. Celery: a `Polaroid`.
+    ///
+    /// ```
+    /// use taskq_core::{app::App, event::Snapshot};
+    ///
+    /// let app = App::builder().camera("counts", |shot: &Snapshot| println!("{:?}", shot.states()));
+    /// ```
+    pub fn camera(
+        mut self,
+        name: impl Into<String>,
+        shutter: impl Fn(&Snapshot) + Send + Sync + 'static,
+    ) -> Self {
+        self.cameras.add(name.into(), Arc::new(shutter));
+        self
+    }
+
     /// What opens brokers and backends. Default: every driver that the façade was built with.
     pub fn drivers(mut self, drivers: Arc<dyn Drivers>) -> Self {
         self.drivers = Some(drivers);
@@ -187,6 +205,7 @@ impl AppBuilder {
             routing: Routing::new(&settings, self.routers),
             schedule,
             commands: self.commands,
+            cameras: self.cameras,
             origin: host::origin(),
             reply_to: uuid::Uuid::new_v4().as_hyphenated().to_string(),
             lamport: Default::default(),

@@ -37,7 +37,7 @@ use crate::{
     broker::Broker,
     config::Settings,
     control::CustomCommands,
-    event::Lamport,
+    event::{Cameras, Lamport},
     middleware::Middleware,
     routing::Routing,
     schedule::{Entry, ScheduleStore},
@@ -58,6 +58,7 @@ struct Inner {
     routing: Routing,
     schedule: Vec<Entry>,
     commands: CustomCommands,
+    cameras: Cameras,
     origin: String,
     /// Names this client's reply queue; present on every message, used by `rpc://`.
     reply_to: String,
@@ -103,6 +104,11 @@ impl App {
     /// The control commands of its own.
     pub fn custom_commands(&self) -> &CustomCommands {
         &self.0.commands
+    }
+
+    /// The cameras of its own.
+    pub fn cameras(&self) -> &Cameras {
+        &self.0.cameras
     }
 
     /// Its queues and routes.

@@ -4,12 +4,14 @@
 //! cannot be sent is dropped and counted, what cannot be read is skipped and counted.
 
 mod bus;
+mod camera;
 mod clock;
 mod cluster;
 mod feed;
 mod wire;
 
 pub use bus::{EventBus, EventSource};
+pub use camera::{Cameras, Film, Shutter, Snapshot};
 pub use clock::Lamport;
 pub use cluster::{Cluster, TaskView, WorkerView};
 pub use feed::EventFeed;

@@ -23,7 +23,7 @@ use self::{journal::Journal, moving::Moving};
 use super::{Exit, Failure, Session};
 use crate::progress;
 
-/// Move messages from one broker to another; a second run goes on where the first was ended
+/// Move messages from one broker to another; a second run goes on where it ended
 #[derive(Args, Debug)]
 #[command(after_help = MORE)]
 pub(crate) struct Migrate {
