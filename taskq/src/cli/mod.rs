@@ -19,6 +19,7 @@ mod list;
 mod meta;
 mod migrate;
 mod move_to;
+mod multi;
 mod output;
 mod pidfile;
 mod purge;
@@ -70,6 +71,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Worker(Box<worker::Worker>),
+    Multi(Box<multi::Multi>),
     Beat(beat::Beat),
     Dev(dev::Dev),
     Flower(Box<flower::Flower>),
@@ -122,6 +124,7 @@ impl Command {
     pub(crate) fn run<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), Failure>> {
         match self {
             Self::Worker(worker) => Box::pin(worker.run(session)),
+            Self::Multi(multi) => Box::pin(multi.run(session)),
             Self::Beat(beat) => Box::pin(beat.run(session)),
             Self::Dev(dev) => Box::pin(dev.run(session)),
             Self::Flower(flower) => Box::pin(flower.run(session)),
