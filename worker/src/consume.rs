@@ -3,7 +3,7 @@
 //! Kept true here: never more deliveries are held than the prefetch allows, whatever they wait for; a stop is
 //! heard at every wait.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use taskq_core::{
@@ -35,6 +35,9 @@ use crate::{
 /// Deliveries in one take.
 const BATCH: usize = 512;
 
+/// How long after a task had to wait for its turn only so many are taken as may wait here.
+const RATED: Duration = Duration::from_secs(2);
+
 /// Questions to the fetch loop that may wait for it.
 pub(crate) const ASKS: usize = 64;
 
@@ -64,12 +67,22 @@ pub(crate) struct Fetch<'a> {
     pool: &'a Pool,
     done: Completions,
     aside: Aside,
+    /// When a task last had to wait for its turn under a rate limit.
+    rated: Option<Instant>,
     asks: mpsc::Receiver<Ask>,
 }
 
 impl<'a> Fetch<'a> {
     pub(crate) fn new(node: Arc<Node>, pool: &'a Pool, done: Completions, asks: mpsc::Receiver<Ask>) -> Self {
-        Self { gate: Gate::new(Arc::clone(&node)), node, pool, done, aside: Aside::default(), asks }
+        Self {
+            gate: Gate::new(Arc::clone(&node)),
+            node,
+            pool,
+            done,
+            aside: Aside::default(),
+            rated: None,
+            asks,
+        }
     }
 
     async fn answer(&mut self, ask: Ask, consumer: &mut dyn Consumer) {
@@ -105,7 +118,8 @@ impl<'a> Fetch<'a> {
         let mut runs = tokio::time::interval(prefetch::LOOK);
         runs.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let room = node.room(self.pool.passed(), self.aside.0.len());
+            let rated = self.rated.is_some_and(|since| since.elapsed() < RATED);
+            let room = node.room(self.pool.passed(), self.aside.0.len(), rated);
             tokio::select! {
                 biased;
                 () = node.stop.warm_asked() => return Ok(()),
@@ -202,7 +216,10 @@ impl<'a> Fetch<'a> {
             held.push(of);
             match verdict {
                 Verdict::Run(job) => jobs.push(job),
-                Verdict::Hold(job, until) => self.aside.put(job, until),
+                Verdict::Hold(job, until) => {
+                    self.rated = Some(Instant::now()); // or it is early, which is as good a reason
+                    self.aside.put(job, until);
+                }
                 Verdict::Ask(one) => asking.push(one),
                 Verdict::End(completion) => ends.push(completion),
             }
@@ -210,6 +227,7 @@ impl<'a> Fetch<'a> {
         // Before anybody may end them, or waits for an answer: from here on their leases are renewed.
         node.held.insert(held);
         if !asking.is_empty() {
+            self.rated = Some(Instant::now());
             let may_hold = most_aside.saturating_sub(self.aside.0.len());
             for verdict in self.gate.ask(asking, may_hold).await {
                 match verdict {

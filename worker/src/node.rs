@@ -40,6 +40,9 @@ use crate::{
 /// what is behind them; few enough that another worker finds some.
 pub(crate) const PASSED: usize = 64;
 
+/// Deliveries for each slot while rate limits hold tasks back: some may wait here for a turn that comes soon.
+const RATED: usize = 4;
+
 /// A running worker's shared parts.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -165,17 +168,18 @@ impl Node {
         }
     }
 
-    /// How many deliveries may be taken now, with so many that others go past, and so many that wait for their time.
-    pub(crate) fn room(&self, passed: usize, aside: usize) -> usize {
+    /// How many deliveries may be taken now. `passed`: so many wait for a share; `aside`: so many for their time.
+    /// `rated`: some of late had to wait for their turn under a rate limit.
+    pub(crate) fn room(&self, passed: usize, aside: usize, rated: bool) -> usize {
         let held = if self.tuning.only_for_free_slots { self.held.total() } else { self.held.len() };
-        // Beside a number that was asked for, nothing waits for its time.
-        let aside = if self.prefetch.is_adaptive() { aside } else { 0 };
-        let most = match aside > 0 && aside >= self.most_aside() {
-            // What comes next may have to wait, too.
-            true => self.prefetch.slots(),
-            false => self.prefetch.most(),
+        let most = match (self.prefetch.is_adaptive(), rated) {
+            // How many turns there are has nothing to do with how long runs take.
+            (true, true) => self.prefetch.slots().saturating_mul(RATED),
+            (true, false) => self.prefetch.most().saturating_add(aside),
+            // Beside a number that was asked for, nothing waits for its time.
+            (false, _) => self.prefetch.most(),
         };
-        let most = most.saturating_add(passed.min(PASSED)).saturating_add(aside);
+        let most = most.saturating_add(passed.min(PASSED));
         match most.saturating_sub(held) {
             // A message beyond the bound on bytes is taken when nothing else waits.
             room if self.held.waiting_bytes() > 0 => {
@@ -188,7 +192,7 @@ impl Node {
     /// How many may be held aside for their time: tasks without a limit always find room.
     pub(crate) fn most_aside(&self) -> usize {
         match self.prefetch.is_adaptive() {
-            true => self.tuning.concurrency.saturating_mul(2),
+            true => self.prefetch.slots().saturating_mul(RATED / 2),
             false => self.prefetch.bound() / 2,
         }
     }

@@ -6,7 +6,7 @@ use taskq_core::{
     Error, ErrorKind,
     app::{self, App},
     broker::{ConsumeSpec, Queue},
-    config::{PoolKind, PrefetchKind, Settings},
+    config::{PoolKind, PrefetchKind},
 };
 
 use crate::{
@@ -98,15 +98,11 @@ impl Plan {
             retry_on_worker_lost: settings.task_retry_on_worker_lost,
         };
         let way = match (options.prefetch_multiplier, settings.worker_prefetch) {
+            (_, PrefetchKind::Slots) => Way::PerSlot(1),
             _ if settings.worker_disable_prefetch => Way::PerSlot(1),
             (Some(each), _) => Way::PerSlot(each),
-            (None, Some(PrefetchKind::Slots)) => Way::PerSlot(1),
-            (None, Some(PrefetchKind::Multiplier)) => Way::PerSlot(settings.worker_prefetch_multiplier),
-            // Whoever gives a number wants it.
-            (None, None) if multiplier_is_given(settings) => {
-                Way::PerSlot(settings.worker_prefetch_multiplier)
-            }
-            (None, _) => Way::Adaptive,
+            (None, PrefetchKind::Adaptive) => Way::Adaptive,
+            (None, _) => Way::PerSlot(settings.worker_prefetch_multiplier),
         };
         let slots = autoscale.map_or(concurrency, |(max, _)| max);
         let prefetch = Prefetch::new(way, slots, settings.worker_prefetch_bytes);
@@ -120,7 +116,7 @@ impl Plan {
             concurrency,
             only_for_free_slots: settings.worker_disable_prefetch
                 || way == Way::Adaptive
-                || settings.worker_prefetch == Some(PrefetchKind::Slots),
+                || settings.worker_prefetch == PrefetchKind::Slots,
             lease: settings.lease,
             max_deliveries: settings.max_deliveries,
             max_deaths: settings.max_deaths,
@@ -186,13 +182,6 @@ impl Plan {
         };
         spec
     }
-}
-
-/// Whether `worker_prefetch_multiplier` is more than its default.
-fn multiplier_is_given(settings: &Settings) -> bool {
-    const NAME: &str = "worker_prefetch_multiplier";
-    settings.source(NAME).is_some()
-        || settings.worker_prefetch_multiplier != Settings::default().worker_prefetch_multiplier
 }
 
 fn queues(app: &App, options: &WorkerOptions) -> Result<Vec<Queue>, Error> {

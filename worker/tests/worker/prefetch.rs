@@ -15,7 +15,7 @@ use crate::rig::{Builder, Rig, until};
 fn long() -> (Builder, Arc<AtomicUsize>, Arc<Semaphore>) {
     let (starts, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
     let (count, wait) = (Arc::clone(&starts), Arc::clone(&gate));
-    let builder = Builder::new().task("t.long", move |_, _| {
+    let builder = adaptive().task("t.long", move |_, _| {
         count.fetch_add(1, Ordering::SeqCst);
         let wait = Arc::clone(&wait);
         async move {
@@ -24,6 +24,10 @@ fn long() -> (Builder, Arc<AtomicUsize>, Arc<Semaphore>) {
         }
     });
     (builder, starts, gate)
+}
+
+fn adaptive() -> Builder {
+    Builder::new().set(|settings| settings.worker_prefetch = PrefetchKind::Adaptive)
 }
 
 async fn named(rig: &Rig, name: &str) -> WorkerHandle {
@@ -79,7 +83,7 @@ async fn long_tasks_that_were_taken_as_if_they_were_short_go_back_to_other_worke
 
 #[tokio::test]
 async fn short_tasks_are_taken_many_at_once() {
-    let rig = Builder::new().build();
+    let rig = adaptive().build();
     for n in 0..3_000 {
         rig.send("t.add", args![n, 1]).await;
     }
@@ -93,7 +97,7 @@ async fn short_tasks_are_taken_many_at_once() {
 #[tokio::test]
 async fn a_number_of_messages_for_each_slot_is_kept_to() {
     for (kind, most) in [(PrefetchKind::Slots, 2), (PrefetchKind::Multiplier, 8)] {
-        let rig = Builder::new().set(|settings| settings.worker_prefetch = Some(kind)).build();
+        let rig = Builder::new().set(|settings| settings.worker_prefetch = kind).build();
         for n in 0..300 {
             rig.send("t.add", args![n, 1]).await;
         }
@@ -135,7 +139,7 @@ async fn large_messages_stay_within_the_bound_on_bytes() {
 #[tokio::test]
 async fn a_message_beyond_the_bound_on_bytes_runs_all_the_same() {
     let early = TaskOptions { acks_late: Some(false), ..TaskOptions::DEFAULT };
-    let rig = Builder::new()
+    let rig = adaptive()
         .set(|settings| settings.worker_prefetch_bytes = 1000)
         .task_with("t.size", early, |_, args| async move {
             Ok(Value::Int(args[0].as_str().map_or(0, |text| text.len() as i64)))

@@ -256,11 +256,11 @@ settings! {
         worker_queue_concurrency: BTreeMap<String, NonZeroU32> = BTreeMap::new();
         /// What runs them. Celery's default is `prefork`.
         worker_pool: PoolKind = PoolKind::Threads;
-        /// How messages are taken: `slots`, for free slots only; `adaptive`, for these and as much as they get done in 0.1 s; `multiplier`. None: `adaptive`, or `multiplier` where `worker_prefetch_multiplier` is given.
-        worker_prefetch: Option<PrefetchKind> = None;
+        /// How messages are taken: `multiplier`, so many for each slot; `slots`, for free slots only; `adaptive`, for these and as much as they get done in 0.1 s.
+        worker_prefetch: PrefetchKind = PrefetchKind::Multiplier;
         /// Most bytes of messages that are taken and do not run yet. A larger message is taken alone.
         worker_prefetch_bytes: u64 = 64 * 1024 * 1024;
-        /// Messages held per slot; 0: no limit. Celery takes so many by default.
+        /// Messages held per slot; 0: no limit.
         worker_prefetch_multiplier: u32 = 4;
         /// Take a message only for a free slot.
         worker_disable_prefetch: bool = false;
