@@ -14,9 +14,14 @@ fn every_encoding_is_read_and_written_again() {
         let raw = recordings::raw(&encoding["raw"]);
         let content_type = encoding["content_type"].as_str().unwrap();
         let Ok(serializer) = Accept::all().check(content_type) else {
-            assert!(matches!(format, Some("pickle" | "raw") | None), "{case} of {format:?} is refused");
+            assert!(matches!(format, Some("pickle") | None), "{case} of {format:?} is refused");
             continue;
         };
+        if format == Some("raw") {
+            // Celery gives signed messages the content type of raw ones, which taskq does not read.
+            assert_eq!(serializer.name(), "auth", "{case}");
+            continue;
+        }
         assert_eq!(Some(serializer.name()), format);
         assert_eq!(serializer.content_encoding(), encoding["content_encoding"]);
         let value = serializer.decode(&raw).unwrap_or_else(|error| panic!("{case} of {format:?}: {error}"));
