@@ -20,6 +20,11 @@ struct Running<'a> {
 }
 
 impl Desk {
+    /// Looked up in the run, not declared: every program that links these tasks would have to have one.
+    fn of(cx: &TaskContext) -> &Self {
+        cx.state().expect("a simulated app has a desk")
+    }
+
     fn begin(&self, cx: &TaskContext) -> Running<'_> {
         let id = cx.id().as_str().to_owned();
         let number = self.0.book.begin(&self.0.name, &id, cx.retries());
@@ -44,8 +49,8 @@ impl Drop for Running<'_> {
 
 /// Takes its time, and answers what it was given.
 #[task(bind, name = "sim.step")]
-pub(super) async fn step(cx: &TaskContext, #[state] desk: &Desk, millis: u64, answer: u32) -> u32 {
-    let run = desk.begin(cx);
+pub(super) async fn step(cx: &TaskContext, millis: u64, answer: u32) -> u32 {
+    let run = Desk::of(cx).begin(cx);
     sleep(Duration::from_millis(millis)).await;
     run.done();
     answer
@@ -53,13 +58,8 @@ pub(super) async fn step(cx: &TaskContext, #[state] desk: &Desk, millis: u64, an
 
 /// Asks for retries.
 #[task(bind, name = "sim.flaky", max_retries = 10)]
-pub(super) async fn flaky(
-    cx: &TaskContext,
-    #[state] desk: &Desk,
-    retries: u32,
-    millis: u64,
-) -> Result<u32, TaskError> {
-    let run = desk.begin(cx);
+pub(super) async fn flaky(cx: &TaskContext, retries: u32, millis: u64) -> Result<u32, TaskError> {
+    let run = Desk::of(cx).begin(cx);
     sleep(Duration::from_millis(20)).await;
     run.done();
     if cx.retries() < retries {
@@ -70,17 +70,17 @@ pub(super) async fn flaky(
 
 /// Fails.
 #[task(bind, name = "sim.broken")]
-pub(super) async fn broken(cx: &TaskContext, #[state] desk: &Desk) -> Result<u32, TaskError> {
-    desk.begin(cx).done();
+pub(super) async fn broken(cx: &TaskContext) -> Result<u32, TaskError> {
+    Desk::of(cx).begin(cx).done();
     Err(Failure::new("ValueError", "as planned").into())
 }
 
 /// The body of a chord: wants the answers of all members, in order.
 #[task(bind, name = "sim.gather")]
-pub(super) async fn gather(cx: &TaskContext, #[state] desk: &Desk, parts: Vec<u32>, members: u32) -> u32 {
-    let run = desk.begin(cx);
+pub(super) async fn gather(cx: &TaskContext, parts: Vec<u32>, members: u32) -> u32 {
+    let run = Desk::of(cx).begin(cx);
     if !parts.iter().copied().eq(0..members) {
-        desk.0.book.broken(format!("the body `{}` got {parts:?} of {members} members", cx.id()));
+        Desk::of(cx).0.book.broken(format!("the body `{}` got {parts:?} of {members} members", cx.id()));
     }
     run.done();
     members
@@ -88,7 +88,7 @@ pub(super) async fn gather(cx: &TaskContext, #[state] desk: &Desk, parts: Vec<u3
 
 /// What a beat sends.
 #[task(bind, name = "sim.tick")]
-pub(super) async fn tick(cx: &TaskContext, #[state] desk: &Desk) -> u32 {
-    desk.begin(cx).done();
+pub(super) async fn tick(cx: &TaskContext) -> u32 {
+    Desk::of(cx).begin(cx).done();
     0
 }
