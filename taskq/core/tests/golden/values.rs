@@ -17,9 +17,9 @@ fn every_encoding_is_read_and_written_again() {
             assert!(matches!(format, Some("pickle") | None), "{case} of {format:?} is refused");
             continue;
         };
-        if format == Some("raw") {
-            // Celery gives signed messages the content type of raw ones, which taskq does not read.
-            assert_eq!(serializer.name(), "auth", "{case}");
+        if serializer.name() == "auth" {
+            // Celery gives signed messages the content type of raw ones, which are not read.
+            assert!(matches!(format, Some("raw") | None), "{case} of {format:?}");
             continue;
         }
         assert_eq!(Some(serializer.name()), format);
