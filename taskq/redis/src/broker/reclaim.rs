@@ -18,16 +18,17 @@ const LOOK: Duration = Duration::from_secs(3);
 /// Messages moved in one round trip.
 const STEP: usize = 200;
 
-/// Looks for owners whose lease has lapsed, until it is aborted.
+/// Looks for owners whose lease has lapsed, until it is aborted. The first look is at once: a consumer may be gone
+/// again before the second, as that of `taskq migrate` is.
 pub(super) async fn run(shared: Arc<Shared>, lease: Duration) {
     let look = (lease / 3).clamp(Duration::from_millis(20), LOOK);
     loop {
-        sleep(look).await;
         match lapsed(&shared).await {
             Ok(0) => {}
             Ok(messages) => tracing::warn!(messages, "gave back what a dead worker held"),
             Err(error) => tracing::debug!(%error, "could not look for dead workers"),
         }
+        sleep(look).await;
     }
 }
 
