@@ -35,7 +35,8 @@ pub(super) async fn overview(State(shared): State<Shared>, caller: Caller) -> Re
     judge::judge(&shared).await;
     let judged = shared.v1.judged.get();
     let fleet = fleet(&shared);
-    let numbers = shared.v1.numbers.get();
+    let broker = shared.live.broker();
+    let numbers = shared.v1.numbers.get(&broker);
     let failed = TaskQuery { state: Some("FAILURE".to_owned()), ..TaskQuery::default() };
     let page = Page { limit: Some(FAILURES), ..Page::default() };
     let failures = shared.store.tasks(&failed, &page).await.map_err(|error| Problem::history(&error))?;
@@ -52,7 +53,7 @@ pub(super) async fn overview(State(shared): State<Shared>, caller: Caller) -> Re
         json!({
             "verdict": judged.verdict(),
             "problems": judged.problems,
-            "now": numbers.json(&fleet),
+            "now": numbers.json(&fleet, &broker),
             "queues": queues::rows(&shared, &known, &fleet),
             "queues_as_of": known.as_of,
             "workers": {
@@ -62,7 +63,7 @@ pub(super) async fn overview(State(shared): State<Shared>, caller: Caller) -> Re
             "schedules": schedules,
             "failures": rows(&failures.rows, &caller),
             "coverage": activity::coverage(&shared.live.coverage()),
-            "broker": activity::broker(&shared.live.broker()),
+            "broker": activity::broker(&broker),
         }),
     ))
 }

@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     api::{now, workers::WorkerRow},
+    record::BrokerHealth,
     server::Shared,
     store::{Rollup, SeriesQuery, Split},
 };
@@ -37,9 +38,10 @@ pub(crate) struct Now {
 
 impl Now {
     /// For answers.
-    pub(crate) fn json(&self, fleet: &[WorkerRow]) -> Json {
+    pub(crate) fn json(&self, fleet: &[WorkerRow], broker: &BrokerHealth) -> Json {
         // What a worker ran when it was last heard of is not what runs now.
-        let heard = fleet.iter().filter(|worker| matches!(worker.status, "online" | "draining"));
+        let heard =
+            fleet.iter().filter(|worker| broker.connected && matches!(worker.status, "online" | "draining"));
         let active = heard.filter_map(|worker| worker.busy).reduce(|a, b| a + b);
         json!({
             "throughput": self.throughput, "failure_rate": self.failure_rate, "wait_p95": self.wait_p95,
@@ -53,8 +55,13 @@ impl Now {
 pub(crate) struct Numbers(Mutex<Arc<Now>>);
 
 impl Numbers {
-    pub(crate) fn get(&self) -> Arc<Now> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// None while the broker is away, whenever they were read.
+    pub(crate) fn get(&self, broker: &BrokerHealth) -> Arc<Now> {
+        let now = Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        match broker.connected {
+            true => now,
+            false => Arc::new(Now { as_of: now.as_of, ..Now::default() }),
+        }
     }
 
     fn set(&self, now: Now) {
@@ -69,11 +76,6 @@ pub(crate) async fn measure(shared: &Shared) {
     let from = ((until - SPAN) / SPAN).floor() * SPAN;
     let query = SeriesQuery { from, until, split: Split::Queue, ..SeriesQuery::default() };
     let Ok(points) = shared.store.series(&query).await else { return };
-    let broker = shared.live.broker();
-    if !broker.connected {
-        shared.v1.numbers.set(Now { as_of: Some(until), ..Now::default() });
-        return;
-    }
     let coverage = shared.live.coverage();
     let seconds = coverage.heard(from, until);
     let heard = coverage.last_event.is_some() && seconds >= SHORTEST;

@@ -52,7 +52,7 @@ pub(crate) fn rows(shared: &Shared, known: &Queues, fleet: &[WorkerRow]) -> Vec<
             .map(|worker| worker.name.clone())
             .collect()
     };
-    let numbers = shared.v1.numbers.get();
+    let numbers = shared.v1.numbers.get(&shared.live.broker());
     let at = now(shared);
     known
         .queues

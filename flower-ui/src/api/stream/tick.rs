@@ -49,13 +49,14 @@ pub(super) async fn keep_ticking(shared: Shared) {
             .collect();
         let workers: Vec<_> =
             fleet.iter().take(ROWS).map(|worker| json!([worker.name, worker.status, worker.busy])).collect();
+        let broker = shared.live.broker();
         let data = json!({
             "at": now(&shared),
-            "now": shared.v1.numbers.get().json(&fleet),
+            "now": shared.v1.numbers.get(&broker).json(&fleet, &broker),
             "queues": queues,
             "queues_as_of": known.as_of,
             "workers": workers,
-            "broker": activity::broker(&shared.live.broker()),
+            "broker": activity::broker(&broker),
             "coverage": activity::coverage(&shared.live.coverage()),
             "store": {"error": shared.store.health().error},
         });
