@@ -140,7 +140,8 @@ impl Target {
                 Ok(())
             }
             Self::Lines(file) => {
-                let written = writeln!(file, "{}", document(&shot));
+                // In one write: somebody may be reading along.
+                let written = file.write_all(format!("{}\n", document(&shot)).as_bytes());
                 written.map_err(|error| {
                     Failure::new(Exit::Failed, format!("could not write a snapshot: {error}"))
                 })
