@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -17,9 +18,10 @@ use lapin::{
 };
 use taskq_core::{
     Timestamp,
-    broker::{BrokerError, DeadKind, DeadLetter, DeadReason, Payload},
+    broker::{BrokerError, BrokerErrorKind, DeadKind, DeadLetter, DeadReason, Payload},
     codec::{Map, Value},
 };
+use tokio::time::timeout;
 
 use super::{
     Shared,
@@ -39,12 +41,30 @@ const LETTER: &str = "x-taskq-dead";
 /// How much of a reason is kept: headers must fit into one frame.
 const DETAIL: usize = 16 * 1_024;
 
+/// A declaration that is not answered by then is given up: it would hold up every settlement behind it.
+const DECLARED: Duration = Duration::from_secs(10);
+
 /// What the names of queues of dead letters begin with.
 const PREFIX: &str = "taskq:dead:";
 
 /// Queues of dead letters that this process declared.
 #[derive(Debug, Default)]
-pub(crate) struct Places(Mutex<BTreeSet<String>>);
+pub(crate) struct Places {
+    known: Mutex<BTreeSet<String>>,
+    /// One is declared at a time: of two that declare one quorum queue at once, RabbitMQ may leave one without
+    /// an answer.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Places {
+    fn knows(&self, place: &str) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(place)
+    }
+
+    fn learn(&self, place: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(place.to_owned());
+    }
+}
 
 /// The queue of a queue's dead letters.
 pub(super) fn place(queue: &str) -> String {
@@ -64,9 +84,11 @@ pub(super) async fn letter(
     reason: &DeadReason,
 ) -> Result<Publication, BrokerError> {
     let place = place(&holding.queue);
-    let known = shared.places.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&place);
-    if !known {
-        declare(shared, shared.publisher.link(), &place).await?;
+    if !shared.places.knows(&place) {
+        let _turn = shared.places.turn.lock().await;
+        if !shared.places.knows(&place) {
+            declare(shared, &place).await?;
+        }
     }
     let mut letter = holding.onward(String::new(), place, 0);
     let properties = std::mem::take(&mut letter.properties);
@@ -94,8 +116,25 @@ pub(super) async fn letter(
 }
 
 /// Declares a queue of dead letters: durable, replicated if queues are so by default. One that exists is used
-/// as it is.
-pub(super) async fn declare(shared: &Shared, link: &Link, place: &str) -> Result<(), BrokerError> {
+/// as it is. A server that does not answer in time is asked again by whoever settles again.
+async fn declare(shared: &Shared, place: &str) -> Result<(), BrokerError> {
+    let link = shared.publisher.link();
+    let declaring = timeout(DECLARED, declare_on(shared, link, place));
+    declaring.await.unwrap_or_else(|_| {
+        let text = format!("could not declare queue `{place}` on `{}` within {DECLARED:?}", link.shown());
+        Err(BrokerError::new(BrokerErrorKind::Timeout, text))
+    })?;
+    shared.places.learn(place);
+    Ok(())
+}
+
+/// Declares one again that was deleted.
+pub(super) async fn revive(shared: &Shared, place: &str) -> Result<(), BrokerError> {
+    let _turn = shared.places.turn.lock().await;
+    declare(shared, place).await
+}
+
+async fn declare_on(shared: &Shared, link: &Link, place: &str) -> Result<(), BrokerError> {
     let mut arguments = FieldTable::default();
     if shared.options.queue_type == QueueType::Quorum {
         arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
@@ -111,7 +150,6 @@ pub(super) async fn declare(shared: &Shared, link: &Link, place: &str) -> Result
             return Err(error::broker(&format!("declare queue `{place}`"), link.shown(), error));
         }
     }
-    shared.places.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place.to_owned());
     Ok(())
 }
 

@@ -195,7 +195,7 @@ pub(super) fn arguments(queue: &Queue, options: &AmqpOptions) -> Result<FieldTab
 /// Declares again what this process once declared and a message was sent to in vain. False when there is none.
 pub(super) async fn revive(shared: &Shared, exchange: &str, routing_key: &str) -> Result<bool, BrokerError> {
     if exchange.is_empty() && dead::is_place(routing_key) {
-        dead::declare(shared, shared.publisher.link(), routing_key).await?;
+        dead::revive(shared, routing_key).await?;
         return Ok(true);
     }
     if delay::revive(shared, exchange).await? {
