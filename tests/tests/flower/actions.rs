@@ -18,7 +18,7 @@ use taskq_tests::{
 };
 use tempfile::TempDir;
 
-use crate::board::{Answer, Board};
+use crate::board::Board;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -63,18 +63,8 @@ impl Place {
         self.board.get(path).body
     }
 
-    fn post(&self, path: &str, body: &Value) -> Answer {
-        self.board.ask(&json!({"method": "POST", "path": path, "json": body}))
-    }
-
-    fn done(&self, path: &str, body: &Value) -> Value {
-        let answer = self.post(path, body);
-        assert_eq!(answer.status, 200, "{path} {body}: {}\n{}", answer.body, self.board.process.output());
-        answer.body
-    }
-
     fn call(&self, name: &str, args: &Value, queue: &str) -> String {
-        let sent = self.done("/api/v1/calls", &json!({"name": name, "args": args, "queue": queue}));
+        let sent = self.board.done("/api/v1/calls", &json!({"name": name, "args": args, "queue": queue}));
         sent["id"].as_str().expect("an id").to_owned()
     }
 
@@ -99,8 +89,8 @@ impl Place {
 
     /// Previews a job and runs it to its end.
     fn job(&self, what: &Value) -> Value {
-        let preview = self.done("/api/v1/preview", what);
-        let job = self.done("/api/v1/jobs", &json!({"token": preview["token"]}));
+        let preview = self.board.done("/api/v1/preview", what);
+        let job = self.board.done("/api/v1/jobs", &json!({"token": preview["token"]}));
         self.job_until(job["id"].as_str().expect("an id"), &["done", "stopped"])
     }
 
@@ -128,11 +118,11 @@ fn waiting_messages_are_moved_and_deleted_and_taken_ones_are_told() {
         |id: &str| messages.iter().find(|it| it["id"] == id).map(|it| it["key"].clone()).expect("a key");
     let keys = |ids: &[&String]| ids.iter().map(|id| key(id)).collect::<Vec<_>>();
 
-    let gone = place.done("/api/v1/queues/held/messages/delete", &json!({"keys": keys(&[&ids[0]])}));
+    let gone = place.board.done("/api/v1/queues/held/messages/delete", &json!({"keys": keys(&[&ids[0]])}));
     assert_eq!((gone["done"].as_array().map(Vec::len), &gone["taken"]), (Some(1), &json!([])));
     // One that is there, and the one that is not any more.
     let moved = json!({"keys": keys(&[&ids[0], &ids[1]]), "to": "celery"});
-    let moved = place.done("/api/v1/queues/held/messages/move", &moved);
+    let moved = place.board.done("/api/v1/queues/held/messages/move", &moved);
     assert_eq!(moved["done"], json!(keys(&[&ids[1]])));
     assert_eq!(moved["taken"], json!(keys(&[&ids[0]])));
     assert_eq!(moved["note"], "1 had been taken already");
@@ -143,7 +133,7 @@ fn waiting_messages_are_moved_and_deleted_and_taken_ones_are_told() {
         ("move", json!({"keys": keys(&[&ids[2]]), "to": "held"}), "they are in `held` already"),
         ("delete", json!({"keys": []}), "`keys` has to name"),
     ] {
-        let answer = place.post(&format!("/api/v1/queues/held/messages/{path}"), &body);
+        let answer = place.board.send(&format!("/api/v1/queues/held/messages/{path}"), &body);
         assert!(answer.body["detail"].as_str().is_some_and(|text| text.contains(why)), "{}", answer.body);
     }
     let activity = place.get("/api/v1/activity");
@@ -159,14 +149,14 @@ fn a_letter_is_edited_and_stays_and_letters_are_replayed_at_a_rate() {
     let letter = place.letters(1).remove(0);
     assert_eq!((&letter["task_id"], &letter["task"]), (&json!(first), &json!("demo.add")));
     let edit = json!({"id": letter["id"], "args": [1, 2], "kwargs": {}});
-    let edited = place.done("/api/v1/dead/celery/edit", &edit);
+    let edited = place.board.done("/api/v1/dead/celery/edit", &edit);
     let seen = place.until(edited["task_id"].as_str().expect("an id"), "SUCCESS");
     assert_eq!(seen["stored"]["result"], 3);
     let kept = place.letters(1).remove(0);
     assert_eq!(kept["args"], json!(["one", 2]), "the letter is as it came");
     assert_eq!((&kept["mark"]["what"], &kept["mark"]["task"]), (&json!("edited"), &edited["task_id"]));
     let same = json!({"id": letter["id"], "args": [3, 4], "kwargs": {}, "same_id": true});
-    assert_eq!(place.done("/api/v1/dead/celery/edit", &same)["task_id"], json!(first));
+    assert_eq!(place.board.done("/api/v1/dead/celery/edit", &same)["task_id"], json!(first));
     assert_eq!(place.until(&first, "SUCCESS")["stored"]["result"], 7);
 
     for n in 0..5 {
@@ -175,13 +165,13 @@ fn a_letter_is_edited_and_stays_and_letters_are_replayed_at_a_rate() {
     place.letters(6);
     // The first one alone; then somebody stops it, since it fails again.
     let what = json!({"action": "replay", "name": "demo.add", "rate": 50, "canary": 1});
-    let preview = place.done("/api/v1/preview", &what);
+    let preview = place.board.done("/api/v1/preview", &what);
     assert_eq!(preview["count"], 6);
-    let job = place.done("/api/v1/jobs", &json!({"token": preview["token"]}));
+    let job = place.board.done("/api/v1/jobs", &json!({"token": preview["token"]}));
     let id = job["id"].as_str().expect("an id");
     let waiting = place.job_until(id, &["waiting"]);
     assert_eq!((&waiting["done"], &waiting["total"]), (&json!(1), &json!(6)));
-    place.done(&format!("/api/v1/jobs/{id}/resume"), &json!({}));
+    place.board.done(&format!("/api/v1/jobs/{id}/resume"), &json!({}));
     let over = place.job_until(id, &["done"]);
     assert_eq!((&over["done"], &over["failed"]), (&json!(6), &json!(0)));
     let letters = place.letters(6);
@@ -216,7 +206,7 @@ fn a_schedule_is_sent_for_the_times_that_have_passed_once_each() {
     let entry = place.get("/api/v1/schedules/often");
     let now = entry["at"].as_f64().expect("a time");
     let what = json!({"action": "backfill", "entry": "often", "from": now - 3_000.0, "to": now});
-    let preview = place.done("/api/v1/preview", &what);
+    let preview = place.board.done("/api/v1/preview", &what);
     let count = preview["count"].as_u64().expect("a count");
     assert!((4..=6).contains(&count), "{preview}");
     assert_eq!(preview["sample"][0]["sent"], false);
@@ -255,9 +245,9 @@ fn a_workflow_is_retried_from_the_step_that_failed() {
     let workflow = format!("/api/v1/workflows/{root}");
     eventually("its failed step is told", PATIENCE, || place.get(&workflow)["failed_steps"] == json!([root]));
     fs::write(&file, "here it is").expect("a file");
-    let none = place.post(&format!("{workflow}/retry"), &json!({"from": "another"}));
+    let none = place.board.send(&format!("{workflow}/retry"), &json!({"from": "another"}));
     assert_eq!(none.status, 409, "{}", none.body);
-    let retried = place.done(&format!("{workflow}/retry"), &json!({"from": root}));
+    let retried = place.board.done(&format!("{workflow}/retry"), &json!({"from": root}));
     assert_eq!(retried["tasks"], json!([root]));
     eventually("the next step has run", PATIENCE, || {
         let tasks = place.get(&workflow);
@@ -265,7 +255,7 @@ fn a_workflow_is_retried_from_the_step_that_failed() {
         tasks.iter().any(|task| task["name"] == "demo.say" && task["state"] == "SUCCESS")
     });
     assert_eq!(place.get(&workflow)["failed_steps"], json!([]));
-    assert_eq!(place.post(&format!("{workflow}/retry"), &json!({})).status, 409);
+    assert_eq!(place.board.send(&format!("{workflow}/retry"), &json!({})).status, 409);
 }
 
 /// Takes one request on a port of its own: its head and body.
@@ -302,15 +292,15 @@ fn a_rule_fires_tells_its_channel_and_is_over() {
     let place = Place::open();
     let (url, told) = receiver();
     let channel = json!({"name": "ops", "url": url, "secret": "between us", "builtin": false});
-    let channel = place.done("/api/v1/alerts/channels", &channel);
+    let channel = place.board.done("/api/v1/alerts/channels", &channel);
     assert!(!channel.to_string().contains("between us") && channel["signed"] == true, "{channel}");
     let rule = json!({
         "name": "failures", "query": "state:failure name:demo.fail", "op": ">", "value": 0, "window": 600, "for": 0,
         "level": "bad", "channels": [channel["id"]],
     });
-    let tried = place.done("/api/v1/alerts/test", &rule);
+    let tried = place.board.done("/api/v1/alerts/test", &rule);
     assert_eq!((&tried["number"], &tried["fires"]), (&json!(0.0), &json!(false)), "{tried}");
-    let saved = place.done("/api/v1/alerts/rules", &rule);
+    let saved = place.board.done("/api/v1/alerts/rules", &rule);
     let failed = place.call("demo.fail", &json!(["no"]), "celery");
     place.until(&failed, "FAILURE");
     let (head, body) = told.recv_timeout(PATIENCE).expect("it is told");
@@ -324,8 +314,12 @@ fn a_rule_fires_tells_its_channel_and_is_over() {
         "{alerts}"
     );
     // Silenced, it is listed and told to nobody.
-    place.done("/api/v1/alerts/silences", &json!({"rule": saved["id"], "seconds": 600, "note": "known"}));
-    place.done(&format!("/api/v1/alerts/rules/{}/delete", saved["id"].as_str().expect("an id")), &json!({}));
+    place
+        .board
+        .done("/api/v1/alerts/silences", &json!({"rule": saved["id"], "seconds": 600, "note": "known"}));
+    place
+        .board
+        .done(&format!("/api/v1/alerts/rules/{}/delete", saved["id"].as_str().expect("an id")), &json!({}));
     let alerts = place.get("/api/v1/alerts");
     assert_eq!(alerts["rules"], json!([]));
     let past = alerts["past"].as_array().cloned().unwrap_or_default();
@@ -340,7 +334,7 @@ fn a_rule_fires_tells_its_channel_and_is_over() {
         ("channels", json!({"name": "x", "url": "file:///etc/passwd"})),
         ("silences", json!({"rule": "x", "seconds": 0})),
     ] {
-        assert_eq!(place.post(&format!("/api/v1/alerts/{path}"), &wrong).status, 400, "{wrong}");
+        assert_eq!(place.board.send(&format!("/api/v1/alerts/{path}"), &wrong).status, 400, "{wrong}");
     }
 }
 

@@ -137,4 +137,16 @@ impl Board {
     pub(crate) fn post(&self, path: &str) -> Answer {
         self.ask(&serde_json::json!({"method": "POST", "path": path}))
     }
+
+    /// Posts JSON to a path.
+    pub(crate) fn send(&self, path: &str, body: &Value) -> Answer {
+        self.ask(&serde_json::json!({"method": "POST", "path": path, "json": body}))
+    }
+
+    /// The same where it must succeed; what it answers.
+    pub(crate) fn done(&self, path: &str, body: &Value) -> Value {
+        let answer = self.send(path, body);
+        assert_eq!(answer.status, 200, "{path} {body}: {}\n{}", answer.body, self.process.output());
+        answer.body
+    }
 }

@@ -10,10 +10,7 @@ use taskq_tests::{
 };
 use tempfile::TempDir;
 
-use crate::{
-    board::{Answer, Board},
-    stream::Stream,
-};
+use crate::{board::Board, stream::Stream};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const WORKER: &str = env!("CARGO_BIN_EXE_interop-worker");
@@ -61,18 +58,8 @@ impl Shop {
         self.board.get(path).body
     }
 
-    fn post(&self, path: &str, body: &Value) -> Answer {
-        self.board.ask(&json!({"method": "POST", "path": path, "json": body}))
-    }
-
-    fn done(&self, path: &str, body: &Value) -> Value {
-        let answer = self.post(path, body);
-        assert_eq!(answer.status, 200, "{path} {body}: {}\n{}", answer.body, self.board.process.output());
-        answer.body
-    }
-
     fn refused(&self, path: &str, body: &Value, status: u16) -> String {
-        let answer = self.post(path, body);
+        let answer = self.board.send(path, body);
         assert_eq!(answer.status, status, "{path} {body}: {}", answer.body);
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         assert!(answer.body["request_id"].is_string() && answer.body["title"].is_string(), "{}", answer.body);
@@ -80,7 +67,8 @@ impl Shop {
     }
 
     fn call(&self, name: &str, args: &Value) -> String {
-        let sent = self.done("/api/v1/calls", &json!({"name": format!("conf_tasks.{name}"), "args": args}));
+        let sent =
+            self.board.done("/api/v1/calls", &json!({"name": format!("conf_tasks.{name}"), "args": args}));
         sent["id"].as_str().expect("an id").to_owned()
     }
 
@@ -138,13 +126,14 @@ fn a_task_is_called_seen_retried_and_told_from_its_retry() {
     assert_eq!(seen["task"]["backoff"], Value::Null, "it never backed off, which is not 0");
     assert!(seen["code"]["python"].as_str().unwrap_or_default().contains("conf_tasks.add"), "{seen}");
 
-    let again = shop.done(&format!("/api/v1/tasks/{id}/retry"), &json!({}));
+    let again = shop.board.done(&format!("/api/v1/tasks/{id}/retry"), &json!({}));
     let new = again["id"].as_str().expect("an id").to_owned();
     assert_ne!(new, id);
     assert_eq!(shop.until(&new, "SUCCESS")["stored"]["result"], 5);
     assert_eq!(shop.audited("task.retry")["target"], json!(id));
-    let edited =
-        shop.done(&format!("/api/v1/tasks/{id}/retry"), &json!({"edit": {"args": [20, 30], "kwargs": {}}}));
+    let edited = shop
+        .board
+        .done(&format!("/api/v1/tasks/{id}/retry"), &json!({"edit": {"args": [20, 30], "kwargs": {}}}));
     assert_eq!(shop.until(edited["id"].as_str().expect("an id"), "SUCCESS")["stored"]["result"], 50);
 
     let list = shop.get("/api/v1/tasks?q=name:conf_tasks.add&limit=2&facets=true");
@@ -180,7 +169,7 @@ fn a_running_task_is_not_retried_and_ends_when_it_is_terminated() {
         worker["active"]["value"][0]["id"] == json!(id) && worker["active"]["as_of"].is_number()
     });
     shop.refused(&format!("/api/v1/tasks/{id}/terminate"), &json!({"signal": "SIGSEGV"}), 400);
-    shop.done(&format!("/api/v1/tasks/{id}/terminate"), &json!({"signal": "SIGTERM"}));
+    shop.board.done(&format!("/api/v1/tasks/{id}/terminate"), &json!({"signal": "SIGTERM"}));
     let ended = shop.until(&id, "REVOKED");
     assert!(
         ended["task"]["reason"].as_str().unwrap_or_default().starts_with("Terminated"),
@@ -190,10 +179,11 @@ fn a_running_task_is_not_retried_and_ends_when_it_is_terminated() {
     assert_eq!(ended["audit"][0]["action"], "task.terminate");
 
     // One that waits for its time is revoked before it starts.
-    let later =
-        shop.done("/api/v1/calls", &json!({"name": "conf_tasks.add", "args": [1, 2], "countdown": 3.0}));
+    let later = shop
+        .board
+        .done("/api/v1/calls", &json!({"name": "conf_tasks.add", "args": [1, 2], "countdown": 3.0}));
     let later = later["id"].as_str().expect("an id").to_owned();
-    shop.done(&format!("/api/v1/tasks/{later}/revoke"), &json!({}));
+    shop.board.done(&format!("/api/v1/tasks/{later}/revoke"), &json!({}));
     shop.until(&later, "REVOKED");
 }
 
@@ -203,19 +193,20 @@ fn a_worker_obeys_and_its_answers_are_shown() {
     let mut worker = shop.worker("w1@test");
     let slots = || shop.get("/api/v1/workers/w1@test")["slots"].clone();
     assert_eq!(slots(), 4);
-    let grown = shop.done("/api/v1/workers/w1@test/pool-grow", &json!({"n": 2}));
+    let grown = shop.board.done("/api/v1/workers/w1@test/pool-grow", &json!({"n": 2}));
     assert_eq!(grown["replies"], json!([{"worker": "w1@test", "ok": true, "text": "pool will grow"}]));
     assert_eq!((slots(), &grown["silent"]), (json!(6), &json!([])));
-    shop.done("/api/v1/workers/w1@test/pool-shrink", &json!({"n": 3}));
+    shop.board.done("/api/v1/workers/w1@test/pool-shrink", &json!({"n": 3}));
     assert_eq!(slots(), 3);
-    let refused = shop.done("/api/v1/workers/w1@test/autoscale", &json!({"min": 1, "max": 2}));
+    let refused = shop.board.done("/api/v1/workers/w1@test/autoscale", &json!({"min": 1, "max": 2}));
     assert_eq!(refused["replies"][0]["ok"], false, "{refused}");
     let limited = shop
+        .board
         .done("/api/v1/workers/w1@test/rate-limit", &json!({"task": "conf_tasks.add", "rate_limit": "7/m"}));
     assert_eq!(limited["replies"][0]["ok"], true, "{limited}");
-    shop.done("/api/v1/workers/w1@test/add-consumer", &json!({"queue": "extra"}));
+    shop.board.done("/api/v1/workers/w1@test/add-consumer", &json!({"queue": "extra"}));
     assert_eq!(shop.get("/api/v1/workers/w1@test")["queues"], json!(["celery", "extra"]));
-    shop.done("/api/v1/workers/w1@test/cancel-consumer", &json!({"queue": "extra"}));
+    shop.board.done("/api/v1/workers/w1@test/cancel-consumer", &json!({"queue": "extra"}));
     assert_eq!(shop.get("/api/v1/workers/w1@test")["queues"], json!(["celery"]));
     let audit = shop.audited("worker.pool-grow");
     assert_eq!(
@@ -229,7 +220,7 @@ fn a_worker_obeys_and_its_answers_are_shown() {
     // Drained: it takes nothing more, ends what it has, and goes.
     let id = shop.call("sleeping", &json!([2.0]));
     shop.until(&id, "STARTED");
-    let drained = shop.done("/api/v1/workers/w1@test/drain", &json!({}));
+    let drained = shop.board.done("/api/v1/workers/w1@test/drain", &json!({}));
     assert_eq!(drained["silent"], json!([]), "{drained}");
     let waits = shop.call("add", &json!([1, 1]));
     worker.wait(PATIENCE);
@@ -256,14 +247,14 @@ fn a_queue_is_looked_into_purged_restored_paused_and_resumed() {
 
     shop.refused("/api/v1/queues/celery/purge", &json!({"confirm": "other"}), 400);
     shop.refused("/api/v1/queues/nobody/purge", &json!({"confirm": "nobody"}), 404);
-    let purged = shop.done("/api/v1/queues/celery/purge", &json!({"confirm": "celery"}));
+    let purged = shop.board.done("/api/v1/queues/celery/purge", &json!({"confirm": "celery"}));
     assert_eq!(
         (&purged["removed"], &purged["copied"], &purged["warning"]),
         (&json!(5), &json!(5), &Value::Null)
     );
     eventually("it is empty", PATIENCE, || shop.queue("celery")["ready"] == 0);
     assert_eq!(shop.get("/api/v1/queues/celery")["snapshots"][0]["messages"], 5);
-    let restored = shop.done("/api/v1/queues/celery/restore", &json!({"snapshot": purged["snapshot"]}));
+    let restored = shop.board.done("/api/v1/queues/celery/restore", &json!({"snapshot": purged["snapshot"]}));
     assert_eq!(restored["restored"], 5);
     eventually("they are back", PATIENCE, || shop.queue("celery")["ready"] == 5);
     shop.refused("/api/v1/queues/celery/restore", &json!({"snapshot": purged["snapshot"]}), 404);
@@ -274,12 +265,12 @@ fn a_queue_is_looked_into_purged_restored_paused_and_resumed() {
 
     let _worker = shop.worker("w1@test");
     shop.until(&ids[4], "FAILURE"); // a number and a text cannot be added
-    let paused = shop.done("/api/v1/queues/celery/pause", &json!({}));
+    let paused = shop.board.done("/api/v1/queues/celery/pause", &json!({}));
     assert_eq!(paused["replies"][0]["ok"], true, "{paused}");
     assert_eq!(shop.queue("celery")["paused"], true);
     let waits = shop.call("add", &json!([1, 2]));
     eventually("it waits", PATIENCE, || shop.queue("celery")["ready"] == 1);
-    shop.done("/api/v1/queues/celery/resume", &json!({}));
+    shop.board.done("/api/v1/queues/celery/resume", &json!({}));
     shop.until(&waits, "SUCCESS");
     shop.refused("/api/v1/queues/celery/resume", &json!({}), 409);
 
@@ -307,7 +298,7 @@ fn cut_arguments_are_never_sent_again() {
         (&seen["arguments"]["args"], &seen["arguments"]["source"]),
         (&json!([{"a": [1, null, "it's"]}]), &json!("repr"))
     );
-    let again = shop.done(&format!("/api/v1/tasks/{short}/retry"), &json!({}));
+    let again = shop.board.done(&format!("/api/v1/tasks/{short}/retry"), &json!({}));
     let again = shop.until(again["id"].as_str().expect("an id"), "SUCCESS");
     assert_eq!(again["stored"]["result"], json!({"a": [1, null, "it's"]}));
 }
@@ -317,7 +308,7 @@ fn dead_letters_are_shown_replayed_and_forgotten() {
     let shop = Shop::open(&["--unauthenticated-api"]);
     let _worker = shop.worker("w1@test");
     for _ in 0..2 {
-        shop.done("/api/v1/calls", &json!({"name": HOSTILE, "args": [HOSTILE], "queue": "celery"}));
+        shop.board.done("/api/v1/calls", &json!({"name": HOSTILE, "args": [HOSTILE], "queue": "celery"}));
     }
     let letters = || shop.get("/api/v1/dead")["letters"].as_array().cloned().unwrap_or_default();
     eventually("they are put aside", PATIENCE, || letters().len() == 2);
@@ -325,13 +316,13 @@ fn dead_letters_are_shown_replayed_and_forgotten() {
     assert_eq!((&letter["task"], &letter["args"]), (&json!(HOSTILE), &json!([HOSTILE])), "{letter}");
     assert_eq!((&letter["reason"], &letter["queue"]), (&json!("unknown-task"), &json!("celery")));
     shop.refused("/api/v1/dead/celery/replay", &json!({"ids": []}), 400);
-    let forgotten = shop.done("/api/v1/dead/celery/forget", &json!({"ids": [letter["id"]]}));
+    let forgotten = shop.board.done("/api/v1/dead/celery/forget", &json!({"ids": [letter["id"]]}));
     assert_eq!((&forgotten["count"], &forgotten["gone"]), (&json!(1), &json!(0)));
     let other = letters()[0]["id"].clone();
-    assert_eq!(shop.done("/api/v1/dead/celery/replay", &json!({"ids": [other]}))["count"], 1);
+    assert_eq!(shop.board.done("/api/v1/dead/celery/replay", &json!({"ids": [other]}))["count"], 1);
     // The worker does not know it any better now.
     eventually("it is put aside again", PATIENCE, || letters().len() == 1 && letters()[0]["id"] != other);
-    assert_eq!(shop.done("/api/v1/dead/celery/forget", &json!({"ids": [other]}))["gone"], 1);
+    assert_eq!(shop.board.done("/api/v1/dead/celery/forget", &json!({"ids": [other]}))["gone"], 1);
 }
 
 #[test]
@@ -353,14 +344,14 @@ fn a_schedule_is_shown_paused_run_and_removed() {
         (&json!("conf_tasks.add"), &json!(0), &Value::Null)
     );
     assert_eq!(shown["next"].as_array().map(Vec::len), Some(5), "{shown}");
-    shop.done("/api/v1/schedules/nightly/pause", &json!({}));
+    shop.board.done("/api/v1/schedules/nightly/pause", &json!({}));
     assert_eq!((&entry()["paused"], &entry()["next"]), (&json!(true), &json!([])));
-    shop.done("/api/v1/schedules/nightly/resume", &json!({}));
+    shop.board.done("/api/v1/schedules/nightly/resume", &json!({}));
     assert_eq!(entry()["paused"], false);
-    let asked = shop.done("/api/v1/schedules/nightly/run", &json!({}));
+    let asked = shop.board.done("/api/v1/schedules/nightly/run", &json!({}));
     assert!(asked["note"].as_str().unwrap_or_default().contains("no beat"), "{asked}");
     assert!(entry()["asked"].is_number(), "{}", entry());
-    shop.done("/api/v1/schedules/nightly/delete", &json!({}));
+    shop.board.done("/api/v1/schedules/nightly/delete", &json!({}));
     shop.refused("/api/v1/schedules/nightly/run", &json!({}), 404);
     assert_eq!(shop.audited("schedule.delete")["target"], "nightly");
 }
@@ -373,9 +364,10 @@ fn many_tasks_are_counted_before_something_is_done_to_them() {
         let id = shop.call("add", &json!([n, 1]));
         shop.until(&id, "SUCCESS");
     }
-    let seen = shop.done("/api/v1/preview", &json!({"action": "retry", "query": "name:conf_tasks.add"}));
+    let seen =
+        shop.board.done("/api/v1/preview", &json!({"action": "retry", "query": "name:conf_tasks.add"}));
     assert_eq!((&seen["count"], seen["sample"].as_array().map(Vec::len)), (&json!(3), Some(3)), "{seen}");
-    let job = shop.done("/api/v1/jobs", &json!({"token": seen["token"]}));
+    let job = shop.board.done("/api/v1/jobs", &json!({"token": seen["token"]}));
     let mine = || shop.get("/api/v1/jobs")["jobs"][0].clone();
     eventually("it is done", PATIENCE, || mine()["state"] == "done");
     assert_eq!(
