@@ -13,13 +13,21 @@ use crate::process::WorkerProcess;
 use crate::rig::{Results, Rig};
 use crate::table::{Goal, Row, Unit};
 
+/// After its start it has settled down.
+const SETTLED: Duration = Duration::from_secs(2);
 /// Looked at for so long.
 const WATCHED: Duration = Duration::from_secs(10);
 
-async fn idle(bench: &Bench) -> Result<(Rig, WorkerProcess)> {
+async fn started(bench: &Bench) -> Result<(Rig, WorkerProcess)> {
     let rig = Rig::new(&bench.redis, Results::Off)?;
     let worker = WorkerProcess::start(&bench.program, &rig, &[]).await?;
     Ok((rig, worker))
+}
+
+async fn idle(bench: &Bench) -> Result<(Rig, WorkerProcess)> {
+    let worker = started(bench).await?;
+    tokio::time::sleep(SETTLED).await;
+    Ok(worker)
 }
 
 async fn end(rig: Rig, worker: WorkerProcess) -> Result<()> {
@@ -40,7 +48,6 @@ async fn row(bench: &Bench, work: &str, unit: Unit, contestant: Contestant<'_>, 
 pub(super) async fn memory(bench: &Bench) -> Result<Row> {
     let contestant = Contestant::new("taskq", || async move {
         let (rig, worker) = idle(bench).await?;
-        tokio::time::sleep(Duration::from_secs(2)).await;
         let rss = worker.rss()?;
         end(rig, worker).await?;
         Ok(rss)
@@ -51,7 +58,6 @@ pub(super) async fn memory(bench: &Bench) -> Result<Row> {
 pub(super) async fn cpu(bench: &Bench) -> Result<Row> {
     let contestant = Contestant::new("taskq", || async move {
         let (rig, worker) = idle(bench).await?;
-        tokio::time::sleep(Duration::from_secs(2)).await;
         let before = worker.cpu()?;
         tokio::time::sleep(WATCHED).await;
         let spent = worker.cpu()? - before;
@@ -64,7 +70,6 @@ pub(super) async fn cpu(bench: &Bench) -> Result<Row> {
 pub(super) async fn commands(bench: &Bench) -> Result<Row> {
     let contestant = Contestant::new("taskq", || async move {
         let (rig, worker) = idle(bench).await?;
-        tokio::time::sleep(Duration::from_secs(2)).await;
         let count = watched(&bench.redis).await?;
         end(rig, worker).await?;
         Ok(count as f64 / WATCHED.as_secs_f64())
@@ -81,7 +86,7 @@ async fn watched(url: &str) -> Result<usize> {
 
 pub(super) async fn start(bench: &Bench) -> Result<Row> {
     let contestant = Contestant::new("taskq", || async move {
-        let (rig, worker) = idle(bench).await?;
+        let (rig, worker) = started(bench).await?;
         let millis = worker.ready_after.as_secs_f64() * 1e3;
         end(rig, worker).await?;
         Ok(millis)
