@@ -176,8 +176,11 @@ fn every_captured_request_is_answered_as_flower_did() {
     let _alpha = shop::worker(&redis, logs, "alpha@demo", &alpha, true);
     let _beta =
         shop::worker(&redis, logs, "beta@demo", &["-P", "threads", "-c", "2", "-Q", "reports,celery"], true);
-    eventually("both workers are online", PATIENCE, || {
-        board.get("/api/workers?status=1").body.as_object().is_some_and(|workers| workers.len() == 2)
+    // A worker says that it is online before it listens to commands.
+    eventually("both workers are online, and answer", PATIENCE, || {
+        ["/api/workers?status=1", "/api/workers?refresh=1"]
+            .iter()
+            .all(|path| board.get(path).body.as_object().is_some_and(|workers| workers.len() == 2))
     });
 
     captured.workers(&board, "workers_refresh workers workers_one_refresh workers_one_cached");
