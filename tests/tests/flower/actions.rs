@@ -68,15 +68,6 @@ impl Place {
         sent["id"].as_str().expect("an id").to_owned()
     }
 
-    fn until(&self, id: &str, state: &str) -> Value {
-        let mut seen = Value::Null;
-        eventually(&format!("{id} is {state}"), PATIENCE, || {
-            seen = self.get(&format!("/api/v1/tasks/{id}"));
-            seen["task"]["state"] == state
-        });
-        seen
-    }
-
     /// The letters of all queues, once there are so many.
     fn letters(&self, count: usize) -> Vec<Value> {
         let mut letters = Vec::new();
@@ -126,7 +117,7 @@ fn waiting_messages_are_moved_and_deleted_and_taken_ones_are_told() {
     assert_eq!(moved["done"], json!(keys(&[&ids[1]])));
     assert_eq!(moved["taken"], json!(keys(&[&ids[0]])));
     assert_eq!(moved["note"], "1 had been taken already");
-    place.until(&ids[1], "SUCCESS");
+    place.board.until(&ids[1], "SUCCESS");
     assert_eq!(listed().len(), 1, "the third stays");
     for (path, body, why) in [
         ("move", json!({"keys": keys(&[&ids[2]]), "to": "nowhere"}), "there is no queue `nowhere`"),
@@ -150,14 +141,14 @@ fn a_letter_is_edited_and_stays_and_letters_are_replayed_at_a_rate() {
     assert_eq!((&letter["task_id"], &letter["task"]), (&json!(first), &json!("demo.add")));
     let edit = json!({"id": letter["id"], "args": [1, 2], "kwargs": {}});
     let edited = place.board.done("/api/v1/dead/celery/edit", &edit);
-    let seen = place.until(edited["task_id"].as_str().expect("an id"), "SUCCESS");
+    let seen = place.board.until(edited["task_id"].as_str().expect("an id"), "SUCCESS");
     assert_eq!(seen["stored"]["result"], 3);
     let kept = place.letters(1).remove(0);
     assert_eq!(kept["args"], json!(["one", 2]), "the letter is as it came");
     assert_eq!((&kept["mark"]["what"], &kept["mark"]["task"]), (&json!("edited"), &edited["task_id"]));
     let same = json!({"id": letter["id"], "args": [3, 4], "kwargs": {}, "same_id": true});
     assert_eq!(place.board.done("/api/v1/dead/celery/edit", &same)["task_id"], json!(first));
-    assert_eq!(place.until(&first, "SUCCESS")["stored"]["result"], 7);
+    assert_eq!(place.board.until(&first, "SUCCESS")["stored"]["result"], 7);
 
     for n in 0..5 {
         place.call("demo.add", &json!(["no", n]), "celery");
@@ -241,7 +232,7 @@ fn a_workflow_is_retried_from_the_step_that_failed() {
         app.close().await.expect("it is closed");
         root
     });
-    place.until(&root, "FAILURE");
+    place.board.until(&root, "FAILURE");
     let workflow = format!("/api/v1/workflows/{root}");
     eventually("its failed step is told", PATIENCE, || place.get(&workflow)["failed_steps"] == json!([root]));
     fs::write(&file, "here it is").expect("a file");
@@ -302,7 +293,7 @@ fn a_rule_fires_tells_its_channel_and_is_over() {
     assert_eq!((&tried["number"], &tried["fires"]), (&json!(0.0), &json!(false)), "{tried}");
     let saved = place.board.done("/api/v1/alerts/rules", &rule);
     let failed = place.call("demo.fail", &json!(["no"]), "celery");
-    place.until(&failed, "FAILURE");
+    place.board.until(&failed, "FAILURE");
     let (head, body) = told.recv_timeout(PATIENCE).expect("it is told");
     assert!(head.contains("x-taskq-signature: sha256="), "{head}");
     let body: Value = serde_json::from_str(&body).expect("JSON");

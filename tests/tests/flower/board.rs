@@ -10,6 +10,8 @@ use tempfile::TempDir;
 const STARTING: Duration = Duration::from_secs(60);
 /// Longest time for one answer.
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long a task may take to its end.
+const ENDING: Duration = Duration::from_secs(60);
 
 /// A running board.
 pub(crate) struct Board {
@@ -148,5 +150,15 @@ impl Board {
         let answer = self.send(path, body);
         assert_eq!(answer.status, 200, "{path} {body}: {}\n{}", answer.body, self.process.output());
         answer.body
+    }
+
+    /// Waits until a task is in a state; what is known of it then.
+    pub(crate) fn until(&self, id: &str, state: &str) -> Value {
+        let mut seen = Value::Null;
+        eventually(&format!("{id} is {state}"), ENDING, || {
+            seen = self.get(&format!("/api/v1/tasks/{id}")).body;
+            seen["task"]["state"] == state
+        });
+        seen
     }
 }

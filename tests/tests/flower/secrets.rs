@@ -58,16 +58,6 @@ impl Shop {
     fn post(&self, path: &str, body: &Value, headers: &Value) -> Answer {
         self.board.ask(&json!({"method": "POST", "path": path, "json": body, "headers": headers}))
     }
-
-    /// Waits until a task has ended well.
-    fn ended(&self, id: &str) -> Value {
-        let mut seen = Value::Null;
-        eventually("the task has ended", PATIENCE, || {
-            seen = self.get(&format!("/api/v1/tasks/{id}"));
-            seen["task"]["state"] == "SUCCESS"
-        });
-        seen
-    }
 }
 
 fn store(dir: &Path) -> String {
@@ -83,7 +73,7 @@ fn secrets_are_neither_in_history_nor_in_the_audit_log_and_are_not_sent_again_as
         "kwargs": {"db_password": "hidden-by-key", "user": {"mail": "hidden@path", "id": 7}, "n": 1},
     });
     let id = shop.post("/api/v1/calls", &call, &json!({})).body["id"].as_str().expect("an id").to_owned();
-    let task = shop.ended(&id)["task"].clone();
+    let task = shop.board.until(&id, "SUCCESS")["task"].clone();
     let text = task.to_string();
     assert!(text.contains("seen") && text.contains("[redacted]") && text.contains("'id': 7"), "{text}");
     for path in
@@ -124,8 +114,8 @@ fn a_change_that_is_asked_for_twice_with_one_key_is_done_once() {
     // Without a key, or with another one, it is another change.
     let third = shop.post("/api/v1/calls", &call, &json!({"Idempotency-Key": "a2"}));
     assert_ne!(third.body["id"], first.body["id"]);
-    shop.ended(third.body["id"].as_str().expect("an id"));
-    shop.ended(first.body["id"].as_str().expect("an id"));
+    shop.board.until(third.body["id"].as_str().expect("an id"), "SUCCESS");
+    shop.board.until(first.body["id"].as_str().expect("an id"), "SUCCESS");
     let tasks = shop.get("/api/v1/tasks?q=name:conf_tasks.add");
     assert_eq!(tasks["tasks"].as_array().map(Vec::len), Some(2), "{tasks}");
     let log = shop.get("/api/v1/activity");

@@ -72,16 +72,6 @@ impl Shop {
         sent["id"].as_str().expect("an id").to_owned()
     }
 
-    /// Waits until a task is in a state, and answers what is known of it.
-    fn until(&self, id: &str, state: &str) -> Value {
-        let mut seen = Value::Null;
-        eventually(&format!("{id} is {state}"), PATIENCE, || {
-            seen = self.get(&format!("/api/v1/tasks/{id}"));
-            seen["task"]["state"] == state
-        });
-        seen
-    }
-
     fn queue(&self, name: &str) -> Value {
         let queues = self.get("/api/v1/queues");
         queues["queues"]
@@ -113,7 +103,7 @@ fn a_task_is_called_seen_retried_and_told_from_its_retry() {
     let shop = Shop::open(&["--unauthenticated-api"]);
     let _worker = shop.worker("w1@test");
     let id = shop.call("add", &json!([2, 3]));
-    let seen = shop.until(&id, "SUCCESS");
+    let seen = shop.board.until(&id, "SUCCESS");
     assert_eq!(seen["task"]["name"], "conf_tasks.add");
     assert_eq!(seen["stored"]["result"], 5);
     assert_eq!(seen["arguments"]["args"], json!([2, 3]));
@@ -129,12 +119,12 @@ fn a_task_is_called_seen_retried_and_told_from_its_retry() {
     let again = shop.board.done(&format!("/api/v1/tasks/{id}/retry"), &json!({}));
     let new = again["id"].as_str().expect("an id").to_owned();
     assert_ne!(new, id);
-    assert_eq!(shop.until(&new, "SUCCESS")["stored"]["result"], 5);
+    assert_eq!(shop.board.until(&new, "SUCCESS")["stored"]["result"], 5);
     assert_eq!(shop.audited("task.retry")["target"], json!(id));
     let edited = shop
         .board
         .done(&format!("/api/v1/tasks/{id}/retry"), &json!({"edit": {"args": [20, 30], "kwargs": {}}}));
-    assert_eq!(shop.until(edited["id"].as_str().expect("an id"), "SUCCESS")["stored"]["result"], 50);
+    assert_eq!(shop.board.until(edited["id"].as_str().expect("an id"), "SUCCESS")["stored"]["result"], 50);
 
     let list = shop.get("/api/v1/tasks?q=name:conf_tasks.add&limit=2&facets=true");
     assert_eq!(list["tasks"].as_array().map(Vec::len), Some(2), "{list}");
@@ -161,7 +151,7 @@ fn a_running_task_is_not_retried_and_ends_when_it_is_terminated() {
     let shop = Shop::open(&["--unauthenticated-api"]);
     let _worker = shop.worker("w1@test");
     let id = shop.call("sleeping", &json!([600.0]));
-    shop.until(&id, "STARTED");
+    shop.board.until(&id, "STARTED");
     let why = shop.refused(&format!("/api/v1/tasks/{id}/retry"), &json!({}), 409);
     assert!(why.contains("twice"), "{why}");
     eventually("it is seen in the worker", PATIENCE, || {
@@ -170,7 +160,7 @@ fn a_running_task_is_not_retried_and_ends_when_it_is_terminated() {
     });
     shop.refused(&format!("/api/v1/tasks/{id}/terminate"), &json!({"signal": "SIGSEGV"}), 400);
     shop.board.done(&format!("/api/v1/tasks/{id}/terminate"), &json!({"signal": "SIGTERM"}));
-    let ended = shop.until(&id, "REVOKED");
+    let ended = shop.board.until(&id, "REVOKED");
     assert!(
         ended["task"]["reason"].as_str().unwrap_or_default().starts_with("Terminated"),
         "{}",
@@ -184,7 +174,7 @@ fn a_running_task_is_not_retried_and_ends_when_it_is_terminated() {
         .done("/api/v1/calls", &json!({"name": "conf_tasks.add", "args": [1, 2], "countdown": 3.0}));
     let later = later["id"].as_str().expect("an id").to_owned();
     shop.board.done(&format!("/api/v1/tasks/{later}/revoke"), &json!({}));
-    shop.until(&later, "REVOKED");
+    shop.board.until(&later, "REVOKED");
 }
 
 #[test]
@@ -219,7 +209,7 @@ fn a_worker_obeys_and_its_answers_are_shown() {
 
     // Drained: it takes nothing more, ends what it has, and goes.
     let id = shop.call("sleeping", &json!([2.0]));
-    shop.until(&id, "STARTED");
+    shop.board.until(&id, "STARTED");
     let drained = shop.board.done("/api/v1/workers/w1@test/drain", &json!({}));
     assert_eq!(drained["silent"], json!([]), "{drained}");
     let waits = shop.call("add", &json!([1, 1]));
@@ -264,14 +254,14 @@ fn a_queue_is_looked_into_purged_restored_paused_and_resumed() {
     assert_eq!(json!(back), json!(ids), "in their order, under their ids");
 
     let _worker = shop.worker("w1@test");
-    shop.until(&ids[4], "FAILURE"); // a number and a text cannot be added
+    shop.board.until(&ids[4], "FAILURE"); // a number and a text cannot be added
     let paused = shop.board.done("/api/v1/queues/celery/pause", &json!({}));
     assert_eq!(paused["replies"][0]["ok"], true, "{paused}");
     assert_eq!(shop.queue("celery")["paused"], true);
     let waits = shop.call("add", &json!([1, 2]));
     eventually("it waits", PATIENCE, || shop.queue("celery")["ready"] == 1);
     shop.board.done("/api/v1/queues/celery/resume", &json!({}));
-    shop.until(&waits, "SUCCESS");
+    shop.board.until(&waits, "SUCCESS");
     shop.refused("/api/v1/queues/celery/resume", &json!({}), 409);
 
     let errors = shop.get("/api/v1/errors");
@@ -287,19 +277,19 @@ fn cut_arguments_are_never_sent_again() {
     shop.known("w1@test");
     let long = "x".repeat(5_000);
     let id = shop.call("identity", &json!([long]));
-    let seen = shop.until(&id, "SUCCESS");
+    let seen = shop.board.until(&id, "SUCCESS");
     assert_eq!((&seen["arguments"]["exact"], &seen["arguments"]["source"]), (&json!(false), &json!("repr")));
     let why = shop.refused(&format!("/api/v1/tasks/{id}/retry"), &json!({}), 422);
     assert!(why.contains("cut"), "{why}");
     // Whole ones are read back from the text.
     let short = shop.call("identity", &json!([{"a": [1, null, "it's"]}]));
-    let seen = shop.until(&short, "SUCCESS");
+    let seen = shop.board.until(&short, "SUCCESS");
     assert_eq!(
         (&seen["arguments"]["args"], &seen["arguments"]["source"]),
         (&json!([{"a": [1, null, "it's"]}]), &json!("repr"))
     );
     let again = shop.board.done(&format!("/api/v1/tasks/{short}/retry"), &json!({}));
-    let again = shop.until(again["id"].as_str().expect("an id"), "SUCCESS");
+    let again = shop.board.until(again["id"].as_str().expect("an id"), "SUCCESS");
     assert_eq!(again["stored"]["result"], json!({"a": [1, null, "it's"]}));
 }
 
@@ -362,7 +352,7 @@ fn many_tasks_are_counted_before_something_is_done_to_them() {
     let _worker = shop.worker("w1@test");
     for n in 0..3 {
         let id = shop.call("add", &json!([n, 1]));
-        shop.until(&id, "SUCCESS");
+        shop.board.until(&id, "SUCCESS");
     }
     let seen =
         shop.board.done("/api/v1/preview", &json!({"action": "retry", "query": "name:conf_tasks.add"}));
@@ -389,7 +379,7 @@ fn a_workflow_is_drawn() {
     let shop = Shop::open(&["--unauthenticated-api"]);
     let _worker = shop.worker("w1@test");
     let root = shop.call("build_chain_inside_task", &json!([]));
-    shop.until(&root, "SUCCESS");
+    shop.board.until(&root, "SUCCESS");
     let mut flow = Value::Null;
     eventually("all of it is there", PATIENCE, || {
         flow = shop.get(&format!("/api/v1/workflows/{root}"));
