@@ -86,8 +86,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     // The folder goes before the verdict, so that the verdict is the last line.
     drop(run);
-    println!("{} passed, {} failed, {} skipped", totals.passed, totals.failed, totals.skipped);
-    Ok(if totals.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("{totals}");
+    Ok(if totals.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn tests(run: &Run, options: &Options) -> Result<Totals> {

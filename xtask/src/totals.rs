@@ -1,5 +1,6 @@
 //! Counts tests by reading what the test runners print at their end.
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::ops::AddAssign;
 use std::process::{Command, Stdio};
@@ -13,6 +14,24 @@ pub(crate) struct Totals {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) skipped: u64,
+    /// Asked for and never begun, whatever the reason.
+    pub(crate) unrun: u64,
+}
+
+impl Totals {
+    pub(crate) fn all_passed(self) -> bool {
+        self.failed == 0 && self.unrun == 0
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)?;
+        if self.unrun > 0 {
+            write!(f, ", {} never run", self.unrun)?;
+        }
+        Ok(())
+    }
 }
 
 impl AddAssign for Totals {
@@ -20,6 +39,7 @@ impl AddAssign for Totals {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+        self.unrun += other.unrun;
     }
 }
 
@@ -40,7 +60,7 @@ pub(crate) fn watch(command: &mut Command) -> Result<Totals> {
     let mut totals = pass_on(out, std::io::stdout());
     totals += other.join().unwrap_or_default();
     let status = child.wait().with_context(|| format!("could not wait for {shown}"))?;
-    if !status.success() && totals.failed == 0 {
+    if !status.success() && totals.all_passed() {
         totals.failed = 1;
     }
     Ok(totals)
@@ -63,11 +83,11 @@ fn pass_on(from: impl std::io::Read, mut to: impl Write) -> Totals {
 fn parse(line: &str) -> Option<Totals> {
     let plain = without_colours(line);
     // Nextest indents its summary, and what failed tests have printed, which may hold anything.
-    let counts = match plain.strip_prefix("test result: ") {
-        Some(rest) => rest.split_once(". ")?.1,
-        None => plain.trim_start().strip_prefix("Summary [")?.split_once("run: ")?.1,
+    let (begun, counts) = match plain.strip_prefix("test result: ") {
+        Some(rest) => rest.split_once(". ")?,
+        None => plain.trim_start().strip_prefix("Summary [")?.split_once(" run: ")?,
     };
-    let mut totals = Totals::default();
+    let mut totals = Totals { unrun: unrun(begun), ..Totals::default() };
     for part in counts.split([',', ';']) {
         let mut words = part.split_whitespace();
         let (Some(Ok(count)), Some(what)) = (words.next().map(str::parse::<u64>), words.next()) else {
@@ -81,6 +101,15 @@ fn parse(line: &str) -> Option<Totals> {
         }
     }
     Some(totals)
+}
+
+/// How many tests `675.4s] 12/14 tests` leaves out.
+fn unrun(begun: &str) -> u64 {
+    begun
+        .split_whitespace()
+        .find_map(|word| word.split_once('/'))
+        .and_then(|(run, all)| Some((run.parse::<u64>().ok()?, all.parse::<u64>().ok()?)))
+        .map_or(0, |(run, all)| all.saturating_sub(run))
 }
 
 fn without_colours(line: &str) -> String {
@@ -101,19 +130,19 @@ mod tests {
     fn reads_the_summary_of_nextest() {
         let line =
             "     Summary [   1.234s] 12/14 tests run: 9 passed (1 slow), 2 failed, 1 timed out, 3 skipped";
-        assert_eq!(parse(line), Some(Totals { passed: 9, failed: 3, skipped: 3 }));
+        assert_eq!(parse(line), Some(Totals { passed: 9, failed: 3, skipped: 3, unrun: 2 }));
     }
 
     #[test]
     fn reads_a_coloured_summary() {
         let line = "\u{1b}[32;1m     Summary\u{1b}[0m [   0.1s] \u{1b}[1m1\u{1b}[0m test run: \u{1b}[1m1\u{1b}[0m \u{1b}[32;1mpassed\u{1b}[0m, \u{1b}[1m0\u{1b}[0m skipped";
-        assert_eq!(parse(line), Some(Totals { passed: 1, failed: 0, skipped: 0 }));
+        assert_eq!(parse(line), Some(Totals { passed: 1, ..Totals::default() }));
     }
 
     #[test]
     fn reads_the_result_of_cargo_test() {
         let line = "test result: FAILED. 3 passed; 1 failed; 2 ignored; 0 measured; 4 filtered out; finished in 0.1s";
-        assert_eq!(parse(line), Some(Totals { passed: 3, failed: 1, skipped: 6 }));
+        assert_eq!(parse(line), Some(Totals { passed: 3, failed: 1, skipped: 6, unrun: 0 }));
         assert_eq!(parse("test a ... ok"), None);
         assert_eq!(parse(&format!("    {line}")), None, "what a failed test has printed");
     }
