@@ -32,6 +32,7 @@
 
 mod bench;
 mod bench_board;
+mod deny;
 mod examples;
 mod progress;
 mod reap;
@@ -63,6 +64,8 @@ enum Command {
     Bench(bench::Options),
     /// Measure the board under load, one number per line.
     BenchBoard(bench_board::Options),
+    /// Check licences, sources and banned crates; advisories where `cargo-deny` is installed.
+    Deny,
     /// End what a run left behind (started by the run itself).
     #[command(hide = true)]
     Reap {
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::BenchBoard(options) => bench_board::run(&options),
+        Command::Deny => deny::run(),
         Command::Reap { dir } => reap::serve(&dir).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
