@@ -188,6 +188,24 @@ impl RabbitServer {
     }
 }
 
+/// What a failed test shows of the node's own log, in lines.
+const SHOWN_LINES: usize = 60;
+
+impl Drop for RabbitServer {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for file in fs::read_dir(self.dir.path().join("log")).into_iter().flatten().flatten() {
+            let text = fs::read(file.path()).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let lines: Vec<&str> = text.lines().collect();
+            let last = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+            eprintln!("---- end of {} ----\n{}", file.path().display(), last.join("\n"));
+        }
+    }
+}
+
 fn write_files(dir: &Path, ports: Ports, plugins: &str, config: &str) {
     let mut text = format!("{CONFIG}listeners.tcp.1 = 127.0.0.1:{}\n", ports.amqp);
     if plugins.contains("management") {
