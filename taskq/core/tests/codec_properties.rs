@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use proptest::{collection, prelude::*};
 use serde::{Deserialize, Serialize};
 use taskq_core::{
-    codec::{Accept, Map, Serializer, Value, compress, from_value, json, repr, to_value},
+    codec::{Accept, CodecErrorKind, Map, Serializer, Value, compress, from_value, json, repr, to_value},
     protocol::{DeliveryInfo, Message, RawHeaders, Request},
 };
 use uuid::Uuid;
@@ -223,5 +223,63 @@ proptest! {
     #[test]
     fn nearly_json_is_at_worst_an_error(input in mangled()) {
         read_everything(&input);
+    }
+}
+
+/// Ten kilobytes that inflate to a gigabyte are refused before they do, whatever the setting allows.
+#[test]
+fn a_bomb_is_refused_by_what_it_came_in() {
+    let zeros = vec![0_u8; 96 << 20];
+    let (_, bomb) = compress::compress("zstd", &zeros).expect("compressed");
+    let error = compress::decompress("zstd", &bomb, usize::MAX - 1).expect_err("a bomb");
+    assert_eq!(error.kind(), CodecErrorKind::TooLarge, "{error}");
+    assert!(error.to_string().contains("inflates to more than"), "{error}");
+    // What stays small is none.
+    let (_, small) = compress::compress("zstd", &zeros[..32 << 20]).expect("compressed");
+    assert_eq!(compress::decompress("zstd", &small, usize::MAX - 1).expect("inflated").len(), 32 << 20);
+}
+
+/// `max_body_size` is for every body, compressed or not.
+#[test]
+fn a_body_beyond_the_limit_is_refused_as_it_came() {
+    let message = |length: usize| Message {
+        headers: RawHeaders(Bytes::from_static(br#"{"task": "t", "id": "i"}"#)),
+        content_type: Some("application/json".to_owned()),
+        body: Bytes::from(format!("[[\"{}\"], {{}}, {{}}]", "a".repeat(length))),
+        ..Message::default()
+    };
+    let decode = |length| {
+        Request::decode(message(length), DeliveryInfo::default(), &Accept::all(), &TimeZone::UTC, 1_024)
+    };
+    let error = decode(1_024).expect_err("too large");
+    assert!(error.detail.contains("1024") && error.detail.contains("`max_body_size`"), "{error:?}");
+    assert_eq!(error.id, Some("i".into()));
+    assert!(decode(100).is_ok());
+}
+
+/// Nesting beyond the limit is an error in every format, and in whatever stands in a message.
+#[test]
+fn what_is_nested_too_deep_is_an_error_everywhere() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    for serializer in [Serializer::Json, Serializer::Yaml] {
+        assert_eq!(serializer.decode(deep.as_bytes()).expect_err("too deep").kind(), CodecErrorKind::Depth);
+    }
+    let packed = [vec![0x91; 10_000], vec![0xc0]].concat();
+    assert_eq!(Serializer::Msgpack.decode(&packed).expect_err("too deep").kind(), CodecErrorKind::Depth);
+    let headers = format!("{{\"task\": \"t\", \"id\": \"i\", \"x\": {deep}}}");
+    for (headers, body) in
+        [(headers.as_str(), "[[], {}, {}]"), (r#"{"task": "t", "id": "i"}"#, deep.as_str())]
+    {
+        let message = Message {
+            headers: RawHeaders(Bytes::copy_from_slice(headers.as_bytes())),
+            content_type: Some("application/json".to_owned()),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            ..Message::default()
+        };
+        let delivery = DeliveryInfo::default();
+        assert!(
+            Request::decode(message, delivery, &Accept::all(), &TimeZone::UTC, 1 << 20).is_err(),
+            "{headers}"
+        );
     }
 }

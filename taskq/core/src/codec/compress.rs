@@ -1,6 +1,6 @@
 //! The compressions of message bodies and results.
 //!
-//! Nothing inflates beyond the limit it is given, however small it came.
+//! Nothing inflates beyond the limit it is given, however small it came; and what came small not even that far.
 
 use std::io::{self, Read, Write};
 
@@ -10,6 +10,12 @@ use super::{CodecError, CodecErrorKind};
 
 /// The default limit of an inflated body, in bytes.
 pub const DEFAULT_INFLATE_LIMIT: usize = 256 << 20;
+
+/// A body may inflate to this many bytes, however small it came,
+const FREE: usize = 64 << 20;
+/// and beyond that to so many bytes for each that came: more than zlib can do, so only a bomb of the other
+/// compressions is refused for it.
+const RATIO: usize = 1_100;
 
 /// The memory xz and zstd may ask for besides, in bytes.
 const WINDOW: u64 = 128 << 20;
@@ -128,6 +134,7 @@ pub fn decompress(name: &str, body: &[u8], limit: usize) -> Result<Bytes, CodecE
     let broken = |error: io::Error| {
         CodecError::new(CodecErrorKind::Syntax, format!("could not decompress `{name}`: {error}"))
     };
+    let limit = limit.min(body.len().saturating_mul(RATIO).max(FREE));
     let reader = named(name)?.reader(body).map_err(broken)?;
     let mut inflated = Vec::with_capacity(body.len().saturating_mul(2).min(limit));
     // One byte more than allowed tells too many from just enough.

@@ -54,7 +54,7 @@ settings! {
         dead_letter_hand_over: bool = true;
         /// A message whose worker or child process has died so often runs alone in a child process the next time, and goes to the dead letters if that dies, too; 0: it runs like any other.
         max_deaths: u32 = 2;
-        /// Largest body after decompression, in bytes. A larger one goes to the dead letters.
+        /// Largest body, after decompression if it is compressed, in bytes. A larger one goes to the dead letters; so does one that inflates to more than 64 MiB and more than 1,100 times its size.
         max_body_size: u64 = 256 * 1024 * 1024;
         /// Give messages with `expires` the AMQP property `expiration` too, as Celery does: RabbitMQ then drops them without a trace.
         message_expiration: bool = false;

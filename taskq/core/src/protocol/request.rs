@@ -53,7 +53,8 @@ pub enum MalformedKind {
 impl Request {
     /// Decodes headers and the shape of the body; arguments stay as they are until the call.
     ///
-    /// `zone` is what naive times are read in; `inflate_limit` bounds a compressed body, in bytes.
+    /// `zone` is what naive times are read in; `inflate_limit` bounds the body, inflated
+    /// if it is compressed, in bytes.
     ///
     /// # Errors
     /// [`Malformed`], with what could be read.

@@ -12,7 +12,11 @@ use crate::recordings::{self, shown};
 const LIMIT: usize = 1 << 20;
 
 pub(crate) fn decode(message: Message) -> Result<Request, Box<Malformed>> {
-    Request::decode(message, DeliveryInfo::default(), &Accept::all(), &TimeZone::UTC, LIMIT)
+    decode_within(LIMIT, message)
+}
+
+pub(crate) fn decode_within(limit: usize, message: Message) -> Result<Request, Box<Malformed>> {
+    Request::decode(message, DeliveryInfo::default(), &Accept::all(), &TimeZone::UTC, limit)
 }
 
 fn headers(message: &Message) -> Map {

@@ -3,10 +3,14 @@
 use bytes::Bytes;
 use taskq_core::{
     codec::{Value, json},
+    config::Settings,
     protocol::{MalformedKind, Message, Protocol, RawHeaders},
 };
 
-use crate::{messages::decode, recordings};
+use crate::{
+    messages::{decode, decode_within},
+    recordings,
+};
 
 /// What a recording is for us.
 enum Expect {
@@ -143,7 +147,8 @@ fn hostile_bodies_are_errors() {
 #[test]
 fn a_body_of_fifty_megabytes_is_a_task() {
     let body = format!("[[\"{}\"], {{}}, null]", "x".repeat(50 << 20));
-    let request = decode(with_body(body)).unwrap();
+    let limit = usize::try_from(Settings::default().max_body_size).unwrap();
+    let request = decode_within(limit, with_body(body)).unwrap();
     let (args, _) = request.arguments.to_values().unwrap();
     assert_eq!(args[0].as_str().map(str::len), Some(50 << 20));
 }

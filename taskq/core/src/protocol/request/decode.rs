@@ -59,6 +59,10 @@ fn steps(
     })?;
     let content_type = content_type.to_owned();
     let body = match &compression {
+        None if message.body.len() > inflate_limit => {
+            let length = message.body.len();
+            return Err(format!("body: {length} bytes, beyond the {inflate_limit} of `max_body_size`"));
+        }
         None => message.body,
         Some(name) => compress::decompress(name, &message.body, inflate_limit)
             .map_err(|error| format!("body: {error}"))?,
