@@ -4,6 +4,7 @@
 //! in that order. A result that is JSON already is put in as it is.
 
 use bytes::Bytes;
+use serde::Serialize;
 
 use super::{BackendError, Child, Extended, State, StoredError, TaskMeta, TaskOutput};
 use crate::{
@@ -30,6 +31,32 @@ const KNOWN: &[&str] = &[
     "stamped_headers",
 ];
 
+/// What stands after the result, in the order of [`TaskMeta::to_map`].
+#[derive(Serialize)]
+struct Rest<'a> {
+    traceback: Option<&'a str>,
+    children: Option<Vec<Value>>,
+    date_done: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_id: Option<&'a str>,
+    task_id: &'a str,
+}
+
+impl<'a> Rest<'a> {
+    fn of(meta: &'a TaskMeta) -> Self {
+        Self {
+            traceback: meta.traceback.as_deref(),
+            children: meta.children.as_ref().map(|children| children.iter().map(Child::to_value).collect()),
+            date_done: meta.date_done.map(format_timestamp),
+            group_id: meta.group_id.as_deref(),
+            parent_id: meta.parent_id.as_ref().map(TaskId::as_str),
+            task_id: meta.id.as_str(),
+        }
+    }
+}
+
 impl TaskMeta {
     /// Writes the meta as Celery stores it.
     ///
@@ -39,11 +66,16 @@ impl TaskMeta {
         match (&self.output, serializer) {
             (TaskOutput::Json(result), Serializer::Json) => {
                 // The result in the middle is spliced in: it is the large part, and JSON already.
-                let mut map = self.to_map(Value::Null);
-                let status = map.shift_remove("status");
-                map.shift_remove("result");
-                let rest = json::to_bytes(&map)?;
-                let status = json::to_bytes(&status)?;
+                let rest = match self.extended {
+                    None => json::to_bytes(&Rest::of(self))?,
+                    Some(_) => {
+                        let mut map = self.to_map(Value::Null);
+                        map.shift_remove("status");
+                        map.shift_remove("result");
+                        json::to_bytes(&map)?
+                    }
+                };
+                let status = json::to_bytes(self.state.as_str())?;
                 let mut out = Vec::with_capacity(rest.len() + result.len() + status.len() + 24);
                 out.extend_from_slice(b"{\"status\":");
                 out.extend_from_slice(&status);

@@ -2,6 +2,7 @@
 //!
 //! What is not known stays in [`Headers::extra`] and is written again on retry.
 
+mod plain;
 pub(super) mod wire;
 
 use bytes::Bytes;

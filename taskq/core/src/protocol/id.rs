@@ -1,6 +1,10 @@
 //! Task ids: opaque text on the wire, UUIDv7 when we draw them.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{
+    borrow::Borrow,
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +18,12 @@ impl TaskId {
     #[allow(clippy::new_without_default)] // a default that differs every time would surprise
     pub fn new() -> Self {
         Self(uuid::Uuid::now_v7().as_hyphenated().to_string().into())
+    }
+
+    /// What stands for no id.
+    pub(crate) fn none() -> Self {
+        static NONE: LazyLock<Arc<str>> = LazyLock::new(|| "".into());
+        Self(Arc::clone(&NONE))
     }
 
     /// The text.
@@ -72,6 +82,16 @@ impl Serialize for TaskId {
 
 impl<'de> Deserialize<'de> for TaskId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
+        struct IdVisitor;
+        impl serde::de::Visitor<'_> for IdVisitor {
+            type Value = TaskId;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a task id")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<TaskId, E> {
+                Ok(TaskId::from(text))
+            }
+        }
+        deserializer.deserialize_str(IdVisitor)
     }
 }

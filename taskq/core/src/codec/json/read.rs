@@ -1,7 +1,7 @@
 //! Reading into any type.
 
 use memchr::memmem;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::error::Category;
 
 use super::parse;
@@ -23,6 +23,12 @@ pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, CodecError> {
         }
     }
     T::deserialize(parse::parse(json)?)
+}
+
+/// Reads plain JSON, texts where they stand; `None` when it is none, holds something of the dialect, or is of
+/// another shape than `T`.
+pub(crate) fn from_plain_slice<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
+    if is_plain(json) { serde_json::from_slice(json).ok() } else { None }
 }
 
 /// Whether plain JSON gives the same value: no marker, no integer that might be rounded. Bare words need no

@@ -25,9 +25,9 @@ pub(super) fn encode(
     }
     let body = match serializer {
         // The arguments are JSON already.
-        Serializer::Json => join(&task.args, &task.kwargs, &embed_json(&task.embed)?),
+        Serializer::Json => join(&task.args, &task.kwargs, &embed_json(std::mem::take(&mut task.embed))?),
         Serializer::Auth => {
-            let body = join(&task.args, &task.kwargs, &embed_json(&task.embed)?);
+            let body = join(&task.args, &task.kwargs, &embed_json(std::mem::take(&mut task.embed))?);
             signed::seal(&body, Serializer::Json)?
         }
         other => {
@@ -61,11 +61,11 @@ fn join(args: &[u8], kwargs: &[u8], embed: &[u8]) -> Bytes {
 
 const NO_EMBED: &[u8] = br#"{"callbacks": null, "errbacks": null, "chain": null, "chord": null}"#;
 
-fn embed_json(embed: &Embed) -> Result<Bytes, CodecError> {
-    if *embed == Embed::default() {
+fn embed_json(embed: Embed) -> Result<Bytes, CodecError> {
+    if embed == Embed::default() {
         return Ok(Bytes::from_static(NO_EMBED));
     }
-    json::to_bytes(&embed_value(embed.clone()))
+    json::to_bytes(&embed_value(embed))
 }
 
 fn embed_value(embed: Embed) -> Value {

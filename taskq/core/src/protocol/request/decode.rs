@@ -22,6 +22,11 @@ pub(super) fn decode(
     zone: &TimeZone,
     inflate_limit: usize,
 ) -> Result<Request, Box<Malformed>> {
+    if message.body.len() <= inflate_limit
+        && let Some(usual) = Usual::read(&message, accept, zone)
+    {
+        return Ok(usual.with(message, delivery));
+    }
     // What is known of the message, for the caller who waits, grows as decoding goes on.
     let mut known = Malformed {
         kind: MalformedKind::Undecodable,
@@ -33,6 +38,45 @@ pub(super) fn decode(
     match steps(message, delivery, accept, zone, inflate_limit, &mut known) {
         Ok(request) => Ok(request),
         Err(detail) => Err(Box::new(Malformed { detail, ..known })),
+    }
+}
+
+/// What nearly every message is: version 2, in JSON that is not compressed, with headers of the usual types. Anything
+/// else, and whatever is wrong with it, is found out step by step.
+struct Usual {
+    headers: Headers,
+    body: Body,
+    eta: Option<Timestamp>,
+    expires: Option<Timestamp>,
+}
+
+impl Usual {
+    fn read(message: &Message, accept: &Accept, zone: &TimeZone) -> Option<Self> {
+        if accept.check(message.content_type.as_deref()?).ok()? != Serializer::Json {
+            return None;
+        }
+        let headers = Headers::plain(&message.headers).filter(|headers| headers.compression.is_none())?;
+        let body = split(&message.body).ok()?;
+        let instant = |text: &Option<String>| match text {
+            Some(text) => time::parse_timestamp(text, zone).ok().map(Some),
+            None => Some(None),
+        };
+        Some(Self { eta: instant(&headers.eta)?, expires: instant(&headers.expires)?, headers, body })
+    }
+
+    fn with(self, message: Message, delivery: DeliveryInfo) -> Request {
+        let Self { headers, body, eta, expires } = self;
+        Request {
+            headers,
+            properties: message.properties,
+            delivery,
+            arguments: body.arguments,
+            embed: body.embed,
+            protocol: Protocol::V2,
+            content_type: message.content_type.unwrap_or_default(),
+            eta,
+            expires,
+        }
     }
 }
 
