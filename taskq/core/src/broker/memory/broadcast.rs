@@ -1,6 +1,6 @@
 //! Fan-out in memory: every subscription hears what is published while it listens.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -13,21 +13,16 @@ use crate::{
 /// Messages kept for a slow listener; older ones are lost to it.
 const BACKLOG: usize = 4_096;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Cast {
-    exchange: Arc<str>,
-    routing_key: Arc<str>,
+    exchange: Box<str>,
+    routing_key: Box<str>,
     message: Message,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct MemoryBroadcast(broadcast::Sender<Cast>);
-
-impl MemoryBroadcast {
-    pub(super) fn new() -> Self {
-        Self(broadcast::Sender::new(BACKLOG))
-    }
-}
+/// The backlog is there from the first listener on: most brokers in memory never have one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct MemoryBroadcast(Arc<OnceLock<broadcast::Sender<Arc<Cast>>>>);
 
 impl Broadcast for MemoryBroadcast {
     fn publish<'a>(
@@ -36,12 +31,11 @@ impl Broadcast for MemoryBroadcast {
         routing_key: &'a str,
         message: &'a Message,
     ) -> BoxFuture<'a, Result<(), BrokerError>> {
-        // An error says that nobody listens.
-        let _ = self.0.send(Cast {
-            exchange: exchange.into(),
-            routing_key: routing_key.into(),
-            message: message.clone(),
-        });
+        if let Some(casts) = self.0.get() {
+            let (exchange, routing_key) = (exchange.into(), routing_key.into());
+            // An error says that nobody listens any more.
+            let _ = casts.send(Arc::new(Cast { exchange, routing_key, message: message.clone() }));
+        }
         Box::pin(async { Ok(()) })
     }
 
@@ -50,14 +44,14 @@ impl Broadcast for MemoryBroadcast {
         exchange: &'a str,
         pattern: &'a str,
     ) -> BoxFuture<'a, Result<Box<dyn Subscription>, BrokerError>> {
-        let subscription =
-            Listening { casts: self.0.subscribe(), exchange: exchange.into(), pattern: pattern.into() };
+        let casts = self.0.get_or_init(|| broadcast::Sender::new(BACKLOG)).subscribe();
+        let subscription = Listening { casts, exchange: exchange.into(), pattern: pattern.into() };
         Box::pin(async { Ok(Box::new(subscription) as Box<dyn Subscription>) })
     }
 }
 
 struct Listening {
-    casts: broadcast::Receiver<Cast>,
+    casts: broadcast::Receiver<Arc<Cast>>,
     exchange: Box<str>,
     pattern: Box<str>,
 }
@@ -71,7 +65,7 @@ impl Subscription for Listening {
                         if *cast.exchange == *self.exchange
                             && topic_matches(&self.pattern, &cast.routing_key) =>
                     {
-                        return Ok(cast.message);
+                        return Ok(cast.message.clone());
                     }
                     Ok(_) => {}
                     Err(RecvError::Lagged(lost)) => {

@@ -78,7 +78,7 @@ impl MemoryBroker {
         Self::of(Arc::new(Shared {
             state: Mutex::default(),
             changed: Notify::new(),
-            broadcast: MemoryBroadcast::new(),
+            broadcast: MemoryBroadcast::default(),
             clock,
             look,
         }))
