@@ -54,8 +54,8 @@ pub(crate) enum How {
 }
 
 impl Ended {
-    pub(crate) fn new(known: &Known, request: &Request, how: How) -> Self {
-        Self {
+    pub(crate) fn new(known: &Known, request: &Request, how: How) -> Box<Self> {
+        Box::new(Self {
             task: Arc::clone(&known.name),
             id: Some(request.id().clone()),
             root: request.headers.root_id.clone(),
@@ -65,17 +65,17 @@ impl Ended {
             expected: known.def.options.throws,
             signal: None,
             how,
-        }
+        })
     }
 
     /// A message that never became a run.
-    pub(crate) fn dead(task: Option<&str>, id: Option<TaskId>, reason: DeadReason) -> Self {
-        Self { task: task.unwrap_or("?").into(), ..Self::unnamed(id, How::Dead(reason)) }
+    pub(crate) fn dead(task: Option<&str>, id: Option<TaskId>, reason: DeadReason) -> Box<Self> {
+        Box::new(Self { task: task.unwrap_or("?").into(), ..*Self::unnamed(id, How::Dead(reason)) })
     }
 
     /// The end of a delivery whose task's name is not at hand.
-    pub(crate) fn unnamed(id: Option<TaskId>, how: How) -> Self {
-        Self {
+    pub(crate) fn unnamed(id: Option<TaskId>, how: How) -> Box<Self> {
+        Box::new(Self {
             task: "?".into(),
             id,
             root: None,
@@ -85,7 +85,7 @@ impl Ended {
             expected: None,
             signal: None,
             how,
-        }
+        })
     }
 }
 

@@ -71,10 +71,15 @@ impl Executor {
         if let Some(end) = gate::before_run(&self.node, &known, &request, &held) {
             return Some(end);
         }
+        // What is rare is on the heap: in here it would be memory that every run moves.
         if let Some(meta) = self.success(&known, &request).await {
-            return Some(Completion::duplicate(&self.node, held.tag, &known, &request, &meta).await);
+            let end = Completion::duplicate(&self.node, held.tag, &known, &request, &meta);
+            return Some(Box::pin(end).await);
         }
-        let alone = Alone::hire(&self.node, &known, &held).await;
+        let alone = match held.deliveries {
+            1 => None,
+            _ => Box::pin(Alone::hire(&self.node, &known, &held)).await,
+        };
         let hand = match alone.as_ref().map(Alone::crew).or(self.node.crew.as_ref()) {
             Some(crew) if !known.is_builtin => match self.hand(crew, &held).await {
                 Some(hand) => Some((crew, hand)),
@@ -86,7 +91,7 @@ impl Executor {
         // Arguments that do not fit are kept as a dead letter: the message must still be there then.
         let acked = !known.policy.acks_late && fits(&known, &request);
         if acked {
-            if !self.ack_early(&held).await {
+            if !Box::pin(self.ack_early(&held)).await {
                 if let Some((crew, hand)) = hand {
                     crew.put(hand);
                 }
@@ -102,18 +107,18 @@ impl Executor {
             measure::started(&request, self.node.now());
         }
         if known.policy.track_started && known.stores_result(&request) {
-            self.store_started(&request, &held).await;
+            Box::pin(self.store_started(&request, &held)).await;
         }
         crash::reached(Point::Beginning);
         let started = Instant::now();
         let (cx, ended) = match hand {
             Some((crew, hand)) => {
-                let cx = self.node.place.context(*request, &held.told);
+                let cx = self.node.place.context(request, &held.told);
                 held.set_run(cx.clone(), self.since());
-                let ended = process::run(&self.node, crew, hand, &known, &held, &cx).await;
+                let ended = Box::pin(process::run(&self.node, crew, hand, &known, &held, &cx)).await;
                 (cx, ended)
             }
-            None => match self.here(&known, &held, *request).await? {
+            None => match self.here(&known, &held, request).await? {
                 // An item of a map has killed its child.
                 (cx, Ended::Outcome { outcome: Outcome::Failure(failure), .. })
                     if known.is_builtin && failure.kind == FailureKind::WorkerLost =>
@@ -139,19 +144,19 @@ impl Executor {
             Ended::Outcome { outcome, .. } => Some(effects::of(&self.node, &ran, outcome).await),
             Ended::Lost(text) => {
                 let deaths = Deaths { count: held.deliveries, alone: alone.is_some() };
-                Some(effects::worker_lost(&self.node, &ran, deaths, text).await)
+                Some(Box::pin(effects::worker_lost(&self.node, &ran, deaths, text)).await)
             }
             Ended::Dropped(Why::Terminated) => {
                 Some(effects::of(&self.node, &ran, Outcome::Revoked { reason: "terminated" }).await)
             }
-            Ended::Dropped(Why::GivenBack) => Some(effects::given_back(&self.node, &ran).await),
+            Ended::Dropped(Why::GivenBack) => Some(Box::pin(effects::given_back(&self.node, &ran)).await),
             Ended::Dropped(Why::LeaseLost) => {
                 warn!(task = %ran.known.name, id = %held.id, "run cancelled: its lease was lost");
                 None
             }
         };
         if let Some(alone) = alone {
-            alone.end(&self.node, died).await;
+            Box::pin(alone.end(&self.node, died)).await;
         }
         completion
     }
@@ -166,7 +171,7 @@ impl Executor {
     }
 
     /// Runs it in this process, until the end, or until the run is to be dropped.
-    async fn here(&self, known: &Known, held: &Held, request: Request) -> Option<(TaskContext, Ended)> {
+    async fn here(&self, known: &Known, held: &Held, request: Box<Request>) -> Option<(TaskContext, Ended)> {
         let run = Run {
             place: &self.node.place,
             def: &known.def,

@@ -38,7 +38,7 @@ pub(crate) async fn run(
         return in_child(&node, crew, &known, request, &cancel).await;
     }
     let cx = TaskContext::new(ContextParts {
-        request,
+        request: Box::new(request),
         hostname: Arc::clone(&node.name),
         states: node.app.states().clone(),
         backend: Arc::clone(&node.backend),
@@ -76,7 +76,7 @@ async fn in_child(
     };
     // Nobody else knows of this delivery: it is never cancelled by its number.
     let held = Held::new(DeliveryTag { id: 0, epoch: 0 }, request.id().clone());
-    let cx = node.place.context(request, cancel);
+    let cx = node.place.context(Box::new(request), cancel);
     let Some(hand) = crew.take().await else { return lost("the worker stops".to_owned()) };
     match process::run(node, crew, hand, known, &held, &cx).await {
         Ended::Outcome { outcome, .. } => match outcome {

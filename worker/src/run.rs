@@ -33,7 +33,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// The context of a run here.
-    pub(crate) fn context(&self, request: Request, told: &CancellationToken) -> TaskContext {
+    pub(crate) fn context(&self, request: Box<Request>, told: &CancellationToken) -> TaskContext {
         TaskContext::new(ContextParts {
             request,
             hostname: Arc::clone(&self.name),
@@ -63,12 +63,12 @@ pub(crate) struct Run<'a> {
 
 impl Run<'_> {
     /// Runs to the end. A middleware, or a destructor of the task's future, that panics is a failure.
-    pub(crate) async fn outcome(&self, request: Request) -> Outcome {
+    pub(crate) async fn outcome(&self, request: Box<Request>) -> Outcome {
         let run = AssertUnwindSafe(self.within_middleware(request)).catch_unwind();
         run.await.unwrap_or_else(|payload| Outcome::Failure(panics::failure(&*payload)))
     }
 
-    async fn within_middleware(&self, mut request: Request) -> Outcome {
+    async fn within_middleware(&self, mut request: Box<Request>) -> Outcome {
         let stack = self.place.app.middleware();
         if stack.is_empty() {
             return self.task(request).await;
@@ -79,9 +79,9 @@ impl Run<'_> {
     }
 
     /// The task itself, within its limits.
-    async fn task(&self, request: Request) -> Outcome {
+    async fn task(&self, request: Box<Request>) -> Outcome {
         let cx = match self.context.get() {
-            Some(came) => came.with_request(request),
+            Some(came) => came.with_request(*request),
             None => self.context.get_or_init(|| self.place.context(request, self.told)).clone(),
         };
         (self.begins)(&cx);
@@ -95,7 +95,7 @@ impl Run<'_> {
         let run = async { run.await.unwrap_or_else(|payload| Err(panics::failure(&*payload).into())) };
         let result = match (self.limits)(cx.request()) {
             limits if limits.is_none() => run.await,
-            limits => limits::within(self.def.kind, limits, &cx, self.told, run).await,
+            limits => Box::pin(limits::within(self.def.kind, limits, &cx, self.told, run)).await,
         };
         match result {
             Ok(value) => Outcome::Success(value),
@@ -109,7 +109,7 @@ impl Run<'_> {
 
 impl ExecuteEnd for Run<'_> {
     fn execute<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Outcome> {
-        let request = request.clone();
+        let request = Box::new(request.clone());
         Box::pin(self.task(request))
     }
 }

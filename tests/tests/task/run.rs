@@ -30,7 +30,7 @@ pub(crate) fn context(task: &str, args: &str, kwargs: &str, states: States) -> T
         expires: None,
     };
     TaskContext::new(ContextParts {
-        request,
+        request: Box::new(request),
         hostname: "celery@test".into(),
         states,
         backend: Arc::new(DisabledBackend),

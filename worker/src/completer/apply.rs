@@ -107,7 +107,7 @@ fn abandon(node: &Node, batch: &[Completion], why: &str) {
 async fn store(node: &Node, batch: &mut [Completion]) -> bool {
     let mut metas: Vec<TaskMeta> = Vec::with_capacity(batch.len());
     for done in batch {
-        metas.extend(done.store.take());
+        metas.extend(done.store.take().map(|meta| *meta));
         metas.append(&mut done.store_also);
     }
     store_all(node, metas).await

@@ -46,7 +46,7 @@ pub(crate) fn malformed(node: &Node, tag: DeliveryTag, malformed: &Malformed) ->
         let mut meta = TaskMeta::new(id, State::Failure, TaskOutput::Error(failure.error));
         meta.date_done = Some(node.now());
         meta.reply_to.clone_from(&malformed.reply_to);
-        meta
+        Box::new(meta)
     });
     let reason = DeadReason::new(kind, malformed.detail.clone());
     Completion {
@@ -88,13 +88,13 @@ async fn dead_request(
     let meta = meta::failed_request(node, request, failure);
     let mut completion = Completion {
         settle: Some(Settle::DeadLetter { reason: reason.clone() }),
-        ended: Some(Ended {
+        ended: Some(Box::new(Ended {
             root: request.headers.root_id.clone(),
-            ..Ended::dead(Some(&request.headers.task), Some(request.id().clone()), reason)
-        }),
+            ..*Ended::dead(Some(&request.headers.task), Some(request.id().clone()), reason)
+        })),
         ..falling(node, tag, request, (&origin, &cause), &meta, stores).await
     };
-    completion.store = stores.then_some(meta);
+    completion.store = stores.then(|| Box::new(meta));
     if let Some(errbacks) = Errbacks::of_request(request, &cause, &origin) {
         let sending = errbacks.tell(node).await;
         (completion.publish, completion.starts) = (sending.publish, sending.starts);

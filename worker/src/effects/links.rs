@@ -9,8 +9,17 @@ use taskq_core::{
     task::TaskContext,
 };
 
-use super::sending::{Origin, Sending};
+use super::{
+    Ran,
+    sending::{Origin, Sending},
+};
 use crate::node::Node;
+
+/// Whether anything may follow its success.
+pub(super) fn is_followed(ran: &Ran) -> bool {
+    let embed = &ran.cx.request().embed;
+    embed.callbacks.is_some() || embed.chain.is_some() || embed.chord.is_some() || ran.cx.has_following()
+}
 
 /// What the task asked to be sent, then callbacks, then the next step of the chain, each of these with the
 /// result as its first argument.

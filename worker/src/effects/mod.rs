@@ -77,7 +77,7 @@ pub(crate) struct Completion {
     /// The delivery.
     pub(crate) tag: DeliveryTag,
     /// 1. The result of the task,
-    pub(crate) store: Option<TaskMeta>,
+    pub(crate) store: Option<Box<TaskMeta>>,
     /// and results of other tasks that follow from it.
     pub(crate) store_also: Vec<TaskMeta>,
     /// Chords that follow,
@@ -93,7 +93,7 @@ pub(crate) struct Completion {
     /// Told whether the settlement held: early acknowledgement waits for it.
     pub(crate) tell: Option<oneshot::Sender<bool>>,
     /// 4. What to say of it.
-    pub(crate) ended: Option<Ended>,
+    pub(crate) ended: Option<Box<Ended>>,
 }
 
 /// A chord that this delivery ends.
@@ -240,7 +240,7 @@ impl Completion {
             at: node.now(),
         };
         let own = Part::of(request, origin, &meta);
-        self.store = stores.then_some(meta);
+        self.store = stores.then(|| Box::new(meta));
         self.fallen(Fallen::chain(request.embed.chain.as_deref(), &cause, origin), stores);
         self.parts.extend(own);
         self
@@ -259,13 +259,13 @@ impl Completion {
 pub(crate) async fn of(node: &Arc<Node>, ran: &Ran, outcome: Outcome) -> Completion {
     match outcome {
         Outcome::Success(value) => success(node, ran, value).await,
-        Outcome::Failure(failure) => failed(node, ran, failure).await,
+        Outcome::Failure(failure) => Box::pin(failed(node, ran, failure)).await,
         Outcome::Retry { not_before, cause, request } => {
-            retried(node, ran, not_before, cause, &request).await
+            Box::pin(retried(node, ran, not_before, cause, &request)).await
         }
         Outcome::Ignore => ignored(node, ran),
-        Outcome::Replace(signature) => replaced(node, ran, *signature).await,
-        Outcome::Reject { requeue, reason } => rejected(node, ran, requeue, reason).await,
+        Outcome::Replace(signature) => Box::pin(replaced(node, ran, *signature)).await,
+        Outcome::Reject { requeue, reason } => Box::pin(rejected(node, ran, requeue, reason)).await,
         Outcome::Revoked { reason } => Completion {
             settle: settle(ran, Settle::Ack),
             ended: Some(ended(ran, How::Revoked(reason))),
@@ -288,6 +288,22 @@ pub(crate) async fn given_back(node: &Arc<Node>, ran: &Ran) -> Completion {
 }
 
 async fn success(node: &Arc<Node>, ran: &Ran, value: Bytes) -> Completion {
+    match links::is_followed(ran) {
+        true => Box::pin(followed(node, ran, value)).await,
+        false => {
+            let stores = ran.known.stores_result(ran.cx.request());
+            Completion {
+                store: stores.then(|| Box::new(meta::success(node, ran, value.clone()))),
+                settle: settle(ran, Settle::Ack),
+                ended: Some(ended(ran, How::Succeeded(value))),
+                ..Completion::of(ran.tag)
+            }
+        }
+    }
+}
+
+/// A success that others wait for.
+async fn followed(node: &Arc<Node>, ran: &Ran, value: Bytes) -> Completion {
     let (request, origin) = (ran.cx.request(), Origin::of_run(&ran.cx));
     let sending = match links::after_success(node, request, &origin, &value).await {
         Ok(sending) => sending,
@@ -304,7 +320,7 @@ async fn success(node: &Arc<Node>, ran: &Ran, value: Bytes) -> Completion {
     Completion {
         starts: sending.starts,
         parts: meta.as_ref().and_then(|meta| Part::of(request, &origin, meta)).into_iter().collect(),
-        store: meta.filter(|_| stores),
+        store: meta.filter(|_| stores).map(Box::new),
         publish: sending.publish,
         settle: settle(ran, Settle::Ack),
         ended: Some(ended(ran, How::Succeeded(value))),
@@ -368,7 +384,7 @@ async fn failed(node: &Arc<Node>, ran: &Ran, failure: Failure) -> Completion {
     let stores = stores_errors(ran);
     let meta = meta::failure(node, ran, &failure);
     let mut completion = if again {
-        Completion { store: stores.then_some(meta), ..Completion::of(ran.tag) }
+        Completion { store: stores.then(|| Box::new(meta)), ..Completion::of(ran.tag) }
     } else {
         after_failure(node, ran, meta, &failure, stores).await
     };
@@ -404,7 +420,7 @@ async fn after_failure(
         let sending = errbacks.tell(node).await;
         (completion.publish, completion.starts) = (sending.publish, sending.starts);
     }
-    completion.store = stores.then_some(meta);
+    completion.store = stores.then(|| Box::new(meta));
     completion
 }
 
@@ -441,7 +457,7 @@ async fn retried(
         }
     };
     Completion {
-        store: stores_errors(ran).then(|| meta::retry(ran, &cause)),
+        store: stores_errors(ran).then(|| Box::new(meta::retry(ran, &cause))),
         publish: vec![next],
         settle: settle(ran, Settle::Ack),
         ended: Some(ended(ran, How::Retried { not_before, cause })),
@@ -492,10 +508,11 @@ fn stores_errors(ran: &Ran) -> bool {
     ran.known.stores_errors(ran.cx.request())
 }
 
-fn ended(ran: &Ran, how: How) -> Ended {
+fn ended(ran: &Ran, how: How) -> Box<Ended> {
     let mut ended = Ended::new(&ran.known, ran.cx.request(), how);
     if ran.expected {
         ended.expected = Some(|_| true);
     }
-    Ended { runtime: Some(ran.runtime), signal: ran.signal, ..ended }
+    (ended.runtime, ended.signal) = (Some(ran.runtime), ran.signal);
+    ended
 }

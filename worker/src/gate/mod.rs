@@ -93,7 +93,7 @@ impl Gate {
         let reading = &node.decoding;
         let request = Request::decode(message, info, &reading.accept, &reading.zone, reading.inflate_limit);
         let request = match request {
-            Ok(request) => request,
+            Ok(request) => Box::new(request),
             Err(malformed) => {
                 let id = malformed.id.clone().unwrap_or_else(|| TaskId::from(""));
                 return end(hold(id), effects::malformed(&node, tag, &malformed));
@@ -125,7 +125,7 @@ impl Gate {
         let job = Job {
             known: Arc::clone(known),
             queue: node.shares.of(&request.delivery.queue),
-            request: Box::new(request),
+            request,
             held: Arc::clone(&held),
         };
         if let Some(until) = hold_until {

@@ -218,7 +218,7 @@ impl ExecuteEnd for Run<'_> {
     fn execute<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let cx = TaskContext::new(ContextParts {
-                request: request.clone(),
+                request: Box::new(request.clone()),
                 hostname: self.app.origin().into(),
                 states: self.app.states().clone(),
                 backend: Arc::clone(&self.backend),

@@ -34,8 +34,8 @@ pub struct TaskContext(Arc<Inner>);
 /// What a context is made of.
 #[derive(Debug)]
 pub struct ContextParts {
-    /// The decoded message.
-    pub request: Request,
+    /// The decoded message. Large, so it stays in one place from its reading to its end.
+    pub request: Box<Request>,
     /// Node name of the worker.
     pub hostname: Arc<str>,
     /// State for `#[state]` parameters.
@@ -83,7 +83,7 @@ impl TaskContext {
         self.set_trace(TraceContext::of(&request.headers));
         let ContextParts { request: _, hostname, states, backend, cancel, is_eager, events } = &self.0.parts;
         let parts = ContextParts {
-            request,
+            request: Box::new(request),
             hostname: Arc::clone(hostname),
             states: states.clone(),
             backend: Arc::clone(backend),
@@ -186,6 +186,11 @@ impl TaskContext {
     /// effect are sent with `.delay()` and its kin.
     pub fn send_with_success(&self, signature: impl Into<Signature>) {
         self.0.run.following.lock().unwrap_or_else(PoisonError::into_inner).push(signature.into());
+    }
+
+    /// Whether anything is to be sent when the run has succeeded. For workers.
+    pub fn has_following(&self) -> bool {
+        !self.0.run.following.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// What is to be sent when the run has succeeded. For workers.

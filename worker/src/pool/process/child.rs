@@ -167,7 +167,7 @@ impl Child {
                 builtin: None,
                 context: OnceLock::new(),
             };
-            let outcome = run.outcome(request).await;
+            let outcome = run.outcome(Box::new(request)).await;
             let expected = matches!(&outcome, Outcome::Failure(failure)
                 if def.options.throws.is_some_and(|expected| expected(failure)));
             Done::new(outcome, run.context.get(), expected)

@@ -158,7 +158,7 @@ pub(super) fn context(app: &App, id: &str) -> TaskContext {
     let accept = Accept::from_names(["json"]).unwrap();
     let request = Request::decode(message, delivery, &accept, &jiff::tz::TimeZone::UTC, 1024).unwrap();
     TaskContext::new(ContextParts {
-        request,
+        request: Box::new(request),
         hostname: app.origin().into(),
         states: States::default(),
         backend: Arc::new(DisabledBackend),
