@@ -11,6 +11,7 @@ mod line;
 
 use std::{fs::File, io, path::PathBuf, str::FromStr, sync::Mutex};
 
+use taskq_core::protocol::TraceContext;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     fmt::{self, writer::BoxMakeWriter},
@@ -134,7 +135,10 @@ impl Logging {
         let lines = fmt::layer().with_writer(writer).with_ansi(self.color && self.file.is_none());
         let lines = match self.format {
             LogFormat::Text => lines.event_format(Human).with_filter(self.level.filter()).boxed(),
-            LogFormat::Json => lines.event_format(Json).with_filter(self.level.filter()).boxed(),
+            LogFormat::Json => {
+                TraceContext::log_ids();
+                lines.event_format(Json).with_filter(self.level.filter()).boxed()
+            }
         };
         Ok(registry().with(lines).with(beside).try_init().is_ok())
     }

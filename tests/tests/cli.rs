@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use taskq::{App, Args, Signature, args, core::config::Sources};
 use taskq_tests::{
     demo::Demo,
     process::{Running, eventually},
@@ -69,6 +70,66 @@ fn lines_that_a_task_logs_carry_its_name_and_id() {
         log.output().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let said = lines.iter().find(|line| line["message"] == "bye").unwrap();
     assert_eq!((&said["task"], &said["id"]), (&json!("demo.say"), &json!(id)));
+}
+
+/// A JSON log has one line for each change of state, and each names the trace that came with the message.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_change_of_state_is_one_json_line_that_names_its_trace() {
+    const TRACE: (&str, &str) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let demo = demo();
+    let sources =
+        Sources::none().set("broker_url", format!("sqlite:{}", demo.dir().join("taskq.db").display()));
+    let app = App::builder().sources(sources).build().unwrap();
+    let send = async |task: &str, args: Args, traced: bool| {
+        let mut signature = Signature::by_name(task, args);
+        if traced {
+            signature = signature.header("traceparent", format!("00-{}-{}-01", TRACE.0, TRACE.1));
+        }
+        app.send_signature(signature).await.unwrap().id().to_string()
+    };
+    let traced = send("demo.flaky", args![], true).await;
+    let plain = send("demo.flaky", args![], false).await;
+    let said = send("demo.say", args!["said"], true).await;
+    let unknown = send("demo.nowhere", args![], true).await;
+    let mut log = worker(&demo, "worker --log-format json -l DEBUG");
+    let lines = |log: &Running| -> Vec<serde_json::Value> {
+        log.output().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    eventually("every task ends", SOON, || {
+        let ended = |line: &&serde_json::Value| {
+            ["task succeeded", "message put aside"].iter().any(|end| line["message"] == *end)
+        };
+        lines(&log).iter().filter(ended).count() == 4
+    });
+    log.terminate();
+    log.wait(SOON);
+    let lines = lines(&log);
+    let of = |id: &str| -> Vec<&serde_json::Value> {
+        let is_state = |line: &&serde_json::Value| {
+            let message = line["message"].as_str().unwrap_or_default();
+            line["id"] == *id
+                && (message.starts_with("task ") || message == "message put aside" || message == "said")
+        };
+        lines.iter().filter(is_state).collect()
+    };
+    let messages = |id: &str| of(id).iter().map(|line| line["message"].clone()).collect::<Vec<_>>();
+    let attempt = |end| ["task received", "task started", end];
+    let mut flaky = [attempt("task retries"), attempt("task retries"), attempt("task succeeded")].concat();
+    flaky.sort_unstable();
+    for id in [&traced, &plain] {
+        // The end of an attempt is told when it is settled: then the next one may be under way.
+        let mut said = messages(id);
+        said.sort_unstable_by_key(ToString::to_string);
+        assert_eq!(said, flaky);
+    }
+    assert_eq!(messages(&said), ["task received", "task started", "said", "task succeeded"]);
+    assert_eq!(messages(&unknown), ["message put aside"]);
+    for line in [&traced, &said, &unknown].into_iter().flat_map(|id| of(id)) {
+        assert_eq!((&line["trace_id"], &line["span_id"]), (&json!(TRACE.0), &json!(TRACE.1)), "{line}");
+    }
+    for line in of(&plain) {
+        assert!(line.get("trace_id").is_none() && line.get("span_id").is_none(), "{line}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use taskq_core::{
     Timestamp,
     broker::DeadReason,
     codec::repr,
-    protocol::{Request, TaskId},
+    protocol::{Request, TaskId, TraceContext},
     task::Failure,
 };
 use tracing::{debug, error, info, warn};
@@ -34,6 +34,8 @@ pub(crate) struct Ended {
     pub(crate) expected: Option<fn(&Failure) -> bool>,
     /// The signal that ended its process, if one did.
     pub(crate) signal: Option<i32>,
+    /// Its trace, where log lines name it.
+    pub(crate) trace: Option<Box<TraceContext>>,
     pub(crate) how: How,
 }
 
@@ -64,6 +66,7 @@ impl Ended {
             tells: known.def.options.send_events,
             expected: known.def.options.throws,
             signal: None,
+            trace: logged(|| TraceContext::of(&request.headers)),
             how,
         })
     }
@@ -84,23 +87,39 @@ impl Ended {
             tells: true,
             expected: None,
             signal: None,
+            trace: None,
             how,
         })
     }
 }
 
+/// The trace, for a log that names it.
+pub(crate) fn logged(trace: impl FnOnce() -> TraceContext) -> Option<Box<TraceContext>> {
+    TraceContext::ids_are_logged().then(|| Box::new(trace()))
+}
+
+/// `trace_id` and `span_id`, where there are any.
+fn ids(trace: Option<&TraceContext>) -> (Option<&str>, Option<&str>) {
+    trace.map_or((None, None), |trace| (trace.trace_id(), trace.span_id()))
+}
+
 /// A task has arrived and passed the gates.
 pub(crate) fn received(node: &Node, known: &Known, request: &Request) {
     event::received(node, known, request);
-    info!(task = %known.name, id = %request.id(), root = %shown(request.headers.root_id.as_ref()), "task received");
+    let trace = logged(|| TraceContext::of(&request.headers));
+    let (trace_id, span_id) = ids(trace.as_deref());
+    let root = shown(request.headers.root_id.as_ref());
+    info!(task = %known.name, id = %request.id(), root = %root, trace_id, span_id, "task received");
 }
 
 /// A task starts.
-pub(crate) fn started(node: &Node, known: &Known, id: &TaskId) {
+pub(crate) fn started(node: &Node, known: &Known, request: &Request) {
     node.counters.started.inc();
     node.totals.count(&known.name);
-    debug!(task = %known.name, %id, "task started");
-    event::started(node, known, id);
+    let trace = logged(|| TraceContext::of(&request.headers));
+    let (trace_id, span_id) = ids(trace.as_deref());
+    debug!(task = %known.name, id = %request.id(), trace_id, span_id, "task started");
+    event::started(node, known, request.id());
 }
 
 /// Tells the end of a delivery. `lost`: its lease was gone, so what it did last was dropped.
@@ -109,10 +128,14 @@ pub(crate) fn ended(node: &Node, ended: &Ended, lost: bool) {
         measure::ended(ended, lost);
     }
     let (task, id) = (&*ended.task, shown(ended.id.as_ref()));
+    let (trace_id, span_id) = ids(ended.trace.as_deref());
     let count = &node.counters;
     if lost {
         count.lost.inc();
-        warn!(task, id, "lease lost: the task runs somewhere else, its end here was dropped");
+        warn!(
+            task,
+            id, trace_id, span_id, "lease lost: the task runs somewhere else, its end here was dropped"
+        );
         return;
     }
     event::ended(node, ended);
@@ -121,7 +144,7 @@ pub(crate) fn ended(node: &Node, ended: &Ended, lost: bool) {
     match &ended.how {
         How::Succeeded(value) => {
             count.succeeded.inc();
-            info!(task, id, root, runtime, result = %Text(value, ended.repr_limit), "task succeeded");
+            info!(task, id, root, trace_id, span_id, runtime, result = %Text(value, ended.repr_limit), "task succeeded");
         }
         How::Failed { failure, dead } => {
             count.failed.inc();
@@ -130,50 +153,50 @@ pub(crate) fn ended(node: &Node, ended: &Ended, lost: bool) {
             }
             let traceback = failure.traceback.as_deref().unwrap_or_default();
             if ended.expected.is_some_and(|expected| expected(failure)) {
-                info!(task, id, root, runtime, error = %failure, "task failed as expected");
+                info!(task, id, root, trace_id, span_id, runtime, error = %failure, "task failed as expected");
             } else {
-                error!(task, id, root, runtime, error = %failure, traceback, "task failed");
+                error!(task, id, root, trace_id, span_id, runtime, error = %failure, traceback, "task failed");
             }
         }
         How::Retried { not_before, cause } => {
             count.retried.inc();
-            info!(task, id, root, runtime, not_before = %not_before, cause = %cause, "task retries");
+            info!(task, id, root, trace_id, span_id, runtime, not_before = %not_before, cause = %cause, "task retries");
         }
         How::Ignored => {
             count.ignored.inc();
-            info!(task, id, root, runtime, "task ignored");
+            info!(task, id, root, trace_id, span_id, runtime, "task ignored");
         }
         How::Replaced => {
             count.replaced.inc();
-            info!(task, id, root, runtime, "task replaced");
+            info!(task, id, root, trace_id, span_id, runtime, "task replaced");
         }
         How::Rejected { requeue, reason } => {
             count.rejected.inc();
             if !requeue {
                 count.dead.inc();
             }
-            warn!(task, id, root, runtime, requeue, reason, "task rejected");
+            warn!(task, id, root, trace_id, span_id, runtime, requeue, reason, "task rejected");
         }
         How::Revoked(reason) => {
             count.revoked.inc();
-            info!(task, id, root, runtime, reason, "task revoked");
+            info!(task, id, root, trace_id, span_id, runtime, reason, "task revoked");
         }
         How::Postponed { until, why } => {
             count.postponed.inc();
-            info!(task, id, root, until = %until, why, "task waits in the broker");
+            info!(task, id, root, trace_id, span_id, until = %until, why, "task waits in the broker");
         }
         How::Duplicate => {
             count.duplicates.inc();
-            info!(task, id, root, "task skipped: it has succeeded already");
+            info!(task, id, root, trace_id, span_id, "task skipped: it has succeeded already");
         }
         How::GivenBack => {
             count.given_back.inc();
-            debug!(task, id, root, "task given back");
+            debug!(task, id, root, trace_id, span_id, "task given back");
         }
         How::Dead(reason) => {
             count.failed.inc();
             count.dead.inc();
-            error!(task, id, root, %reason, "message put aside");
+            error!(task, id, root, trace_id, span_id, %reason, "message put aside");
         }
     }
 }

@@ -102,7 +102,7 @@ impl Executor {
         if let Some((_, hand)) = &hand {
             held.set_pid(hand.pid);
         }
-        emit::started(&self.node, &known, &held.id);
+        emit::started(&self.node, &known, &request);
         if self.node.watched {
             measure::started(&request, self.node.now());
         }

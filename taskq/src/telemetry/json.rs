@@ -1,4 +1,5 @@
-//! The line machines read: one JSON object with `timestamp`, `level`, `target`, `message` and every field.
+//! The line machines read: one JSON object with `timestamp`, `level`, `target`, `message`, every field, and the
+//! trace of the task that it is about.
 
 use std::fmt;
 
@@ -21,7 +22,7 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let line = Line::read(event);
+        let line = Line::read(event).with_trace();
         let mut object: Map<String, Value> =
             line.fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         // Last, so that no field takes their place.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde_json::Value;
-use taskq_core::task::TaskContext;
+use taskq_core::{protocol::TraceContext, task::TaskContext};
 use tracing::{Event, field::Field, field::Visit};
 
 /// The parts of one event, fields in the order they were written.
@@ -28,6 +28,18 @@ impl Line {
         line
     }
 
+    /// Adds `trace_id` and `span_id` of the task that runs here to what belongs to it and does not name a trace.
+    pub(super) fn with_trace(mut self) -> Self {
+        if let Some(cx) = TaskContext::current()
+            && self.get("trace_id").is_none()
+            && self.get("id").and_then(Value::as_str) == Some(cx.id().as_str())
+        {
+            let trace = cx.trace();
+            self.fields.extend(ids(&trace).map(|(name, id)| (name, Value::from(id))));
+        }
+        self
+    }
+
     /// A field.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
@@ -36,6 +48,11 @@ impl Line {
     fn push(&mut self, field: &Field, value: impl Into<Value>) {
         self.fields.push((field.name(), value.into()));
     }
+}
+
+fn ids(trace: &TraceContext) -> impl Iterator<Item = (&'static str, &str)> {
+    let named = [("trace_id", trace.trace_id()), ("span_id", trace.span_id())];
+    named.into_iter().filter_map(|(name, id)| Some((name, id?)))
 }
 
 impl Visit for Line {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use taskq_tests::demo::Demo;
 use taskq_tests::otlp::{Receiver, Span};
-use taskq_tests::process::Running;
+use taskq_tests::process::{Running, eventually};
 use taskq_tests::python;
 use taskq_tests::redis_server::RedisServer;
 
@@ -220,6 +220,27 @@ fn runs_may_be_linked_instead_of_being_children() {
     // A span that the program opens on a thread of the pool is part of the run.
     let own = rig.receiver.span("a span of the program's own", |span| span.name == "own work");
     assert_eq!((own.trace, own.parent), (run.trace, run.id));
+}
+
+/// Whoever has a span finds its lines, and whoever has a line its span.
+#[test]
+fn json_lines_name_the_span_of_the_run() {
+    for pool in ["", "-P processes"] {
+        let rig = Rig::new().rust(&format!("{pool} --log-format json"), &[]);
+        let call = rig.call("traced.rs_add", "[1,2]");
+        let run = rig.receiver.span("the run", |span| span.name == "run/traced.rs_add");
+        let log = || rig.running[0].output();
+        eventually("the line of its end", STARTING, || log().contains("task succeeded"));
+        let line = |message: &str| -> serde_json::Value {
+            let lines = log();
+            let line = lines.lines().find(|line| line.contains(message));
+            serde_json::from_str(line.unwrap_or_else(|| panic!("no `{message}` in {lines}"))).expect("JSON")
+        };
+        for (message, span) in [("task received", &call.id), ("task succeeded", &run.id)] {
+            let line = line(message);
+            assert_eq!((&line["trace_id"], &line["span_id"]), (&json!(call.trace), &json!(span)), "{line}");
+        }
+    }
 }
 
 #[test]

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use taskq_core::{
     backend::{State, TaskMeta, TaskOutput},
     broker::{DeadKind, DeadReason, DeliveryTag, Settle, Undecodable},
-    protocol::{Malformed, MalformedKind, Request, TaskId},
+    protocol::{Malformed, MalformedKind, Request, TaskId, TraceContext},
     task::Failure,
 };
 
 use super::{Completion, errbacks::Errbacks, fall::Cause, falling, meta, sending::Origin};
-use crate::{emit::Ended, node::Node};
+use crate::{
+    emit::{self, Ended},
+    node::Node,
+};
 
 /// No task of that name is registered. Celery: `NotRegistered`.
 pub(crate) async fn unknown_task(node: &Arc<Node>, tag: DeliveryTag, request: &Request) -> Completion {
@@ -90,6 +93,7 @@ async fn dead_request(
         settle: Some(Settle::DeadLetter { reason: reason.clone() }),
         ended: Some(Box::new(Ended {
             root: request.headers.root_id.clone(),
+            trace: emit::logged(|| TraceContext::of(&request.headers)),
             ..*Ended::dead(Some(&request.headers.task), Some(request.id().clone()), reason)
         })),
         ..falling(node, tag, request, (&origin, &cause), &meta, stores).await

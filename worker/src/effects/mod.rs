@@ -47,7 +47,7 @@ use self::{
     sending::{Origin, Sending},
 };
 use crate::{
-    emit::{Ended, How},
+    emit::{self, Ended, How},
     limits,
     node::Node,
     tasks::Known,
@@ -513,6 +513,8 @@ fn ended(ran: &Ran, how: How) -> Box<Ended> {
     if ran.expected {
         ended.expected = Some(|_| true);
     }
+    // The run's own span, which is not in the message.
+    ended.trace = emit::logged(|| ran.cx.trace());
     (ended.runtime, ended.signal) = (Some(ran.runtime), ran.signal);
     ended
 }

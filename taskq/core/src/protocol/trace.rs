@@ -4,8 +4,13 @@
 //! Kept true here: what is not understood is carried on all the same, byte for byte; a header that the sender has
 //! set is never overwritten by an inherited one.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::Headers;
 use crate::codec::Value;
+
+/// Whether log lines name the trace of their task.
+static LOGGED: AtomicBool = AtomicBool::new(false);
 
 /// The headers of a trace: <https://www.w3.org/TR/trace-context/> and <https://www.w3.org/TR/baggage/>.
 const NAMES: [&str; 3] = ["traceparent", "tracestate", "baggage"];
@@ -46,6 +51,17 @@ impl TraceContext {
     /// The id of the span that the message was sent in, 16 hexadecimal digits, likewise.
     pub fn span_id(&self) -> Option<&str> {
         self.part(2, 16)
+    }
+
+    /// From now on workers put `trace_id` and `span_id` beside the task in each log line about its state. Celery has
+    /// no such thing. Programs that log as JSON do it by themselves; others, with a subscriber of their own, may.
+    pub fn log_ids() {
+        LOGGED.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether log lines name it: nobody looks for a trace otherwise.
+    pub fn ids_are_logged() -> bool {
+        LOGGED.load(Ordering::Relaxed)
     }
 
     /// Writes it over what the headers say.
