@@ -4,13 +4,12 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use taskq_core::broker::Settler;
 use tokio::{
-    sync::mpsc,
     task::JoinSet,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{BATCH, apply};
+use super::{BATCH, apply, inbox::Inbox};
 use crate::{effects::Completion, node::Node};
 
 /// How long the first of a batch waits for others, while others may come.
@@ -20,54 +19,55 @@ const IN_FLIGHT: usize = 2;
 /// Pause before a member is counted again whose chord somebody else has claimed.
 const RECOUNT: Duration = Duration::from_millis(500);
 
+/// Closes an inbox when whoever looks into it is gone.
+struct Open(Arc<Inbox>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 pub(super) async fn run(
     node: Arc<Node>,
     settler: Arc<dyn Settler>,
-    mut receive: mpsc::Receiver<Completion>,
+    inbox: Arc<Inbox>,
     finish: CancellationToken,
 ) {
+    let inbox = Open(inbox);
+    let inbox = &inbox.0;
     let mut batches = JoinSet::new();
     let mut apart: VecDeque<(Instant, Completion)> = VecDeque::new();
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut due = Instant::now();
-    let mut open = true;
-    while open {
-        let full = batch.len() >= BATCH;
-        let waiting = !batch.is_empty();
+    let mut finishing = false;
+    loop {
+        let standing = inbox.standing();
+        let waiting = standing.waiting > 0;
+        let due = standing.since + LINGER;
+        let may_go = waiting && (finishing || batches.len() < IN_FLIGHT);
         // When nothing else is on its way, waiting for company is pointless.
-        let alone = waiting && node.busy.stuck(node.tuning.concurrency) && receive.is_empty();
-        if batches.len() < IN_FLIGHT && (full || alone || (waiting && Instant::now() >= due)) {
-            let ready = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-            batches.spawn(apply::batch(Arc::clone(&node), Arc::clone(&settler), ready));
+        if may_go && (standing.waiting >= BATCH || finishing || inbox.is_all() || Instant::now() >= due) {
+            batches.spawn(apply::batch(Arc::clone(&node), Arc::clone(&settler), inbox.take()));
             continue;
         }
-        let room = BATCH - batch.len();
+        if finishing {
+            break;
+        }
         tokio::select! {
             biased;
-            () = finish.cancelled(), if !receive.is_closed() => receive.close(),
-            more = receive.recv_many(&mut batch, room), if room > 0 => {
-                open = more > 0;
-                if !waiting {
-                    due = Instant::now() + LINGER;
-                }
+            () = finish.cancelled() => {
+                inbox.close();
+                finishing = true;
             }
+            () = inbox.arrived() => {}
             Some(ended) = batches.join_next() => {
                 let again = Instant::now() + RECOUNT;
                 apart.extend(ended.into_iter().flatten().map(|done| (again, done)));
             }
-            () = sleep_until(apart.front().map_or_else(Instant::now, |(at, _)| *at)),
-                if !apart.is_empty() && room > 0 =>
-            {
-                batch.extend(apart.pop_front().map(|(_, done)| done));
-                if batch.len() == 1 {
-                    due = Instant::now() + LINGER;
-                }
+            () = sleep_until(apart.front().map_or_else(Instant::now, |(at, _)| *at)), if !apart.is_empty() => {
+                apart.pop_front().into_iter().for_each(|(_, done)| inbox.put_back(done));
             }
-            () = sleep_until(due), if waiting && batches.len() < IN_FLIGHT => {}
+            () = sleep_until(due), if may_go => {}
         }
-    }
-    if !batch.is_empty() {
-        batches.spawn(apply::batch(Arc::clone(&node), Arc::clone(&settler), batch));
     }
     let mut left: Vec<Completion> = apart.into_iter().map(|(_, done)| done).collect();
     while let Some(ended) = batches.join_next().await {

@@ -7,15 +7,16 @@
 mod apply;
 mod batched;
 mod chords;
+mod inbox;
 pub(crate) mod join;
 
 use std::sync::Arc;
 
 use taskq_core::broker::Settler;
-use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::error;
 
+use self::inbox::Inbox;
 use crate::{effects::Completion, node::Node};
 
 /// Settlements in one batch.
@@ -24,18 +25,18 @@ pub(crate) const BATCH: usize = 256;
 /// The running completer.
 #[derive(Debug)]
 pub(crate) struct Completer {
-    send: mpsc::Sender<Completion>,
+    inbox: Arc<Inbox>,
     finish: CancellationToken,
     task: AbortOnDropHandle<()>,
 }
 
 /// Where completions go. When it is full, senders wait, and with them their slots.
 #[derive(Clone, Debug)]
-pub(crate) struct Completions(mpsc::Sender<Completion>);
+pub(crate) struct Completions(Arc<Inbox>);
 
 impl Completions {
     pub(crate) async fn send(&self, completion: Completion) {
-        if self.0.send(completion).await.is_err() {
+        if !self.0.put(completion).await {
             // Only after a cold stop. The lease lapses and the message is delivered again.
             error!("a completion came after the worker had stopped; its message will be delivered again");
         }
@@ -45,14 +46,14 @@ impl Completions {
 impl Completer {
     pub(crate) fn start(node: Arc<Node>, settler: Arc<dyn Settler>) -> Self {
         let bound = node.prefetch.bound().saturating_mul(4).clamp(BATCH, 1 << 16);
-        let (send, receive) = mpsc::channel(bound);
+        let inbox = Arc::new(Inbox::new(Arc::clone(&node), bound));
         let finish = CancellationToken::new();
-        let run = batched::run(node, settler, receive, finish.clone());
-        Self { send, finish, task: AbortOnDropHandle::new(tokio::spawn(run)) }
+        let run = batched::run(node, settler, Arc::clone(&inbox), finish.clone());
+        Self { inbox, finish, task: AbortOnDropHandle::new(tokio::spawn(run)) }
     }
 
     pub(crate) fn completions(&self) -> Completions {
-        Completions(self.send.clone())
+        Completions(Arc::clone(&self.inbox))
     }
 
     /// Applies everything that has been sent, then ends.
