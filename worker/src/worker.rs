@@ -9,7 +9,7 @@ use std::{
 };
 
 use taskq_core::{
-    Error,
+    Error, ErrorKind,
     app::App,
     crash::{self, Point},
 };
@@ -92,8 +92,16 @@ impl Worker {
     /// # Errors
     /// When the broker refuses it for good. What ran was finished, or given back, all the same.
     pub async fn run(self, stop: Stop) -> Result<Report, Error> {
-        // On the heap: it is awaited once, from anywhere, and far larger than what callers keep.
-        Box::pin(self.start_to_stop(stop)).await
+        // A task of its own: the thread of `block_on` is none of the runtime's, so each of its wake-ups would be one
+        // between threads, and it is woken for every batch.
+        let run = AbortOnDropHandle::new(tokio::spawn(self.start_to_stop(stop)));
+        match run.await {
+            Ok(report) => report,
+            Err(error) => match error.try_into_panic() {
+                Ok(payload) => std::panic::resume_unwind(payload),
+                Err(error) => Err(Error::with_source(ErrorKind::Other, "the worker was ended", error)),
+            },
+        }
     }
 
     async fn start_to_stop(self, stop: Stop) -> Result<Report, Error> {

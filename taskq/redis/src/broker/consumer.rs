@@ -61,7 +61,8 @@ pub(super) struct RedisConsumer {
 }
 
 impl RedisConsumer {
-    pub(super) async fn start(shared: Arc<Shared>, spec: ConsumeSpec) -> Result<Self, BrokerError> {
+    pub(super) async fn start(shared: &Shared, spec: ConsumeSpec) -> Result<Self, BrokerError> {
+        let shared = Arc::new(shared.beside());
         shared.link.connect("consume").await?;
         topology::declare(&shared, &Topology { queues: spec.queues.clone() }).await?;
         let instance = format!("{}:{}", spec.node, uuid::Uuid::new_v4().as_simple());

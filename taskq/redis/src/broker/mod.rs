@@ -46,8 +46,22 @@ pub(crate) struct Shared {
     pub(crate) keys: Keys,
     /// Commands that answer at once.
     pub(crate) link: Link,
-    pub(crate) bindings: Bindings,
-    pub(crate) newest: Newest,
+    pub(crate) bindings: Arc<Bindings>,
+    pub(crate) newest: Arc<Newest>,
+}
+
+impl Shared {
+    /// The same on a connection of its own, which is made on the runtime that first uses it: what answers to a
+    /// worker then arrives on the threads that wait for it, not on the one that publishes.
+    fn beside(&self) -> Self {
+        Self {
+            options: self.options.clone(),
+            keys: self.keys.clone(),
+            link: self.link.sibling(self.link.response_timeout()),
+            bindings: Arc::clone(&self.bindings),
+            newest: Arc::clone(&self.newest),
+        }
+    }
 }
 
 /// Where limits and revocations are kept: in the database of the broker, or, where that is no Redis, of the
@@ -91,13 +105,7 @@ impl RedisBroker {
         );
         link.connect("connect to the broker").await?;
         let keys = Keys::new(&options);
-        Ok(Self(Arc::new(Shared {
-            keys,
-            link,
-            bindings: Bindings::default(),
-            newest: Newest::default(),
-            options,
-        })))
+        Ok(Self(Arc::new(Shared { keys, link, bindings: Arc::default(), newest: Arc::default(), options })))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -132,7 +140,7 @@ impl Broker for RedisBroker {
 
     fn consume(&self, spec: ConsumeSpec) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>> {
         Box::pin(async move {
-            let consumer = consumer::RedisConsumer::start(Arc::clone(&self.0), spec).await?;
+            let consumer = consumer::RedisConsumer::start(&self.0, spec).await?;
             Ok(Box::new(consumer) as Box<dyn Consumer>)
         })
     }
