@@ -3,15 +3,25 @@
 //! Kept true here: whatever can be read is a message, however odd; what cannot is kept as its bytes. The
 //! headers are taken over as text, so nothing in them changes on its way.
 
+mod read;
+
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU64, Ordering},
+};
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::value::RawValue;
 use taskq_core::{
-    broker::{BrokerError, BrokerErrorKind, Payload, Undecodable},
-    codec::{Map, Value, json},
-    protocol::{DeliveryMode, Message, Properties, RawHeaders},
+    broker::{BrokerError, BrokerErrorKind, Payload},
+    codec::json,
+    protocol::{Message, Properties},
 };
+
+use self::read::Parts;
+pub(crate) use self::read::read;
 
 /// An envelope, read.
 #[derive(Clone, Debug)]
@@ -24,124 +34,6 @@ pub(crate) struct Envelope {
     pub(crate) redelivered: bool,
 }
 
-#[derive(Deserialize)]
-struct Parts<'a> {
-    #[serde(borrow, default)]
-    body: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    headers: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    properties: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "content-type")]
-    content_type: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "content-encoding")]
-    content_encoding: Option<&'a RawValue>,
-}
-
-/// Reads a list element of `queue`.
-pub(crate) fn read(original: &Bytes, queue: &str) -> Envelope {
-    match parts(original, queue) {
-        Ok(envelope) => envelope,
-        Err(why) => Envelope {
-            payload: Payload::Undecodable(Undecodable { original: original.clone(), why }),
-            exchange: String::new(),
-            routing_key: queue.to_owned(),
-            delivery_tag: String::new(),
-            redelivered: false,
-        },
-    }
-}
-
-fn parts(original: &Bytes, queue: &str) -> Result<Envelope, String> {
-    let text =
-        std::str::from_utf8(original).map_err(|error| format!("the envelope is not UTF-8: {error}"))?;
-    match serde_json::from_str::<Parts<'_>>(text) {
-        Ok(parts) if text.trim_ascii_start().starts_with('{') => {
-            let raw = |part: Option<&RawValue>| part.map(|part| original.slice_ref(part.get().as_bytes()));
-            let value = |part: Option<&RawValue>| {
-                part.map_or(Ok(Value::Null), |part| json::from_slice(part.get().as_bytes()))
-                    .map_err(|error| format!("the envelope: {error}"))
-            };
-            assemble(
-                value(parts.body)?,
-                raw(parts.headers).unwrap_or_default(),
-                value(parts.properties)?,
-                &value(parts.content_type)?,
-                &value(parts.content_encoding)?,
-                queue,
-            )
-        }
-        // Not plain JSON, or not an object: kombu's dialect allows words that the other reader does not.
-        _ => {
-            let envelope: Value = json::from_slice(text.as_bytes())
-                .map_err(|error| format!("the envelope is not JSON: {error}"))?;
-            let Value::Map(mut map) = envelope else {
-                return Err("the envelope is no JSON object".to_owned());
-            };
-            let mut take = |name: &str| map.shift_remove(name).unwrap_or_default();
-            let headers = match take("headers") {
-                Value::Null => Bytes::new(),
-                headers => json::to_bytes(&headers).map_err(|error| format!("headers: {error}"))?,
-            };
-            let (content_type, encoding) = (take("content-type"), take("content-encoding"));
-            assemble(take("body"), headers, take("properties"), &content_type, &encoding, queue)
-        }
-    }
-}
-
-fn assemble(
-    body: Value,
-    headers: Bytes,
-    properties: Value,
-    content_type: &Value,
-    content_encoding: &Value,
-    queue: &str,
-) -> Result<Envelope, String> {
-    let mut properties = match properties {
-        Value::Map(map) => map,
-        _ => Map::default(),
-    };
-    let body_encoding = properties.shift_remove("body_encoding");
-    let body = match (body, body_encoding.as_ref().and_then(Value::as_str)) {
-        // Text that is no base64 stays as it is: the message is refused further on, where its id is known.
-        (Value::Str(text), Some("base64")) => {
-            BASE64_STANDARD.decode(&text).map_or_else(|_| Bytes::from(text), Bytes::from)
-        }
-        (Value::Str(text), _) => Bytes::from(text),
-        (Value::Null, _) => Bytes::new(),
-        (other, _) => json::to_bytes(&other).map_err(|error| format!("the body: {error}"))?,
-    };
-    let info = properties.shift_remove("delivery_info").unwrap_or_default();
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-    let delivery_tag = text(properties.shift_remove("delivery_tag").as_ref()).unwrap_or_default();
-    let redelivered = info.get("redelivered").and_then(Value::as_bool).unwrap_or(false);
-    let properties = Properties {
-        correlation_id: text(properties.shift_remove("correlation_id").as_ref()),
-        reply_to: text(properties.shift_remove("reply_to").as_ref()),
-        delivery_mode: match properties.shift_remove("delivery_mode") {
-            Some(Value::Int(1)) => DeliveryMode::Transient,
-            _ => DeliveryMode::Persistent,
-        },
-        priority: properties.shift_remove("priority").and_then(|priority| priority.as_i64()),
-        expiration: text(properties.shift_remove("expiration").as_ref()),
-        extra: properties,
-    };
-    let message = Message {
-        headers: RawHeaders(headers),
-        properties,
-        content_type: content_type.as_str().map(str::to_owned),
-        content_encoding: content_encoding.as_str().map(str::to_owned),
-        body,
-    };
-    Ok(Envelope {
-        payload: Payload::Message(message),
-        exchange: text(info.get("exchange")).unwrap_or_default(),
-        routing_key: text(info.get("routing_key")).unwrap_or_else(|| queue.to_owned()),
-        delivery_tag,
-        redelivered,
-    })
-}
-
 /// Writes an envelope. The delivery tag is new.
 ///
 /// # Errors
@@ -150,47 +42,81 @@ pub(crate) fn write(message: &Message, exchange: &str, routing_key: &str) -> Res
     let wrong = |error: taskq_core::codec::CodecError| {
         BrokerError::with_source(BrokerErrorKind::Other, "could not write an envelope", error)
     };
-    let properties = properties(&message.properties, exchange, routing_key);
-    let mut out = Vec::with_capacity(message.body.len() * 4 / 3 + message.headers.0.len() + 512);
-    out.extend_from_slice(b"{\"body\": \"");
-    let mut body = String::with_capacity(message.body.len() * 4 / 3 + 4);
+    let mut body = String::with_capacity(message.body.len() * 4 / 3 + message.headers.0.len() + 512);
+    body.push_str("{\"body\": \"");
     BASE64_STANDARD.encode_string(&message.body, &mut body);
-    out.extend_from_slice(body.as_bytes());
+    let mut out = body.into_bytes();
     out.extend_from_slice(b"\", \"content-encoding\": ");
-    out.extend_from_slice(&json::to_bytes(&message.content_encoding).map_err(wrong)?);
+    json::append(&mut out, &message.content_encoding).map_err(wrong)?;
     out.extend_from_slice(b", \"content-type\": ");
-    out.extend_from_slice(&json::to_bytes(&message.content_type).map_err(wrong)?);
+    json::append(&mut out, &message.content_type).map_err(wrong)?;
     out.extend_from_slice(b", \"headers\": ");
     out.extend_from_slice(if message.headers.0.is_empty() { b"{}" } else { &message.headers.0 });
     out.extend_from_slice(b", \"properties\": ");
-    out.extend_from_slice(&json::to_bytes(&properties).map_err(wrong)?);
+    json::append(&mut out, &Sent { properties: &message.properties, exchange, routing_key })
+        .map_err(wrong)?;
     out.push(b'}');
     Ok(out.into())
 }
 
-fn properties(properties: &Properties, exchange: &str, routing_key: &str) -> Map {
-    let mut info = Map::with_capacity(2);
-    info.insert("exchange".into(), exchange.into());
-    info.insert("routing_key".into(), routing_key.into());
-    let mut map = Map::with_capacity(8 + properties.extra.len());
-    if let Some(id) = &properties.correlation_id {
-        map.insert("correlation_id".into(), id.as_str().into());
+/// Properties as kombu writes them.
+struct Sent<'a> {
+    properties: &'a Properties,
+    exchange: &'a str,
+    routing_key: &'a str,
+}
+
+#[derive(Serialize)]
+struct Info<'a> {
+    exchange: &'a str,
+    routing_key: &'a str,
+}
+
+impl Serialize for Sent<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { properties, exchange, routing_key } = *self;
+        let Properties { correlation_id, reply_to, expiration, .. } = properties;
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(id) = correlation_id {
+            map.serialize_entry("correlation_id", id)?;
+        }
+        if let Some(reply_to) = reply_to {
+            map.serialize_entry("reply_to", reply_to)?;
+        }
+        map.serialize_entry("delivery_mode", &properties.delivery_mode.as_u8())?;
+        map.serialize_entry("delivery_info", &Info { exchange, routing_key })?;
+        map.serialize_entry("priority", &properties.priority.unwrap_or(0))?;
+        map.serialize_entry("body_encoding", "base64")?;
+        map.serialize_entry("delivery_tag", delivery_tag().encode_lower(&mut uuid::Uuid::encode_buffer()))?;
+        if let Some(expiration) = expiration {
+            map.serialize_entry("expiration", expiration)?;
+        }
+        for (name, value) in &properties.extra {
+            let written = match name.as_str() {
+                "correlation_id" => correlation_id.is_some(),
+                "reply_to" => reply_to.is_some(),
+                "expiration" => expiration.is_some(),
+                "delivery_mode" | "delivery_info" | "priority" | "body_encoding" | "delivery_tag" => true,
+                _ => false,
+            };
+            if !written {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.end()
     }
-    if let Some(reply_to) = &properties.reply_to {
-        map.insert("reply_to".into(), reply_to.as_str().into());
-    }
-    map.insert("delivery_mode".into(), properties.delivery_mode.as_u8().into());
-    map.insert("delivery_info".into(), Value::Map(info));
-    map.insert("priority".into(), properties.priority.unwrap_or(0).into());
-    map.insert("body_encoding".into(), "base64".into());
-    map.insert("delivery_tag".into(), uuid::Uuid::new_v4().as_hyphenated().to_string().into());
-    if let Some(expiration) = &properties.expiration {
-        map.insert("expiration".into(), expiration.as_str().into());
-    }
-    for (name, value) in &properties.extra {
-        map.entry(name.clone()).or_insert_with(|| value.clone());
-    }
-    map
+}
+
+/// A delivery tag that nobody else draws: half of it is this process, which asks the system for chance only once,
+/// and the other half counts.
+fn delivery_tag() -> uuid::fmt::Hyphenated {
+    static DRAWN: LazyLock<(u64, AtomicU64)> = LazyLock::new(|| {
+        let (process, first) = uuid::Uuid::new_v4().as_u64_pair();
+        (process, AtomicU64::new(first))
+    });
+    let (process, next) = &*DRAWN;
+    let bits = uuid::Uuid::from_u64_pair(*process, next.fetch_add(1, Ordering::Relaxed));
+    uuid::Builder::from_random_bytes(bits.into_bytes()).into_uuid().hyphenated()
 }
 
 /// What stands at the front of an object that we flagged.
@@ -261,7 +187,12 @@ fn flag_places(envelope: &Bytes) -> Option<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use taskq_core::codec::{Map, Value};
+
+    use super::{
+        read::{parts, plain},
+        *,
+    };
 
     fn fixtures(prefix: &str) -> Vec<(String, serde_json::Value)> {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/celery");
@@ -307,6 +238,26 @@ mod tests {
             }
         }
         assert!(seen >= 50, "{seen} messages were compared");
+    }
+
+    /// Whatever form it has, an envelope means the same.
+    #[test]
+    fn both_ways_to_read_agree() {
+        let (mut plainly, mut seen) = (0, 0);
+        let poison = fixtures("redis.poison.").into_iter().map(|(name, case)| (name, raw(&case).unwrap()));
+        let tasks = fixtures("redis.task.").into_iter().flat_map(|(name, case)| {
+            let messages = case["messages"].as_array().cloned().unwrap_or_default();
+            messages.iter().filter_map(raw).map(|raw| (name.clone(), raw)).collect::<Vec<_>>()
+        });
+        for (name, raw) in tasks.chain(poison) {
+            seen += 1;
+            for raw in [redelivered(&raw), raw] {
+                let Some(quick) = plain(&raw) else { continue };
+                assert_eq!(format!("{quick:?}"), format!("{:?}", parts(&raw, "celery").unwrap()), "{name}");
+                plainly += 1;
+            }
+        }
+        assert!(plainly > seen, "{plainly} of {seen}, each twice, were of the usual form");
     }
 
     /// Nothing that ends, or loops in, a Python worker does so here.

@@ -15,4 +15,4 @@ mod write;
 pub(crate) use read::from_plain_slice;
 pub use read::from_slice;
 pub use split::{split_list, split_map};
-pub use write::{to_bytes, to_string};
+pub use write::{append, to_bytes, to_string};

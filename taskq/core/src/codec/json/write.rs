@@ -18,6 +18,14 @@ pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, CodecError> {
     Ok(out.into())
 }
 
+/// The same at the end of `out`.
+///
+/// # Errors
+/// As [`to_bytes`]; `out` then ends anywhere in the middle.
+pub fn append<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), CodecError> {
+    value.serialize(Writer { out })
+}
+
 /// The same as a text.
 ///
 /// # Errors
