@@ -133,6 +133,10 @@ impl RedisBackend {
     }
 }
 
+/// Results stored by one call of the script: many, because a call costs more than a result; not so many that they hold
+/// up others.
+const STEP: usize = 32;
+
 /// How a stored SUCCESS begins, as Celery writes it and as we do.
 const SUCCESS: [&str; 2] = [r#"{"status": "SUCCESS""#, r#"{"status":"SUCCESS""#];
 
@@ -184,19 +188,23 @@ impl Inner {
 
     async fn store(&self, batch: &[TaskMeta]) -> Result<(), BackendError> {
         let kept = if self.is_plain() { Vec::new() } else { self.successes(batch).await? };
-        let mut pipeline = Pipeline::with_capacity(batch.len());
-        for (at, meta) in batch.iter().enumerate() {
-            if kept.get(at).copied().unwrap_or(false) {
-                continue;
+        let stored = |(at, _): &(usize, &TaskMeta)| !kept.get(*at).copied().unwrap_or(false);
+        let stored: Vec<&TaskMeta> = batch.iter().enumerate().filter(stored).map(|(_, meta)| meta).collect();
+        let mut pipeline = Pipeline::with_capacity(stored.len().div_ceil(STEP));
+        for metas in stored.chunks(STEP) {
+            let mut command = script::call(&script::STORE, metas.len());
+            for meta in metas {
+                command.arg(self.key(&meta.id));
             }
-            let expires = match (&meta.state, self.options.failure_expires) {
-                (State::Failure, Some(expires)) => Some(expires),
-                _ => self.options.expires,
-            };
-            let seconds = expires.map_or(0, |expires| expires.as_secs().max(1));
-            let mut command = script::call(&script::STORE, 1);
-            command.arg(self.key(&meta.id)).arg(seconds).arg(&self.encode(meta)?[..]);
             command.arg(SUCCESS[0]).arg(SUCCESS[1]);
+            for meta in metas {
+                let expires = match (&meta.state, self.options.failure_expires) {
+                    (State::Failure, Some(expires)) => Some(expires),
+                    _ => self.options.expires,
+                };
+                let seconds = expires.map_or(0, |expires| expires.as_secs().max(1));
+                command.arg(seconds).arg(&self.encode(meta)?[..]);
+            }
             pipeline.add_command(command).ignore();
         }
         if pipeline.is_empty() {

@@ -5,34 +5,43 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
 use taskq_core::broker::DeliveryTag;
 
-use crate::keys;
+use super::take;
+use crate::{keys, wire};
+
+/// Where messages were taken from, and where they are while they are held.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) queue: Arc<str>,
+    /// The in-flight list.
+    pub(super) list: String,
+}
 
 /// A message that was taken.
 #[derive(Clone, Debug)]
 pub(super) struct Holding {
     /// The list element as it is in the in-flight list.
     pub(super) original: Bytes,
-    pub(super) queue: String,
-    /// The in-flight list.
-    pub(super) list: String,
+    pub(super) place: Arc<Place>,
     pub(super) priority: Option<i64>,
     /// Its entry in kombu's `unacked`, if it has one.
     pub(super) mirror: Option<String>,
-    /// Names its count of deliveries.
-    pub(super) counted_as: String,
     /// Deliveries, this one included.
     pub(super) deliveries: u32,
     /// An earlier attempt to settle it ended without an answer: it may be settled already.
     pub(super) tried: bool,
+}
+
+impl Holding {
+    /// Names its count of deliveries.
+    pub(super) fn counted_as(&self) -> String {
+        take::counted_as(&self.original, &wire::read(&self.original, &self.place.queue))
+    }
 }
 
 /// Everything a consumer holds.
@@ -42,12 +51,13 @@ pub(super) struct Held {
     instance: String,
     /// What is taken is mirrored in kombu's `unacked`.
     pub(super) mirrors: bool,
-    next: AtomicU64,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// The number of the next delivery.
+    next: u64,
     epoch: u32,
     /// Something was taken in this epoch, so the server may know its owner, and may have given it up.
     used: bool,
@@ -86,13 +96,26 @@ impl Inner {
     fn known(&self) -> impl Iterator<Item = &Entry> {
         self.holdings.values().filter(|entry| !matches!(entry.phase, Phase::Ended { .. }))
     }
+
+    fn begin(&mut self, tag: DeliveryTag) -> Begun {
+        let entry = if self.epoch == tag.epoch { self.holdings.get_mut(&tag.id) } else { None };
+        match entry {
+            Some(entry) if entry.phase == Phase::Held => {
+                entry.phase = Phase::Settling;
+                Begun::Holding(entry.holding.clone())
+            }
+            Some(Entry { phase: Phase::Ended { lost }, .. }) => Begun::Ended { lost: *lost },
+            _ => Begun::Lost,
+        }
+    }
 }
 
 impl Held {
     pub(super) fn new(instance: String, mirrors: bool) -> Self {
         // Consumers count from different numbers, so that their tags differ.
         let first = uuid::Uuid::new_v4().as_u64_pair().0 & !u64::from(u32::MAX);
-        Self { instance, mirrors, next: AtomicU64::new(first + 1), inner: Mutex::default() }
+        let inner = Inner { next: first + 1, ..Inner::default() };
+        Self { instance, mirrors, inner: Mutex::new(inner) }
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -116,27 +139,21 @@ impl Held {
         (self.name(inner.epoch), inner.used)
     }
 
-    /// Adds what was taken.
-    pub(super) fn add(&self, holding: Holding) -> DeliveryTag {
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
+    /// Adds what was taken. Answers the tag of the first; those of the others follow it one by one.
+    pub(super) fn add(&self, taken: Vec<Holding>) -> DeliveryTag {
         let mut inner = self.inner();
-        inner.used = true;
-        inner.holdings.insert(id, Entry { holding, phase: Phase::Held });
-        DeliveryTag { id, epoch: inner.epoch }
+        let first = inner.next;
+        inner.used |= !taken.is_empty();
+        inner.next += taken.len() as u64;
+        let entry = |holding| Entry { holding, phase: Phase::Held };
+        inner.holdings.extend((first..).zip(taken.into_iter().map(entry)));
+        DeliveryTag { id: first, epoch: inner.epoch }
     }
 
     /// Begins to settle.
-    pub(super) fn begin(&self, tag: DeliveryTag) -> Begun {
+    pub(super) fn begin(&self, tags: impl Iterator<Item = DeliveryTag>) -> Vec<Begun> {
         let mut inner = self.inner();
-        let entry = if inner.epoch == tag.epoch { inner.holdings.get_mut(&tag.id) } else { None };
-        match entry {
-            Some(entry) if entry.phase == Phase::Held => {
-                entry.phase = Phase::Settling;
-                Begun::Holding(entry.holding.clone())
-            }
-            Some(Entry { phase: Phase::Ended { lost }, .. }) => Begun::Ended { lost: *lost },
-            _ => Begun::Lost,
-        }
+        tags.map(|tag| inner.begin(tag)).collect()
     }
 
     /// These are settled, and so is all of their batch.

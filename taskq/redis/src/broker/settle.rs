@@ -74,7 +74,7 @@ struct Actions {
 
 impl Actions {
     fn new(holding: &Holding) -> Self {
-        Self { keys: vec![holding.list.clone()], args: vec![holding.original.to_vec()] }
+        Self { keys: vec![holding.place.list.clone()], args: vec![holding.original.to_vec()] }
     }
 
     fn add(&mut self, what: &str, key: String, field: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
@@ -89,6 +89,8 @@ impl Actions {
     }
 }
 
+const LREM: &str = "LREM";
+
 /// The command that ends a delivery.
 async fn command(
     shared: &Shared,
@@ -100,8 +102,9 @@ async fn command(
     let keys = &shared.keys;
     let first = holding.deliveries <= 1;
     if *how == Settle::Ack && follow_ups.is_empty() && first && holding.mirror.is_none() {
-        let mut command = redis::cmd("LREM");
-        command.arg(&holding.list).arg(-1).arg(&holding.original[..]);
+        let (list, original) = (&holding.place.list, &holding.original);
+        let mut command = Cmd::with_capacity(4, list.len() + original.len() + LREM.len() + 2);
+        command.arg(LREM).arg(list).arg(-1).arg(&original[..]);
         return Ok(command);
     }
     let mut actions = Actions::new(holding);
@@ -129,7 +132,7 @@ async fn command(
         Settle::Ack => forget_count(shared, holding, &mut actions),
         Settle::Requeue { not_before: None } => {
             let [counts, _] = keys.deliveries();
-            actions.add("I", counts, holding.counted_as.as_str(), "");
+            actions.add("I", counts, holding.counted_as(), "");
             back_to_front(shared, holding, &mut actions, written);
         }
         // Given back unstarted.
@@ -139,16 +142,16 @@ async fn command(
         Settle::Requeue { not_before: Some(due) } => {
             let message = wire::redelivered(&holding.original);
             let member = publish::delayed(keys.step(holding.priority), &message);
-            let set = keys.delayed(&holding.queue);
+            let set = keys.delayed(&holding.place.queue);
             written.note(&set);
             actions.add("Z", set, publish::due(*due).to_string(), member);
         }
         Settle::DeadLetter { reason } => {
             let original = wire::original(&holding.original);
             let letter =
-                dead::write(&holding.queue, &original, holding.priority, holding.deliveries, reason)?;
-            actions.add("L", keys.dead(&holding.queue), "", letter);
-            actions.add("S", keys.queues(), "", holding.queue.as_bytes());
+                dead::write(&holding.place.queue, &original, holding.priority, holding.deliveries, reason)?;
+            actions.add("L", keys.dead(&holding.place.queue), "", letter);
+            actions.add("S", keys.queues(), "", holding.place.queue.as_bytes());
             forget_count(shared, holding, &mut actions);
         }
     }
@@ -156,13 +159,14 @@ async fn command(
 }
 
 fn forget_count(shared: &Shared, holding: &Holding, actions: &mut Actions) {
+    let counted_as = holding.counted_as();
     for counts in shared.keys.deliveries() {
-        actions.add("D", counts, holding.counted_as.as_str(), "");
+        actions.add("D", counts, counted_as.as_str(), "");
     }
 }
 
 fn back_to_front(shared: &Shared, holding: &Holding, actions: &mut Actions, written: &mut Written) {
-    let list = shared.keys.list(&holding.queue, holding.priority);
+    let list = shared.keys.list(&holding.place.queue, holding.priority);
     written.note(&list);
     actions.add("R", list, "", wire::redelivered(&holding.original).to_vec());
 }
@@ -190,9 +194,10 @@ async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Se
     let mut pipeline = Pipeline::with_capacity(batch.len());
     let mut sent = Vec::with_capacity(batch.len());
     let mut written = Written::default();
-    for settlement in batch {
+    let begun = held.begin(batch.iter().map(|settlement| settlement.tag));
+    for (settlement, begun) in batch.iter().zip(begun) {
         let tag = settlement.tag;
-        let holding = match held.begin(tag) {
+        let holding = match begun {
             Begun::Holding(holding) => holding,
             Begun::Ended { lost: false } => continue,
             Begun::Ended { lost: true } | Begun::Lost => {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     Shared,
-    held::{Held, Holding},
+    held::{Held, Holding, Place},
     settle::RedisSettler,
 };
 use crate::{keys::Keys, script, wire};
@@ -41,8 +41,16 @@ struct Answer {
     next_due: i64,
     /// When the youngest revocation was remembered.
     revoked: i64,
-    /// Queue index, message, and the name of its mirrored entry.
-    messages: Vec<(usize, Bytes, Option<String>)>,
+    messages: Vec<Found>,
+}
+
+/// A message in an in-flight list.
+struct Found {
+    /// The index of its queue.
+    queue: usize,
+    message: Bytes,
+    /// The name of its mirrored entry.
+    mirror: Option<String>,
 }
 
 impl FromRedisValue for Answer {
@@ -54,16 +62,20 @@ impl FromRedisValue for Answer {
         let next_due = number()?;
         let revoked = number()?;
         let mirrored = state == 2;
-        let mut messages = Vec::with_capacity(items.len() / if mirrored { 3 } else { 2 });
-        while let (Some(queue), Some(message)) = (items.next(), items.next()) {
-            let Value::BulkString(message) = message else {
-                return Err("a message that is no string".into());
-            };
-            let mirror = match mirrored.then(|| items.next()).flatten() {
-                Some(name) => Some(String::from_redis_value(name)?).filter(|name| !name.is_empty()),
-                None => None,
-            };
-            messages.push((usize::from_redis_value(queue)?, Bytes::from(message), mirror));
+        let mut messages = Vec::with_capacity(items.len());
+        while let Some(queue) = items.next() {
+            let queue = usize::from_redis_value(queue)?.saturating_sub(1);
+            let count = items.next().map_or(Ok(0), usize::from_redis_value)?;
+            for _ in 0..count {
+                let Some(Value::BulkString(message)) = items.next() else {
+                    return Err("a message that is no string".into());
+                };
+                let mirror = match mirrored.then(|| items.next()).flatten() {
+                    Some(name) => Some(String::from_redis_value(name)?).filter(|name| !name.is_empty()),
+                    None => None,
+                };
+                messages.push(Found { queue, message: message.into(), mirror });
+            }
         }
         Ok(Self { owns: state > 0, next_due, revoked, messages })
     }
@@ -114,12 +126,7 @@ pub(super) async fn take(
     }
     shared.newest.set(u64::try_from(answer.revoked).unwrap_or(0));
     let next_due = u64::try_from(answer.next_due).ok().map(Duration::from_millis);
-    let messages: Vec<_> = answer
-        .messages
-        .into_iter()
-        .filter_map(|(queue, message, mirror)| Some((queues.get(queue - 1)?.clone(), message, mirror)))
-        .collect();
-    let deliveries = deliver(shared, held, settler, &owner.0, messages, terms).await?;
+    let deliveries = deliver(shared, held, settler, (&owner.0, queues), answer.messages, terms).await?;
     Ok(Taken { deliveries, next_due })
 }
 
@@ -168,9 +175,9 @@ pub(super) async fn recover(
     command.arg(shared.keys.held_queues(&owner));
     let queues: Vec<String> = shared.link.run("look for what was taken", &command).await?;
     let mut found = Vec::new();
-    for queue in queues {
+    for (at, queue) in queues.iter().enumerate() {
         let mut command = redis::cmd("LRANGE");
-        command.arg(shared.keys.in_flight(&owner, &queue)).arg(0).arg(-1);
+        command.arg(shared.keys.in_flight(&owner, queue)).arg(0).arg(-1);
         let messages: Vec<Vec<u8>> = shared.link.run("look for what was taken", &command).await?;
         let mut unknown = Vec::new();
         // The oldest is at the right.
@@ -180,11 +187,11 @@ pub(super) async fn recover(
                 _ => unknown.push(message),
             }
         }
-        let mirrors = mirrors(shared, held, &owner, &queue, &unknown).await?;
+        let mirrors = mirrors(shared, held, &owner, queue, &unknown).await?;
         let found_here = unknown.into_iter().zip(mirrors);
-        found.extend(found_here.map(|(message, mirror)| (queue.clone(), message, mirror)));
+        found.extend(found_here.map(|(message, mirror)| Found { queue: at, message, mirror }));
     }
-    deliver(shared, held, settler, &owner, found, terms).await
+    deliver(shared, held, settler, (&owner, &queues), found, terms).await
 }
 
 /// The names of mirrored entries, of messages whose take told us none.
@@ -213,56 +220,64 @@ async fn deliver(
     shared: &Shared,
     held: &Held,
     settler: &Arc<RedisSettler>,
-    owner: &str,
-    messages: Vec<(String, Bytes, Option<String>)>,
+    (owner, queues): (&str, &[String]),
+    messages: Vec<Found>,
     terms: &Terms,
 ) -> Result<Vec<Delivery>, BrokerError> {
-    let read: Vec<_> = messages
-        .into_iter()
-        .map(|(queue, message, mirror)| {
-            let envelope = wire::read(&message, &queue);
-            (queue, message, envelope, mirror)
-        })
-        .collect();
-    let counts = counts(shared, read.iter().map(|(_, message, envelope, _)| (message, envelope))).await;
-    let mut deliveries = Vec::with_capacity(read.len());
-    let mut poison = Vec::new();
-    for (queue, original, envelope, mirror) in read {
-        let counted_as = counted_as(&original, &envelope);
-        let before = counts.get(&counted_as).copied().unwrap_or(0);
+    let place = |queue: &String| {
+        Arc::new(Place { queue: queue.as_str().into(), list: shared.keys.in_flight(owner, queue) })
+    };
+    let places: Vec<Arc<Place>> = queues.iter().map(place).collect();
+    let in_place = |found: Found| {
+        let place = places.get(found.queue)?;
+        let envelope = wire::read(&found.message, &place.queue);
+        Some((place, found, envelope))
+    };
+    let read: Vec<_> = messages.into_iter().filter_map(in_place).collect();
+    let counts = counts(shared, read.iter().map(|(_, found, envelope)| (&found.message, envelope))).await;
+    let mut taken = Vec::with_capacity(read.len());
+    let mut handed_out = Vec::with_capacity(read.len());
+    for (place, Found { message: original, mirror, .. }, envelope) in read {
+        let before = match counts.is_empty() {
+            true => 0,
+            false => counts.get(&counted_as(&original, &envelope)).copied().unwrap_or(0),
+        };
         let priority = match &envelope.payload {
             Payload::Message(message) => message.properties.priority,
             Payload::Undecodable(_) => None,
         };
         let info = DeliveryInfo {
-            queue: queue.as_str().into(),
+            queue: Arc::clone(&place.queue),
             exchange: envelope.exchange,
             routing_key: envelope.routing_key,
             priority,
             redelivered: envelope.redelivered || before > 0,
         };
-        let list = shared.keys.in_flight(owner, &queue);
         let too_often = terms.max_deliveries > 0 && before >= terms.max_deliveries;
-        let deliveries_so_far = if too_often { before } else { before.saturating_add(1) };
-        let holding = Holding {
+        let deliveries = if too_often { before } else { before.saturating_add(1) };
+        taken.push(Holding {
             original,
-            queue,
-            list,
+            place: Arc::clone(place),
             mirror,
             priority,
-            counted_as,
-            deliveries: deliveries_so_far,
+            deliveries,
             tried: false,
-        };
-        let tag = held.add(holding);
+        });
+        handed_out.push((envelope.payload, info, deliveries, too_often));
+    }
+    let mut tag = held.add(taken);
+    let mut deliveries = Vec::with_capacity(handed_out.len());
+    let mut poison = Vec::new();
+    for (payload, info, so_far, too_often) in handed_out {
         if too_often {
             let reason =
-                DeadReason::new(DeadKind::Poison, format!("delivered {before} times without an end"));
+                DeadReason::new(DeadKind::Poison, format!("delivered {so_far} times without an end"));
             poison.push(Settlement::new(tag, Settle::DeadLetter { reason }));
-            continue;
+        } else {
+            let settler: Arc<dyn Settler> = Arc::<RedisSettler>::clone(settler);
+            deliveries.push(Delivery::new(tag, payload, info, so_far, settler));
         }
-        let settler: Arc<dyn Settler> = Arc::<RedisSettler>::clone(settler);
-        deliveries.push(Delivery::new(tag, envelope.payload, info, deliveries_so_far, settler));
+        tag.id += 1;
     }
     if !poison.is_empty() {
         tracing::warn!(messages = poison.len(), "delivered too often: put aside as dead letters");

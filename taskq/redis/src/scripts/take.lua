@@ -7,7 +7,7 @@
 --       6 separator of steps, 7 "1" to mirror, 8 what stands before a list's name in the channel
 --       that announces a write to it, then the queues' names in the order of KEYS
 -- Gives {state, ms until the next is due or -1, when the youngest revocation was remembered or 0,
---       queue index, message, queue index, message, …}
+--       queue index, how many of it, these, queue index, how many of it, these, …}
 --       state 0: the owner's lease has lapsed, its name must not be used again; nothing was taken
 --       state 2: mirrored; after each message comes the name of its entry, empty if it has none
 --
@@ -53,29 +53,59 @@ local out = {mirror and 2 or 1, next_due, revoked[2] and tonumber(revoked[2]) or
 local count = 0
 local held = {}
 for step = 1, steps do
-  local more = true
+  -- The queues take turns, one message each, as long as they have some and there is room.
+  local has, gets, turns, more = {}, {}, {}, count < most
+  for q = 1, more and queues or 0 do
+    has[q], gets[q] = redis.call('LLEN', KEYS[4 + (q - 1) * width + 2 + step]), 0
+  end
   while more and count < most do
     more = false
     for q = 1, queues do
-      if count >= most then break end
-      local base = 4 + (q - 1) * width
-      local message = redis.call('LMOVE', KEYS[base + 2 + step], KEYS[base + 2], 'RIGHT', 'LEFT')
-      if message then
+      if gets[q] < has[q] and count < most then
         more = true
         count = count + 1
-        held[q] = true
+        gets[q] = gets[q] + 1
+        turns[#turns + 1] = q
+      end
+    end
+  end
+  local taken = {}
+  for q = 1, #turns > 0 and queues or 0 do
+    if gets[q] > 0 then
+      local base = 4 + (q - 1) * width
+      local list, own = KEYS[base + 2 + step], KEYS[base + 2]
+      local found, messages = redis.call('LRANGE', list, -gets[q], -1), {}
+      for at = #found, 1, -1 do messages[#messages + 1] = found[at] end
+      -- First there, then away: what fails in between leaves them twice, not nowhere. Lua passes so many at once.
+      for from = 1, #messages, 1000 do
+        redis.call('LPUSH', own, unpack(messages, from, math.min(from + 999, #messages)))
+      end
+      redis.call('LTRIM', list, 0, -#messages - 1)
+      held[q], taken[q] = true, messages
+    end
+  end
+  -- Handed out in turns, too: a queue, how many of it, and these.
+  local at, last, run = {}, nil, 0
+  for _, q in ipairs(turns) do
+    at[q] = (at[q] or 0) + 1
+    local message = taken[q][at[q]]
+    if message then -- else its list is also that of a queue before it
+      if q ~= last then
         out[#out + 1] = q
-        out[#out + 1] = message
-        if mirror then
-          -- Dated at the end of the lease, so that it looks forgotten to nobody, however impatient, while we live.
-          local name = mirrored(KEYS[base + 2], message)
-          if name then
-            local entry = '[' .. message .. ', "", ' .. cjson.encode(ARGV[8 + q]) .. ']'
-            redis.call('HSET', KEYS[#KEYS - 1], name, entry)
-            redis.call('ZADD', KEYS[#KEYS], (now + lease) / 1000, name)
-          end
-          out[#out + 1] = name or ''
+        out[#out + 1] = 0
+        last, run = q, #out
+      end
+      out[run] = out[run] + 1
+      out[#out + 1] = message
+      if mirror then
+        -- Dated at the end of the lease, so that it looks forgotten to nobody, however impatient, while we live.
+        local name = mirrored(KEYS[4 + (q - 1) * width + 2], message)
+        if name then
+          local entry = '[' .. message .. ', "", ' .. cjson.encode(ARGV[8 + q]) .. ']'
+          redis.call('HSET', KEYS[#KEYS - 1], name, entry)
+          redis.call('ZADD', KEYS[#KEYS], (now + lease) / 1000, name)
         end
+        out[#out + 1] = name or ''
       end
     end
   end
