@@ -117,7 +117,12 @@ impl<'a> Fetch<'a> {
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut runs = tokio::time::interval(prefetch::LOOK);
         runs.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut idle = true;
         loop {
+            // An idle worker wakes up for nothing: what comes next is held before this is asked again.
+            if std::mem::replace(&mut idle, node.held.total() == 0) && !idle {
+                runs.reset();
+            }
             let rated = self.rated.is_some_and(|since| since.elapsed() < RATED);
             let room = node.room(self.pool.passed(), self.aside.0.len(), rated);
             tokio::select! {
@@ -128,7 +133,7 @@ impl<'a> Fetch<'a> {
                     node.busy.add(due.len());
                     self.pool.push(&mut due);
                 }
-                _ = runs.tick() => {
+                _ = runs.tick(), if !idle => {
                     if node.prefetch.look(node.running()) {
                         self.leave().await;
                     }

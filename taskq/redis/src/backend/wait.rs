@@ -20,11 +20,11 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Inner;
-use crate::conn::{PULSE, answers};
+use crate::conn::answers;
 
 /// How often everything that is waited for is read, whatever was announced, and the connection is asked for a
 /// sign of life.
-const SLOW_TICK: Duration = PULSE;
+const SLOW_TICK: Duration = Duration::from_secs(2);
 /// Pause before a lost subscription is made again.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Changes that wait for the subscriber. A full channel makes waiters wait, not lose anything.

@@ -27,7 +27,7 @@ use super::{
     settle::{self, RETURNS, RedisSettler},
     take::{self, Terms},
     topology, unacked,
-    wait::{TICK, Watch},
+    wait::{self, Watch},
 };
 use crate::options::QueueOrder;
 
@@ -169,10 +169,14 @@ struct Fetch {
 impl Fetch {
     async fn run(self) -> Fetched {
         let mut pause = PAUSE.0;
+        let mut found_nothing = 0;
         while !self.stop.is_cancelled() {
-            match self.attempt().await {
+            match self.attempt(wait::pause(found_nothing)).await {
                 Ok(Some(deliveries)) => return Ok(deliveries),
-                Ok(None) => pause = PAUSE.0,
+                Ok(None) => {
+                    found_nothing = found_nothing.saturating_add(1);
+                    pause = PAUSE.0;
+                }
                 Err(error) if matches!(error.kind(), BrokerErrorKind::Refused | BrokerErrorKind::Config) => {
                     return Err(error);
                 }
@@ -191,8 +195,8 @@ impl Fetch {
         Ok(Vec::new())
     }
 
-    /// Takes; waits when there is nothing.
-    async fn attempt(&self) -> Result<Option<Vec<Delivery>>, BrokerError> {
+    /// Takes; waits when there is nothing, at most for `tick`.
+    async fn attempt(&self, tick: Duration) -> Result<Option<Vec<Delivery>>, BrokerError> {
         let found = self.audit().await?;
         if !found.is_empty() {
             self.consuming();
@@ -204,7 +208,7 @@ impl Fetch {
         if !taken.deliveries.is_empty() {
             return Ok(Some(taken.deliveries));
         }
-        let next = Instant::now() + taken.next_due.map_or(TICK, |due| due.min(TICK));
+        let next = Instant::now() + taken.next_due.map_or(tick, |due| due.min(tick));
         self.arm.iter().for_each(|arm| arm.notify_one());
         tokio::select! {
             () = self.stop.cancelled() => {}

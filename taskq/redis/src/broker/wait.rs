@@ -3,7 +3,8 @@
 //! Each queue is watched on a connection of its own with `BLMOVE` from the list to itself: it returns as soon
 //! as the list is not empty and changes nothing, so an answer that gets lost loses no message. Only the most
 //! urgent list is watched, where everything without an explicit priority is. Of writes to the others taskq
-//! [tells](super::wake); what Python writes there is found with every take, at least every [`TICK`].
+//! [tells](super::wake); what Python writes there is found with every take, at least every [`TICK`], and where nothing
+//! has come for a while at least every second.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,10 +15,18 @@ use super::{Shared, wake};
 
 /// How often a consumer that waits looks by itself.
 pub(super) const TICK: Duration = Duration::from_millis(500);
+/// The same once it has found nothing for so many times in a row.
+const IDLE: (u32, Duration) = (4, Duration::from_secs(1));
 /// The longest `BLMOVE`. The read deadline is this and the time for an answer.
 const BLOCK: Duration = Duration::from_secs(10);
 /// Queues that are watched; more are found by looking.
 const WATCHED: usize = 8;
+
+/// How long to wait after so many looks that found nothing.
+pub(super) fn pause(found_nothing: u32) -> Duration {
+    let (looks, tick) = IDLE;
+    if found_nothing < looks { TICK } else { tick }
+}
 
 /// Watches queues while a consumer waits.
 #[derive(Debug, Default)]
