@@ -26,7 +26,8 @@ pub struct WorkerOptions {
     /// Node name (`-n`): `%h` is the host's name, `%n` its first part, `%d` its domain, `%%` a percent sign; a
     /// name without `@` gets the host's. Default: `celery@%h`.
     pub hostname: Option<String>,
-    /// Deliveries held per slot (`--prefetch-multiplier`); 0 is no limit. Default: `worker_prefetch_multiplier`.
+    /// Deliveries held per slot (`--prefetch-multiplier`); 0 is no limit. Default: as `worker_prefetch` and
+    /// `worker_prefetch_multiplier` say.
     pub prefetch_multiplier: Option<u32>,
     /// Hard limit of tasks that name none (`--time-limit`).
     pub time_limit: Option<Duration>,

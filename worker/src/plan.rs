@@ -6,7 +6,7 @@ use taskq_core::{
     Error, ErrorKind,
     app::{self, App},
     broker::{ConsumeSpec, Queue},
-    config::{PoolKind, PrefetchKind},
+    config::{PoolKind, PrefetchKind, Settings},
 };
 
 use crate::{
@@ -23,6 +23,9 @@ use crate::{
 
 /// How often a worker tells that it is alive, as Celery's.
 const HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// Messages held per slot where that is the way to take, and no number is given.
+const CELERYS_MULTIPLIER: u32 = 4;
 
 /// A checked plan.
 #[derive(Debug)]
@@ -97,13 +100,7 @@ impl Plan {
             reject_on_worker_lost: settings.task_reject_on_worker_lost.unwrap_or(true),
             retry_on_worker_lost: settings.task_retry_on_worker_lost,
         };
-        let way = match (options.prefetch_multiplier, settings.worker_prefetch) {
-            (_, PrefetchKind::Slots) => Way::PerSlot(1),
-            _ if settings.worker_disable_prefetch => Way::PerSlot(1),
-            (Some(each), _) => Way::PerSlot(each),
-            (None, PrefetchKind::Adaptive) => Way::Adaptive,
-            (None, _) => Way::PerSlot(settings.worker_prefetch_multiplier),
-        };
+        let way = way(settings, options.prefetch_multiplier);
         let slots = autoscale.map_or(concurrency, |(max, _)| max);
         let prefetch = Prefetch::new(way, slots, settings.worker_prefetch_bytes);
         let retry = settings.broker_connection_retry_on_startup.unwrap_or(settings.broker_connection_retry);
@@ -116,7 +113,7 @@ impl Plan {
             concurrency,
             only_for_free_slots: settings.worker_disable_prefetch
                 || way == Way::Adaptive
-                || settings.worker_prefetch == PrefetchKind::Slots,
+                || settings.worker_prefetch == Some(PrefetchKind::Slots),
             lease: settings.lease,
             max_deliveries: settings.max_deliveries,
             max_deaths: settings.max_deaths,
@@ -181,6 +178,18 @@ impl Plan {
             limit => limit.saturating_add(1),
         };
         spec
+    }
+}
+
+/// How to take. Who names a number for each slot, as Celery's settings do, gets it.
+fn way(settings: &Settings, option: Option<u32>) -> Way {
+    let each = option.or(settings.worker_prefetch_multiplier);
+    match (settings.worker_prefetch, option) {
+        (Some(PrefetchKind::Slots), _) => Way::PerSlot(1),
+        _ if settings.worker_disable_prefetch => Way::PerSlot(1),
+        (Some(PrefetchKind::Multiplier), _) => Way::PerSlot(each.unwrap_or(CELERYS_MULTIPLIER)),
+        (Some(_), None) => Way::Adaptive,
+        (_, _) => each.map_or(Way::Adaptive, Way::PerSlot),
     }
 }
 

@@ -73,7 +73,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "KIB", visible_alias = "maxmemperchild")]
     max_memory_per_child: Option<u64>,
 
-    /// Messages taken for each task that may run at once; 0 is no limit [default: 4]
+    /// Messages taken for each task that may run at once; 0 is no limit [default: as much as gets done in 0.1 s]
     #[arg(long, value_name = "N")]
     prefetch_multiplier: Option<u32>,
 

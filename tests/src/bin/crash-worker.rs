@@ -111,8 +111,13 @@ async fn run() -> Result<(), Error> {
     if env::args().nth(1).as_deref() == Some("replay") {
         return replay(&app, &queue).await;
     }
-    let options =
-        WorkerOptions::new().queues([queue]).concurrency(1).hostname(given("HOSTNAME")?).mingle(false);
+    let options = WorkerOptions::new()
+        .queues([queue])
+        .concurrency(1)
+        .hostname(given("HOSTNAME")?)
+        .mingle(false)
+        // Something waits here when it stops, so that there is something to give back.
+        .prefetch_multiplier(4);
     let stop = Stop::new();
     let _signals = Signals::install(&stop, SignalRule::Celery)
         .map_err(|error| Error::with_source(ErrorKind::Other, "could not listen for signals", error))?;

@@ -77,9 +77,9 @@ fn recorded(case: &str) -> Value {
 fn every_command_is_answered_in_celerys_shape() {
     let redis = RedisServer::start();
     let logs = tempfile::tempdir().expect("a folder for logs");
-    let node = node(&redis, "rs@control", logs.path());
-    let mut node = node;
-    node.concurrency = 1;
+    // It takes one more than it can run.
+    let conf = json!({"worker_prefetch_multiplier": 2});
+    let node = node(&redis, "rs@control", logs.path()).concurrency(1).conf(conf);
     let _worker = node.start_rust(WORKER);
     let running = send(&node, &json!({"task": "sleeping", "args": [60]}));
     let waiting = send(&node, &json!({"task": "sleeping", "args": [61]}));

@@ -27,7 +27,7 @@ fn long() -> (Builder, Arc<AtomicUsize>, Arc<Semaphore>) {
 }
 
 fn adaptive() -> Builder {
-    Builder::new().set(|settings| settings.worker_prefetch = PrefetchKind::Adaptive)
+    Builder::new().set(|settings| settings.worker_prefetch = Some(PrefetchKind::Adaptive))
 }
 
 async fn named(rig: &Rig, name: &str) -> WorkerHandle {
@@ -83,7 +83,7 @@ async fn long_tasks_that_were_taken_as_if_they_were_short_go_back_to_other_worke
 
 #[tokio::test]
 async fn short_tasks_are_taken_many_at_once() {
-    let rig = adaptive().build();
+    let rig = Builder::new().build(); // by default
     for n in 0..3_000 {
         rig.send("t.add", args![n, 1]).await;
     }
@@ -96,15 +96,27 @@ async fn short_tasks_are_taken_many_at_once() {
 
 #[tokio::test]
 async fn a_number_of_messages_for_each_slot_is_kept_to() {
-    for (kind, most) in [(PrefetchKind::Slots, 2), (PrefetchKind::Multiplier, 8)] {
-        let rig = Builder::new().set(|settings| settings.worker_prefetch = kind).build();
+    let ways = [
+        (Some(PrefetchKind::Slots), None, 2),
+        (Some(PrefetchKind::Slots), Some(3), 2),
+        (Some(PrefetchKind::Multiplier), None, 8),
+        (Some(PrefetchKind::Multiplier), Some(3), 6),
+        (None, Some(3), 6),
+    ];
+    for (kind, each, most) in ways {
+        let rig = Builder::new()
+            .set(|settings| {
+                settings.worker_prefetch = kind;
+                settings.worker_prefetch_multiplier = each;
+            })
+            .build();
         for n in 0..300 {
             rig.send("t.add", args![n, 1]).await;
         }
         let worker = rig.worker(&WorkerOptions::new().concurrency(2)).await;
         rig.settled().await;
         worker.stop().await.unwrap();
-        assert_eq!(*rig.trace.asked.lock().unwrap(), most, "{kind:?}");
+        assert_eq!(*rig.trace.asked.lock().unwrap(), most, "{kind:?}, {each:?}");
     }
 }
 

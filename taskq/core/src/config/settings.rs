@@ -256,12 +256,12 @@ settings! {
         worker_queue_concurrency: BTreeMap<String, NonZeroU32> = BTreeMap::new();
         /// What runs them. Celery's default is `prefork`.
         worker_pool: PoolKind = PoolKind::Threads;
-        /// How messages are taken: `multiplier`, so many for each slot; `slots`, for free slots only; `adaptive`, for these and as much as they get done in 0.1 s.
-        worker_prefetch: PrefetchKind = PrefetchKind::Multiplier;
+        /// How messages are taken: `adaptive`, for free slots and as much as they get done in 0.1 s; `slots`, for free slots only; `multiplier`, so many for each slot. None: `multiplier` where that number is set, else `adaptive`.
+        worker_prefetch: Option<PrefetchKind> = None;
         /// Most bytes of messages that are taken and do not run yet. A larger message is taken alone.
         worker_prefetch_bytes: u64 = 64 * 1024 * 1024;
-        /// Messages held per slot; 0: no limit.
-        worker_prefetch_multiplier: u32 = 4;
+        /// Messages held per slot (Celery's default is 4); 0: no limit. None: 4 where `worker_prefetch` is `multiplier`.
+        worker_prefetch_multiplier: Option<u32> = None;
         /// Take a message only for a free slot.
         worker_disable_prefetch: bool = false;
         /// Send task events (`-E`).

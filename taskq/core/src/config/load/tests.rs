@@ -41,7 +41,7 @@ fn later_sources_win() {
     assert_eq!(settings.worker_concurrency, Concurrency::Fixed(4));
     assert_eq!(settings.task_default_queue, "code");
     assert_eq!(settings.lease, Duration::from_secs(45));
-    assert_eq!(settings.worker_prefetch_multiplier, 7);
+    assert_eq!(settings.worker_prefetch_multiplier, Some(7));
     assert_eq!(settings.source("worker_concurrency"), Some(&Source::Flag("-c".into())));
     assert!(matches!(settings.source("worker_prefetch_multiplier"), Some(Source::File { line: 4, .. })));
     assert_eq!(settings.source("worker_pool"), None);
