@@ -69,6 +69,8 @@ pub(crate) struct Fetch<'a> {
     aside: Aside,
     /// When a task last had to wait for its turn under a rate limit.
     rated: Option<Instant>,
+    /// What the consumer was told it may keep unsettled.
+    window: Option<usize>,
     asks: mpsc::Receiver<Ask>,
 }
 
@@ -81,6 +83,7 @@ impl<'a> Fetch<'a> {
             done,
             aside: Aside::default(),
             rated: None,
+            window: None,
             asks,
         }
     }
@@ -124,7 +127,12 @@ impl<'a> Fetch<'a> {
                 runs.reset();
             }
             let rated = self.rated.is_some_and(|since| since.elapsed() < RATED);
-            let room = node.room(self.pool.passed(), self.aside.0.len(), rated);
+            let (passed, aside) = (self.pool.passed(), self.aside.0.len());
+            let window = node.window(self.window, passed, aside, rated);
+            if std::mem::replace(&mut self.window, window) != window {
+                consumer.set_window(window);
+            }
+            let room = node.room(passed, aside, rated);
             tokio::select! {
                 biased;
                 () = node.stop.warm_asked() => return Ok(()),

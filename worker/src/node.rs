@@ -189,6 +189,23 @@ impl Node {
         }
     }
 
+    /// How many deliveries a consumer that pushes may keep unsettled, when it is `now` that many; `None`: what
+    /// [`room`](Self::room) says, which a window cannot follow while some wait for something else than a slot.
+    pub(crate) fn window(
+        &self,
+        now: Option<usize>,
+        passed: usize,
+        aside: usize,
+        rated: bool,
+    ) -> Option<usize> {
+        let waits = rated || passed > 0 || aside > 0 || self.tuning.only_for_free_slots;
+        if !self.prefetch.is_adaptive() || waits {
+            return None;
+        }
+        let window = self.prefetch.window(now);
+        (self.prefetch.room_for(self.held.waiting_bytes()) >= window).then_some(window)
+    }
+
     /// How many may be held aside for their time: tasks without a limit always find room.
     pub(crate) fn most_aside(&self) -> usize {
         match self.prefetch.is_adaptive() {

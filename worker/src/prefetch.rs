@@ -100,6 +100,17 @@ impl Prefetch {
         }
     }
 
+    /// What a consumer that pushes may keep unsettled, when it is `now` that many: about as many as may be held, and no
+    /// more, in steps, so that it hardly changes while runs take about as long as before.
+    pub(crate) fn window(&self, now: Option<usize>) -> usize {
+        let (slots, most) = (self.slots(), self.most());
+        let step = |ahead: usize| slots + ahead.checked_ilog2().map_or(0, |power| 1 << power);
+        match now {
+            Some(now) if now <= most => now.max(step((most - slots) / 4 * 3)),
+            _ => step(most - slots),
+        }
+    }
+
     /// The most there can ever be, with these slots.
     pub(crate) fn bound(&self) -> usize {
         match self.way {
@@ -189,6 +200,22 @@ mod tests {
         assert!(!prefetch.look(2) && !prefetch.look(2));
         assert!(prefetch.look(2), "a second without an end");
         assert!(!prefetch.look(0), "nothing runs");
+    }
+
+    #[test]
+    fn a_window_follows_in_steps() {
+        let prefetch = Prefetch::new(Way::Adaptive, 4, u64::MAX);
+        assert_eq!(prefetch.window(None), 4);
+        (0..50).for_each(|_| prefetch.ran(MS)); // 404 may be held
+        assert_eq!(prefetch.window(Some(4)), 4 + 256);
+        (0..50).for_each(|_| prefetch.ran(MS * 8 / 10)); // 504
+        assert_eq!(prefetch.window(Some(4 + 256)), 4 + 256);
+        (0..50).for_each(|_| prefetch.ran(MS / 2)); // 804
+        assert_eq!(prefetch.window(Some(4 + 256)), 4 + 512);
+        (0..50).for_each(|_| prefetch.ran(200 * MS));
+        assert_eq!(prefetch.window(Some(4 + 512)), 4, "never more than may be held");
+        prefetch.set_slots(6);
+        assert_eq!(prefetch.window(Some(4)), 6);
     }
 
     #[test]

@@ -117,6 +117,10 @@ impl Consumer for FaultyConsumer {
         })
     }
 
+    fn set_window(&mut self, most: Option<usize>) {
+        self.inner.set_window(most);
+    }
+
     fn settler(&self) -> Arc<dyn Settler> {
         Arc::clone(&self.settler) as _
     }

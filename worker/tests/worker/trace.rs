@@ -247,6 +247,10 @@ impl Consumer for TracedConsumer {
         self.0.next_batch(max, into)
     }
 
+    fn set_window(&mut self, most: Option<usize>) {
+        self.0.set_window(most);
+    }
+
     fn settler(&self) -> Arc<dyn Settler> {
         Arc::new(TracedSettler(self.0.settler(), Arc::clone(&self.1)))
     }

@@ -31,6 +31,8 @@ pub(super) struct AmqpConsumer {
     orders: mpsc::Sender<Order>,
     stop: CancellationToken,
     hold: Option<HoldLimit>,
+    /// Whether the window may change.
+    adapts: bool,
     /// Not aborted with the consumer: it gives back what nobody took, and then ends.
     feed: Option<JoinHandle<()>>,
 }
@@ -53,6 +55,7 @@ impl AmqpConsumer {
             window => window,
         };
         let (inbox, ledger) = (Arc::<Inbox>::default(), Arc::<Ledger>::default());
+        inbox.set_window(window);
         let settler = Arc::new(AmqpSettler::start(Arc::clone(&shared), Arc::clone(&ledger)));
         let (orders, receive) = mpsc::channel(ORDERS);
         let stop = CancellationToken::new();
@@ -64,7 +67,7 @@ impl AmqpConsumer {
             settler: Arc::clone(&settler),
             inbox: Arc::clone(&inbox),
             queues: spec.queues,
-            prefetch: window,
+            adapts: window == 0,
             max_deliveries: spec.max_deliveries,
             no_shared_window: false,
             served: true,
@@ -72,7 +75,7 @@ impl AmqpConsumer {
             stop: stop.clone(),
         };
         let feed = Some(tokio::spawn(feed.run()));
-        Ok(Self { inbox, settler, orders, stop, hold, feed })
+        Ok(Self { inbox, settler, orders, stop, hold, adapts: window == 0, feed })
     }
 }
 
@@ -88,6 +91,12 @@ impl Consumer for AmqpConsumer {
             }
             self.inbox.take(max, into).await
         })
+    }
+
+    fn set_window(&mut self, most: Option<usize>) {
+        if self.adapts {
+            self.inbox.set_window(most.map_or(0, |most| u16::try_from(most).unwrap_or(u16::MAX)));
+        }
     }
 
     fn settler(&self) -> Arc<dyn Settler> {

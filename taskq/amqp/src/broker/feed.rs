@@ -51,8 +51,8 @@ pub(super) struct Feed {
     pub(super) settler: Arc<AmqpSettler>,
     pub(super) inbox: Arc<Inbox>,
     pub(super) queues: Vec<Queue>,
-    /// The window; 0: what is asked for.
-    pub(super) prefetch: u16,
+    /// Whether the window may change.
+    pub(super) adapts: bool,
     pub(super) max_deliveries: u32,
     /// Whether a window over several queues is known to be refused.
     pub(super) no_shared_window: bool,

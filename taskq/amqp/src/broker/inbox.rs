@@ -24,6 +24,8 @@ struct State {
     /// Where the next round begins.
     turn: usize,
     wanted: usize,
+    /// How many may be unsettled at once; 0: what is asked for.
+    window: u16,
     away: Option<String>,
     failed: Option<(BrokerErrorKind, String)>,
     ended: bool,
@@ -59,6 +61,19 @@ impl Inbox {
     pub(super) fn wish(&self) -> usize {
         let state = self.lock();
         if state.ready.iter().all(|(_, deliveries)| deliveries.is_empty()) { state.wanted } else { 0 }
+    }
+
+    /// How many may be unsettled at once; 0: what is asked for.
+    pub(super) fn window(&self) -> u16 {
+        self.lock().window
+    }
+
+    /// Sets it.
+    pub(super) fn set_window(&self, window: u16) {
+        let before = std::mem::replace(&mut self.lock().window, window);
+        if before != window {
+            self.wanted.notify_one();
+        }
     }
 
     /// Takes all that is there, of these queues only.

@@ -1,7 +1,9 @@
 //! One channel that consumes.
 //!
 //! With a window, all queues are subscribed to and stay so. Without one, messages come only when they are asked
-//! for: a take subscribes for as many as it wants, and the first that comes ends the subscription.
+//! for: a take subscribes for as many as it wants, and the first that comes ends the subscription. A window that
+//! changes is one of the channel, as only that counts what it has delivered before; quorum queues know none, so
+//! messages are asked for.
 
 mod arrival;
 mod ask;
@@ -67,6 +69,8 @@ pub(super) struct Session<'a> {
     epoch: u32,
     events: SelectAll<BoxStream<'static, Event>>,
     sources: Vec<Arc<Source>>,
+    /// The window of the subscriptions; 0: none stays.
+    window: u16,
     /// What an ask has brought.
     asked: Vec<(Arc<str>, Delivery)>,
     /// An order that came while something else was done.
@@ -91,6 +95,7 @@ impl<'a> Session<'a> {
             epoch,
             events: SelectAll::new(),
             sources: Vec::new(),
+            window: 0,
             asked: Vec::new(),
             order: None,
             chores: JoinSet::new(),
@@ -104,8 +109,7 @@ impl<'a> Session<'a> {
     /// Only those that no retry mends.
     pub(super) async fn run(mut self) -> Result<Ended, BrokerError> {
         let (inbox, stop) = (Arc::clone(&self.feed.inbox), self.feed.stop.clone());
-        let asks = self.feed.prefetch == 0;
-        if !asks && let Err(error) = self.open_window().await {
+        if let Err(error) = self.fit_window().await {
             return Ok(self.broken(&error));
         }
         self.feed.consuming();
@@ -113,11 +117,15 @@ impl<'a> Session<'a> {
             self.serve_delays();
         }
         loop {
+            let asks = self.window == 0;
             let wish = if asks { inbox.wish() } else { 0 };
             let ended = if stop.is_cancelled() {
                 return Ok(self.close().await);
             } else if let Some(order) = self.order.take() {
                 self.obey(order).await?
+            } else if self.wants_another_window() {
+                let fitted = self.fit_window().await;
+                fitted.err().map(|error| self.broken(&error))
             } else if wish > 0 {
                 self.ask(wish).await
             } else {
@@ -130,7 +138,7 @@ impl<'a> Session<'a> {
                     }
                     Some(event) = self.events.next() => self.hear(event).await?,
                     Some(_) = self.chores.join_next() => None,
-                    () = inbox.wanted.notified(), if asks => None,
+                    () = inbox.wanted.notified(), if self.feed.adapts => None,
                     () = gone(&self.channel), if asks => {
                         Some(Ended::Lost("the connection was lost".to_owned()))
                     }
@@ -154,23 +162,52 @@ impl<'a> Session<'a> {
         lost(error)
     }
 
-    async fn open_window(&mut self) -> lapin::Result<()> {
+    /// The window that is wanted, where there can be one.
+    fn wanted_window(&self) -> u16 {
+        let Feed { adapts, no_shared_window, .. } = &*self.feed;
+        let can = !adapts || !no_shared_window && self.all_are_classic();
+        if can { self.feed.inbox.window() } else { 0 }
+    }
+
+    fn wants_another_window(&self) -> bool {
+        self.wanted_window() != self.window
+    }
+
+    /// Subscribes with the window that is wanted, or changes it under the subscriptions.
+    async fn fit_window(&mut self) -> lapin::Result<()> {
+        let wanted = self.wanted_window();
+        if wanted == 0 {
+            let sources = std::mem::take(&mut self.sources);
+            self.cancel(&sources).await?;
+        }
+        let before = std::mem::replace(&mut self.window, wanted);
         self.set_window().await?;
-        for queue in self.feed.queues.clone() {
-            self.subscribe(&queue).await?;
+        if before == 0 && wanted > 0 {
+            for queue in self.feed.queues.clone() {
+                self.subscribe(&queue).await?;
+            }
         }
         Ok(())
     }
 
-    /// One window over all queues, where all are classic; else each has its own.
+    fn all_are_classic(&self) -> bool {
+        let Feed { queues, shared, .. } = &*self.feed;
+        !queues.iter().any(|queue| topology::is_quorum(queue, &shared.options))
+    }
+
+    /// One window over all queues, where all are classic; else each has its own. Only the window of the channel
+    /// counts what was delivered before it was changed.
     async fn set_window(&mut self) -> lapin::Result<()> {
-        let Feed { queues, prefetch, no_shared_window, shared, .. } = &*self.feed;
-        let classic = !queues.iter().any(|queue| topology::is_quorum(queue, &shared.options));
-        let together = if classic && queues.len() > 1 && !no_shared_window { *prefetch } else { 0 };
+        let Feed { queues, adapts, no_shared_window, .. } = &*self.feed;
+        let several = queues.len() > 1 && !no_shared_window && self.all_are_classic();
+        let (each, together) = match self.window {
+            window if *adapts => (0, window),
+            window => (window, if several { window } else { 0 }),
+        };
         if together > 0 || self.channel.status().qos().global_prefetch_count.is_some() {
             self.channel.basic_qos(together, BasicQosOptions { global: true }).await?;
         }
-        self.channel.basic_qos(*prefetch, BasicQosOptions { global: false }).await
+        self.channel.basic_qos(each, BasicQosOptions { global: false }).await
     }
 
     async fn subscribe(&mut self, queue: &Queue) -> lapin::Result<()> {
@@ -264,7 +301,7 @@ impl<'a> Session<'a> {
         let back = self.feed.inbox.remove(is_gone);
         self.feed.give_back(back).await;
         self.feed.queues = queues;
-        if self.feed.prefetch > 0 {
+        if self.window > 0 && !self.wants_another_window() {
             self.set_window().await?;
             for queue in new {
                 self.subscribe(queue).await?;

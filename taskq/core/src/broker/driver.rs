@@ -59,7 +59,8 @@ pub struct ConsumeSpec {
     /// Node name (`celery@host`), for operators who look into the broker.
     pub node: String,
     /// The most deliveries that may be unsettled at once; 0 is no limit. A driver that pushes uses it as its
-    /// window, one that pulls takes no more than `max` of [`Consumer::next_batch`].
+    /// window, one that pulls takes no more than `max` of [`Consumer::next_batch`]. Without a limit,
+    /// [`Consumer::set_window`] may set one that changes.
     pub prefetch: u32,
     /// How long a delivery stays ours without a sign of life. Renewed by [`Settler::extend`]. Default 30 s.
     pub lease: Duration,
@@ -88,6 +89,13 @@ pub trait Consumer: Send {
         max: usize,
         into: &'a mut Vec<Delivery>,
     ) -> BoxFuture<'a, Result<(), BrokerError>>;
+
+    /// Says how many deliveries may be unsettled at once from now on, those that are held included; `None`: only what
+    /// [`next_batch`](Self::next_batch) asks for. With a number a driver that pushes need not be asked before it does;
+    /// what has come beyond a smaller one is still handed out. Default: nothing, as is right for a driver that pulls.
+    fn set_window(&mut self, most: Option<usize>) {
+        let _ = most;
+    }
 
     /// Settles what this consumer delivered; usable after the consumer stopped fetching, from any task.
     fn settler(&self) -> Arc<dyn Settler>;

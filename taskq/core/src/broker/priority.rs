@@ -133,6 +133,10 @@ impl Consumer for TurnedConsumer {
         })
     }
 
+    fn set_window(&mut self, most: Option<usize>) {
+        self.inner.set_window(most);
+    }
+
     fn settler(&self) -> Arc<dyn Settler> {
         Arc::clone(&self.settler) as Arc<dyn Settler>
     }

@@ -50,6 +50,7 @@ macro_rules! broker_conformance {
             order::a_requeued_message_is_the_next_one
             order::queues_take_turns
             prefetch::no_more_are_held_than_asked_for
+            prefetch::a_window_that_changes_bounds_what_is_held
             prefetch::delayed_messages_take_no_room
             queues::a_consumer_takes_other_queues_when_told
             queues::after_the_stop_nothing_is_taken

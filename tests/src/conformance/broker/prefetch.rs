@@ -7,7 +7,7 @@ use taskq_core::{
     broker::{Outgoing, Settle},
 };
 
-use super::bench::{Bench, numbered};
+use super::bench::{Bench, Held, numbered};
 
 const PREFETCH: u32 = 4;
 
@@ -27,6 +27,36 @@ pub async fn no_more_are_held_than_asked_for(bench: &Bench) {
         taker.ack(&done).await;
     }
     taker.ack(&held).await;
+}
+
+/// A window that changes holds back what goes beyond it, soon after it was set, and loses nothing on its way.
+pub async fn a_window_that_changes_bounds_what_is_held(bench: &Bench) {
+    const MESSAGES: u32 = 400;
+    let queue = bench.queue("window").await;
+    bench.publish(&queue, 0..MESSAGES).await;
+    let mut taker = bench.consumer_with(&queue, |spec| spec.prefetch = 0).await;
+    let mut seen = std::collections::BTreeSet::new();
+    for window in [2, 8, 1, 4] {
+        taker.consumer.set_window(Some(window));
+        let mut within = 0;
+        while within < 5 {
+            let held = taker.some(window).await;
+            seen.extend(held.iter().map(Held::number));
+            let in_flight = bench.stats(&queue).await.in_flight;
+            taker.ack(&held).await;
+            // What came under the window before is handed out, and then no more.
+            assert!(within == 0 || in_flight <= window as u64, "{in_flight} in flight, {window} allowed");
+            within += u32::from(in_flight <= window as u64);
+            assert!(seen.len() < MESSAGES as usize, "{window}: never within it");
+        }
+    }
+    taker.consumer.set_window(None);
+    while seen.len() < MESSAGES as usize {
+        let held = taker.some(8).await;
+        seen.extend(held.iter().map(Held::number));
+        taker.ack(&held).await;
+    }
+    bench.stats_until(&queue, "nothing left", |stats| (stats.ready, stats.in_flight) == (0, 0)).await;
 }
 
 /// Delayed messages, published or requeued, are not counted against the room for ready ones.

@@ -46,7 +46,7 @@ impl Session<'_> {
                     self.order = Some(order);
                     break;
                 }
-                () = inbox.wanted.notified() => if inbox.wish() == 0 { break },
+                () = inbox.wanted.notified() => if inbox.wish() == 0 || self.wants_another_window() { break },
             }
         }
         let sources = std::mem::take(&mut self.sources);
