@@ -115,7 +115,7 @@ impl Gate {
         if let Some(completion) = refused(&node, known, &request, &held) {
             return end(held, completion);
         }
-        let hold_until = match eta::look(&node, &request, &mut self.postponed) {
+        let hold_until = match eta::look(&node, &request, &mut self.postponed, may_hold) {
             Eta::Due => None,
             Eta::Hold(until) => Some(until),
             Eta::Postpone(until) => {
