@@ -21,7 +21,8 @@ const LONGEST: f64 = 3_155_760_000.0;
 
 pub(super) async fn rate_limit(panel: &Panel, args: &Args<'_>) -> Done {
     let name = args.text("task_name")?;
-    let rate = rate(args.required("rate_limit")?)?;
+    let given = args.required("rate_limit")?;
+    let rate = rate(given)?;
     let Some(known) = panel.node.tasks.get(name) else { return Ok(nok("unknown task")) };
     if rate.is_some() && known.shares_rate() && panel.node.rate_limits.is_none() {
         return Err(value_error(format!(
@@ -35,9 +36,11 @@ pub(super) async fn rate_limit(panel: &Panel, args: &Args<'_>) -> Done {
         let _ = panel.asks.send(Ask::Rate(Arc::clone(&known.name), rate)).await;
     }
     info!(task = name, rate = rate.map(|rate| rate.to_string()), "new rate limit");
-    Ok(ok(match rate {
-        Some(_) => "new rate limit set successfully",
-        None => "rate limit disabled successfully",
+    // The text "0" is a limit to Python, which then does not limit.
+    let is_said = matches!(given, Value::Str(text) if !text.is_empty());
+    Ok(ok(match is_said || rate.is_some() {
+        true => "new rate limit set successfully",
+        false => "rate limit disabled successfully",
     }))
 }
 
