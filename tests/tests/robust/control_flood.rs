@@ -176,7 +176,7 @@ async fn a_thousand_questions_at_once_are_answered_on_rabbitmq() {
     a_thousand_questions_at_once(&rabbit.url(), &redis.url(1)).await;
 }
 
-/// As a board with many who look at it does: each question has a reply queue of its own.
+/// As a board with many who look at it does.
 async fn a_thousand_who_ask_at_once(url: &str, results: &str) -> Fire {
     let fire = Fire::new(url, results);
     let control = fire.app.control();
@@ -203,7 +203,7 @@ async fn a_thousand_who_ask_at_once_are_answered_on_redis() {
     a_thousand_who_ask_at_once(&redis.url(0), &redis.url(1)).await;
 }
 
-/// Symptom: each question was a connection of its own.
+/// Symptom: each question was a connection of its own, and then a queue of its own, which took a minute.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_who_ask_at_once_are_answered_on_rabbitmq() {
     let (rabbit, redis) = (RabbitServer::start(), RedisServer::start());

@@ -118,14 +118,15 @@ impl Feed {
     }
 
     /// Gives back what nobody has started: it does not count as a delivery. A quorum queue counts by itself, and
-    /// keeps its order.
+    /// keeps its order; one that is ours alone goes with all that is in it.
     pub(super) async fn give_back(&self, deliveries: Vec<Delivery>) {
         let mut batch = Vec::new();
         for delivery in deliveries {
-            let quorum = self.queues.iter().any(|queue| {
-                *queue.name == *delivery.info.queue && topology::is_quorum(queue, &self.shared.options)
+            let as_it_is = self.queues.iter().any(|queue| {
+                *queue.name == *delivery.info.queue
+                    && (queue.exclusive || topology::is_quorum(queue, &self.shared.options))
             });
-            if quorum {
+            if as_it_is {
                 drop(delivery);
             } else {
                 let how = Settle::Requeue { not_before: Some(Timestamp::now()) };

@@ -211,6 +211,7 @@ impl AppBuilder {
             lamport: Default::default(),
             connections: Arc::new(Connections::new(settings, drivers, self.in_place)),
             publisher: OnceLock::new(),
+            mailbox: Default::default(),
             told: OnceLock::new(),
         })))
     }

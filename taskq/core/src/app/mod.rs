@@ -36,7 +36,7 @@ use crate::{
     backend::ResultBackend,
     broker::Broker,
     config::Settings,
-    control::CustomCommands,
+    control::{CustomCommands, Mailbox},
     event::{Cameras, Lamport},
     middleware::Middleware,
     routing::Routing,
@@ -66,6 +66,8 @@ struct Inner {
     lamport: Lamport,
     connections: Arc<Connections>,
     publisher: OnceLock<Result<Publisher, Error>>,
+    /// Where questions to workers get their answers.
+    mailbox: Mailbox,
     /// Tells what this client sends; started by the first event.
     told: OnceLock<Option<Told>>,
 }
@@ -193,6 +195,10 @@ impl App {
         }
         self.close_events().await;
         self.0.connections.close().await
+    }
+
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.0.mailbox
     }
 
     pub(crate) fn connections(&self) -> &Arc<Connections> {

@@ -6,11 +6,13 @@
 mod client;
 mod command;
 mod custom;
+mod mailbox;
 mod reply;
 
 pub use client::{Ask, Control, Replies};
 pub use command::{Command, Matcher, ReplyTo};
 pub use custom::{ControlCommand, ControlKind, CustomCommands};
+pub(crate) use mailbox::Mailbox;
 pub use reply::Reply;
 
 use crate::codec::{Map, Value};
