@@ -14,7 +14,7 @@ use taskq_core::{
     Error, ErrorKind, Timestamp,
     app::App,
     backend::ResultBackend,
-    broker::{Broker, Capabilities, Queue, RateLimits, Revocations, Topology},
+    broker::{Broker, Capabilities, Queue, RateLimits, Revocations, Topology, remembered_in},
     codec::Accept,
     config::Settings,
     event::EventBus,
@@ -123,7 +123,7 @@ impl Node {
         };
         Self {
             rate_limits: broker.rate_limits().or_else(|| backend.rate_limits()),
-            revocations: broker.revocations().or_else(|| backend.revocations()),
+            revocations: remembered_in(&*broker, Some(&*backend)),
             place,
             crew,
             suspicion: Suspicion::default(),

@@ -13,6 +13,7 @@ mod inbox;
 mod ledger;
 mod look;
 pub(crate) mod publish;
+mod revocations;
 mod session;
 mod settle;
 mod suspect;
@@ -24,7 +25,7 @@ use taskq_core::{
     BoxFuture,
     broker::{
         Broadcast, Broker, BrokerAdmin, BrokerError, Capabilities, ConsumeSpec, Consumer, Outgoing,
-        PriorityOrder, Topology,
+        PriorityOrder, Revocations, Topology,
     },
     config::Urls,
 };
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) delays: delay::Delays,
     pub(crate) places: dead::Places,
     pub(crate) exchanges: broadcast::Exchanges,
+    /// What was revoked, where results are kept nowhere that could keep it.
+    pub(crate) stream: revocations::Stream,
 }
 
 impl AmqpBroker {
@@ -89,6 +92,7 @@ impl AmqpBroker {
             delays: delay::Delays::default(),
             places: dead::Places::default(),
             exchanges: broadcast::Exchanges::default(),
+            stream: revocations::Stream::default(),
         })))
     }
 }
@@ -131,6 +135,10 @@ impl Broker for AmqpBroker {
 
     fn broadcast(&self) -> Option<Arc<dyn Broadcast>> {
         Some(Arc::new(broadcast::AmqpBroadcast(Arc::clone(&self.0))))
+    }
+
+    fn revocations(&self) -> Option<Arc<dyn Revocations>> {
+        Some(Arc::new(revocations::AmqpRevocations(Arc::clone(&self.0))))
     }
 
     fn admin(&self) -> Option<Arc<dyn BrokerAdmin>> {

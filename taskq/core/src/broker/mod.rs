@@ -40,6 +40,6 @@ pub use outgoing::Outgoing;
 pub use priority::HigherFirst;
 pub(crate) use priority::with_meaning;
 pub use rates::{RATE_HOLD, RATE_LEAD, RATE_WINDOW, RateAsk, RateBucket, RateLimits, RateTurn};
-pub use revocations::{REMEMBERED, Revocation, Revocations};
+pub use revocations::{REMEMBERED, Revocation, Revocations, remembered_in};
 pub use settle::{DeadKind, DeadReason, Settle, Settled, Settlement};
 pub use topology::{Exchange, ExchangeKind, Queue, Topology};

@@ -3,11 +3,12 @@
 //! Kept true here: what was remembered is found by every worker of the broker for [`REMEMBERED`], and by one that
 //! takes a message afterwards before it runs it; finding it costs nothing for each task.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use super::BrokerError;
+use super::{Broker, BrokerError};
 use crate::{
     BoxFuture,
+    backend::ResultBackend,
     codec::{Value, repr},
     protocol::TaskId,
 };
@@ -63,6 +64,7 @@ pub trait Revocations: Send + Sync + fmt::Debug {
     fn remember<'a>(&'a self, what: &'a [Revocation]) -> BoxFuture<'a, Result<(), BrokerError>>;
 
     /// Those remembered since an earlier call, and what to pass to the next one; 0 for all. Some may come again.
+    /// Where they are pushed to us, what was remembered a moment ago may come with the next call.
     fn since(&self, mark: u64) -> BoxFuture<'_, Result<(Vec<Revocation>, u64), BrokerError>>;
 
     /// Whether [`since`](Self::since) may find more than it did when it gave `mark`. A broker whose takes tell
@@ -71,6 +73,16 @@ pub trait Revocations: Send + Sync + fmt::Debug {
         let _ = mark;
         true
     }
+}
+
+/// Where revocations are remembered: with the queues, where takes tell of them; else beside the results; else with
+/// the broker all the same. `None` where nobody remembers them.
+pub fn remembered_in(
+    broker: &dyn Broker,
+    backend: Option<&dyn ResultBackend>,
+) -> Option<Arc<dyn Revocations>> {
+    let backend = backend.filter(|_| !broker.capabilities().shared);
+    backend.and_then(ResultBackend::revocations).or_else(|| broker.revocations())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::future::IntoFuture;
 use crate::{
     BoxFuture, Error,
     app::App,
-    broker::Revocation,
+    broker::{Revocation, remembered_in},
     codec::{Map, Value},
     protocol::TaskId,
 };
@@ -62,11 +62,12 @@ impl Revoke {
 
     async fn send(self) -> Result<(), Error> {
         // Before it is told: a worker that starts in between reads it.
-        let kept = match self.app.read_broker().await?.revocations() {
-            None => self.app.backend().await?.revocations(),
-            kept => kept,
+        let broker = self.app.read_broker().await?;
+        let backend = match broker.capabilities().shared {
+            true => None,
+            false => Some(self.app.backend().await?),
         };
-        if let Some(revocations) = kept {
+        if let Some(revocations) = remembered_in(&*broker, backend.as_deref()) {
             revocations.remember(&self.what.revocations()).await?;
         }
         let ids = |ids: &[TaskId]| match ids {

@@ -10,7 +10,11 @@ mod workers;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
-use taskq_core::{backend::TaskMeta, broker::Revocation, protocol::TaskId};
+use taskq_core::{
+    backend::TaskMeta,
+    broker::{Revocation, remembered_in},
+    protocol::TaskId,
+};
 
 use self::{queues::Seen, workers::Said};
 use super::{Exit, Failure, Session};
@@ -70,7 +74,7 @@ impl Why {
         if backend.is_none() {
             session.out.note("the result backend does not answer: whether the task has ended is not known");
         }
-        let kept = broker.revocations().or_else(|| backend.and_then(|backend| backend.revocations()));
+        let kept = remembered_in(&*broker, backend.as_deref());
         let revoked = match kept {
             Some(kept) => session.within(kept.since(0)).await?.0.contains(&Revocation::Task(id)),
             None => false,
