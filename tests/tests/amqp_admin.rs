@@ -4,17 +4,19 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use taskq_amqp::{AmqpBroker, AmqpOptions, QueueType};
 use taskq_core::broker::{
-    Binding, Broker, BrokerErrorKind, Exchange, ExchangeKind, Outgoing, Queue, Topology,
+    Binding, Broker, BrokerErrorKind, DeadKind, DeadReason, Exchange, ExchangeKind, Outgoing, Queue, Settle,
+    Settlement, Topology,
 };
 use taskq_core::config::{ServiceUrl, Urls};
 use taskq_tests::conformance::broker::bench::{Taker, numbered};
 use taskq_tests::demo::Demo;
 use taskq_tests::given;
+use taskq_tests::hole::Hole;
 
 /// Until the statistics tell, some seconds late.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -103,6 +105,63 @@ async fn consumers_and_rates_are_told() {
         }
     };
     tokio::time::timeout(PATIENCE, told).await.expect("the statistics tell");
+}
+
+/// Symptom: a board lost its connection, and with it every subscription, when somebody left a page that counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_stops_waiting_for_a_count_keeps_the_connection() {
+    let mut url = url::Url::parse(&given("TASKQ_TEST_AMQP_URL")).expect("a URL");
+    let hole = Hole::before(url.port().unwrap_or(5672)).await;
+    url.set_port(Some(hole.address().port())).expect("a port");
+    let urls = Urls::parse(url.as_str()).expect("a URL");
+    let broker: Arc<dyn Broker> =
+        Arc::new(AmqpBroker::connect(&urls, AmqpOptions::default()).await.expect("connect"));
+    let admin = broker.admin().expect("admin");
+    let missing = [unique("missing"), unique("missing")];
+    let count = async || admin.stats(&missing).await.expect("stats");
+    assert!(count().await.iter().all(|stats| (stats.ready, stats.consumers) == (0, None)));
+    let before = hole.accepted();
+    for step in 0..200 {
+        // Timers are too coarse for what happens within a millisecond.
+        let patience = Duration::from_micros(50 * (step % 50));
+        let began = Instant::now();
+        let gives_up = async {
+            while began.elapsed() < patience {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = count() => {}
+            () = gives_up => {}
+        }
+    }
+    count().await;
+    assert_eq!(hole.accepted(), before, "it had to connect again");
+}
+
+/// Without the management API it is looked for by a question that ends a channel, so not at once again.
+#[tokio::test]
+async fn the_first_dead_letter_of_a_queue_is_counted_although_it_was_looked_for_before() {
+    for management in [true, false] {
+        let (looks, gives_up) =
+            (broker(QueueType::Classic, management).await, broker(QueueType::Classic, false).await);
+        let queue = unique("letters");
+        let mut taker = Taker::start(&gives_up, &queue, |_| {}).await;
+        let admin = looks.admin().expect("admin");
+        let dead = async || admin.stats(std::slice::from_ref(&queue)).await.expect("stats")[0].dead;
+        assert_eq!(dead().await, 0);
+        gives_up.publish(&[Outgoing::to_queue(&queue, numbered(1))]).await.expect("publish");
+        let held = taker.take(1).await;
+        let how = Settle::DeadLetter { reason: DeadReason::new(DeadKind::Rejected, "no") };
+        let settled = taker.settle(&[Settlement { tag: held[0].tag, how, publish: Vec::new() }]).await;
+        assert!(settled.lost.is_empty(), "{settled:?}");
+        let told = async {
+            while dead().await != 1 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, told).await.expect("it is counted");
+    }
 }
 
 #[test]

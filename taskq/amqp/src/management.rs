@@ -162,11 +162,18 @@ impl Management {
 
     /// The queues of tasks in the virtual host.
     pub(crate) async fn queues(&self) -> Result<Vec<ListedQueue>, BrokerError> {
+        let mut queues = self.all_queues().await?;
+        queues.retain(|queue| is_of_tasks(&queue.name));
+        Ok(queues)
+    }
+
+    /// All queues in the virtual host, those of dead letters, too.
+    pub(crate) async fn all_queues(&self) -> Result<Vec<ListedQueue>, BrokerError> {
         let mut queues = Vec::new();
         for page in 1.. {
             let path = format!("queues/{}?page={page}&page_size={PAGE}", encode(&self.vhost));
             let answer: Page<ListedQueue> = self.get(path).await?;
-            queues.extend(answer.items.into_iter().filter(|queue| is_of_tasks(&queue.name)));
+            queues.extend(answer.items);
             if page >= answer.page_count {
                 break;
             }

@@ -5,7 +5,7 @@
 //! acknowledged last. While somebody looks, others do not see what they hold, so one looks at a time.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     fmt,
     sync::Arc,
 };
@@ -17,7 +17,7 @@ use taskq_core::{
     crash::{self, Point},
 };
 
-use super::{Shared, checkup, dead, look::Look, publish::Publication};
+use super::{Shared, checkup, dead, look::Look, publish::Publication, ready};
 use crate::{management::ListedQueue, wire};
 
 /// Messages taken in one round trip.
@@ -130,30 +130,46 @@ impl BrokerAdmin for AmqpAdmin {
     }
 
     /// What is delayed waits in queues that all share, so it is not counted. What is in flight is told by the
-    /// management API only, some seconds late.
+    /// management API only, some seconds late. Without it, the first dead letter of a queue is counted some seconds
+    /// late, too.
     fn stats<'a>(&'a self, queues: &'a [String]) -> BoxFuture<'a, Result<Vec<QueueStats>, BrokerError>> {
         Box::pin(async move {
-            let known = match &self.0.management {
-                Some(management) => management.queues().await?,
-                None => Vec::new(),
+            let known: Option<HashMap<String, ListedQueue>> = match &self.0.management {
+                Some(management) => {
+                    let all = management.all_queues().await?.into_iter();
+                    Some(all.map(|queue| (queue.name.clone(), queue)).collect())
+                }
+                None => None,
             };
-            let mut look = Look::open(&self.0, "count messages").await?;
-            let mut stats = Vec::with_capacity(queues.len());
-            for queue in queues {
-                let listed = known.iter().find(|known| known.name == *queue);
-                let counts = look.counts(queue).await?;
-                stats.push(QueueStats {
-                    queue: queue.clone(),
-                    ready: counts.map_or(0, |(ready, _)| ready),
-                    in_flight: listed.map_or(0, |listed| listed.in_flight),
-                    consumers: counts.map(|(_, consumers)| consumers),
-                    rates: listed.map(ListedQueue::rates),
-                    dead: look.count(&dead::place(queue)).await?.unwrap_or(0),
-                    ..QueueStats::default()
-                });
+            let listed = |name: &str| known.as_ref()?.get(name);
+            let mut names = queues.to_vec();
+            let mut places: Vec<String> = queues.iter().map(|queue| dead::place(queue)).collect();
+            places.retain(|place| match &known {
+                Some(_) => listed(place).is_some(),
+                None => !self.0.places.is_absent(place),
+            });
+            names.extend(places);
+            // What somebody holds to look at it would not be counted.
+            let _alone = self.0.looking.lock().await;
+            let mut found = ready::ask(&self.0.listener, "count messages", names.clone()).await?;
+            let waiting = found.split_off(queues.len());
+            let mut letters = HashMap::new();
+            for (place, waiting) in names.split_off(queues.len()).into_iter().zip(waiting) {
+                match waiting {
+                    Some(waiting) => drop(letters.insert(place, waiting.ready)),
+                    None => self.0.places.miss(place),
+                }
             }
-            look.put_back().await?;
-            Ok(stats)
+            let stats = queues.iter().zip(found).map(|(queue, found)| QueueStats {
+                queue: queue.clone(),
+                ready: found.map_or(0, |found| found.ready),
+                in_flight: listed(queue).map_or(0, |listed| listed.in_flight),
+                consumers: found.map(|found| found.consumers),
+                rates: listed(queue).map(ListedQueue::rates),
+                dead: letters.get(&dead::place(queue)).copied().unwrap_or(0),
+                ..QueueStats::default()
+            });
+            Ok(stats.collect())
         })
     }
 

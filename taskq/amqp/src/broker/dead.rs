@@ -5,9 +5,9 @@
 //! What would end it on its way (its own expiration, another user's name) is kept in the table.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -47,10 +47,16 @@ const DECLARED: Duration = Duration::from_secs(10);
 /// What the names of queues of dead letters begin with.
 const PREFIX: &str = "taskq:dead:";
 
-/// Queues of dead letters that this process declared.
+/// How long it is believed that a queue of dead letters does not exist: to ask for one writes an error into the
+/// broker's log.
+const ABSENT: Duration = Duration::from_secs(5);
+
+/// Queues of dead letters: those that this process declared, and those that were looked for in vain.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     known: Mutex<BTreeSet<String>>,
+    /// Until when they are not asked for again.
+    absent: Mutex<HashMap<String, Instant>>,
     /// One is declared at a time: of two that declare one quorum queue at once, RabbitMQ may leave one without
     /// an answer.
     turn: tokio::sync::Mutex<()>,
@@ -63,6 +69,21 @@ impl Places {
 
     fn learn(&self, place: &str) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(place.to_owned());
+        self.absent.lock().unwrap_or_else(PoisonError::into_inner).remove(place);
+    }
+
+    /// Whether it was looked for a moment ago, and did not exist.
+    pub(super) fn is_absent(&self, place: &str) -> bool {
+        let absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        absent.get(place).is_some_and(|until| Instant::now() < *until)
+    }
+
+    /// It was looked for, and does not exist.
+    pub(super) fn miss(&self, place: String) {
+        let now = Instant::now();
+        let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        absent.retain(|_, until| now < *until);
+        absent.insert(place, now + ABSENT);
     }
 }
 

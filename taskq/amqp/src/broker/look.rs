@@ -1,18 +1,16 @@
 //! A channel for looking into queues: what was taken on it and not removed goes back with it.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use lapin::{
     Channel,
     message::Delivery,
-    options::{
-        BasicAckOptions, BasicGetOptions, BasicNackOptions, ConfirmSelectOptions, QueueDeclareOptions,
-        QueuePurgeOptions,
-    },
-    types::FieldTable,
+    options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, ConfirmSelectOptions, QueuePurgeOptions},
 };
 use taskq_core::broker::BrokerError;
 
-use super::{Shared, publish::short};
+use super::{Shared, publish::short, ready};
 use crate::{conn::Link, error};
 
 /// Messages that are asked for at first; more, if there are so many.
@@ -20,7 +18,7 @@ const FIRST: usize = 16;
 
 /// See the [module](self).
 pub(super) struct Look<'a> {
-    link: &'a Link,
+    link: &'a Arc<Link>,
     what: &'static str,
     channel: Channel,
     /// The last tag that was taken.
@@ -38,29 +36,10 @@ impl<'a> Look<'a> {
         error::broker(self.what, self.link.shown(), error)
     }
 
-    /// A queue that does not exist ended the channel: another one. Nothing was held on it that was not looked at.
-    async fn missing(&mut self) -> Result<(), BrokerError> {
-        (self.channel, _) = self.link.channel(self.what).await?;
-        self.last = 0;
-        Ok(())
-    }
-
     /// How many messages are ready; `None` when there is no such queue.
-    pub(super) async fn count(&mut self, queue: &str) -> Result<Option<u64>, BrokerError> {
-        Ok(self.counts(queue).await?.map(|(ready, _)| ready))
-    }
-
-    /// The same, and how many consume it.
-    pub(super) async fn counts(&mut self, queue: &str) -> Result<Option<(u64, u64)>, BrokerError> {
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        match self.channel.queue_declare(short("queue", queue)?, passive, FieldTable::default()).await {
-            Ok(found) => Ok(Some((found.message_count().into(), found.consumer_count().into()))),
-            Err(error) if error::is_missing(&error) => {
-                self.missing().await?;
-                Ok(None)
-            }
-            Err(error) => Err(self.failed(error)),
-        }
+    pub(super) async fn count(&self, queue: &str) -> Result<Option<u64>, BrokerError> {
+        let found = ready::ask(self.link, self.what, vec![queue.to_owned()]).await?;
+        Ok(found.into_iter().next().flatten().map(|found| found.ready))
     }
 
     /// Takes the next messages, at most `max`; none when the queue is empty or does not exist.

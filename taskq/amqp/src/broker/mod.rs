@@ -13,6 +13,7 @@ mod inbox;
 mod ledger;
 mod look;
 pub(crate) mod publish;
+mod ready;
 mod revocations;
 mod session;
 mod settle;
