@@ -59,8 +59,12 @@ pub struct AmqpOptions {
     pub shuffle: bool,
     /// `x-max-priority` of every queue that does not say. Celery: `task_queue_max_priority`.
     pub queue_max_priority: Option<u8>,
-    /// Type of every queue that does not say. Celery: `task_default_queue_type`.
+    /// Type of the queues of dead letters, and of every queue that does not say, if such a one is not classic
+    /// (`queues_say_type`). Celery: `task_default_queue_type`.
     pub queue_type: QueueType,
+    /// Whether a queue that does not say its type is classic, as Celery has it: who names the queue says it then.
+    /// Default false.
+    pub queues_say_type: bool,
     /// Type of the queues in which delayed messages wait. Default quorum, which hands them on without a loss
     /// when they are due. Celery: `broker_native_delayed_delivery_queue_type`.
     pub delayed_queue_type: QueueType,
@@ -88,6 +92,7 @@ impl Default for AmqpOptions {
             shuffle: false,
             queue_max_priority: None,
             queue_type: QueueType::default(),
+            queues_say_type: false,
             delayed_queue_type: QueueType::Quorum,
             consumer_timeout: Some(Duration::from_secs(1_800)),
             management: None,

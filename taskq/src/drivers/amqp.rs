@@ -52,6 +52,8 @@ fn options(urls: &Urls, settings: &Settings) -> Result<AmqpOptions, Error> {
     if settings.task_default_queue_type == "quorum" {
         options.queue_type = QueueType::Quorum;
     }
+    // The default queue does, and those that are made on demand (`task_create_missing_queue_type`).
+    options.queues_say_type = true;
     if settings.broker_native_delayed_delivery_queue_type == "classic" {
         options.delayed_queue_type = QueueType::Classic;
     }

@@ -163,6 +163,7 @@ pub(super) async fn declare_exchange(channel: &Channel, exchange: &Exchange) -> 
 pub(super) fn is_quorum(queue: &Queue, options: &AmqpOptions) -> bool {
     match queue.arguments.get(QUEUE_TYPE).and_then(Value::as_str) {
         Some(kind) => kind == "quorum",
+        None if options.queues_say_type => false,
         // They are durable and belong to nobody.
         None => {
             options.queue_type == QueueType::Quorum && queue.durable && !queue.exclusive && !queue.auto_delete
@@ -230,5 +231,10 @@ mod tests {
         assert_eq!(declared(&queue, &options), [("x-queue-type".to_owned(), Value::from("quorum"))]);
         queue.auto_delete = true;
         assert!(!is_quorum(&queue, &options));
+        queue.auto_delete = false;
+        options.queues_say_type = true;
+        assert!(!is_quorum(&queue, &options));
+        queue.arguments.insert(QUEUE_TYPE.to_owned(), "quorum".into());
+        assert!(is_quorum(&queue, &options));
     }
 }

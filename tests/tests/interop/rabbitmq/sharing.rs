@@ -43,3 +43,22 @@ async fn a_python_and_a_rust_worker_share_a_quorum_queue() {
     println!("{output}");
     assert!(output.contains(&format!("{EACH} ['py@sharing', 'rs@sharing']")), "{output}");
 }
+
+/// Who declares it otherwise is refused by RabbitMQ.
+#[test]
+fn a_queue_made_on_demand_is_of_the_type_that_celery_makes_it() {
+    for (default, missing) in [("quorum", "classic"), ("classic", "quorum")] {
+        let conf = json!({
+            "task_default_queue_type": default,
+            "task_create_missing_queue_type": missing,
+            "worker_detect_quorum_queues": true,
+        });
+        let rig = Rig::new("ondemand", conf);
+        let _rust = rig.node.clone().named("rs@ondemand").queues("celery,extra").start_rust(WORKER);
+        let output = rig.python(
+            "for queue in ('extra', 'celery'):\n    \
+                 print(queue, add.apply_async((2, 3), queue=queue).get(timeout=60))",
+        );
+        assert!(output.contains("extra 5") && output.contains("celery 5"), "{default}, {missing}: {output}");
+    }
+}
