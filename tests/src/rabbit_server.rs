@@ -252,7 +252,9 @@ fn script(dir: &Path, ports: Ports, name: &str) -> Command {
         .env("RABBITMQ_PID_FILE", dir.join("pid"))
         .env(
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-            "+S 1:1 +A 8 -kernel inet_dist_use_interface {127,0,0,1}",
+            // What was about to leave a delay queue when the node died is tried again after that, not after minutes.
+            "+S 1:1 +A 8 -kernel inet_dist_use_interface {127,0,0,1} \
+             -rabbit dead_letter_worker_publisher_confirm_timeout 5000",
         );
     command
 }

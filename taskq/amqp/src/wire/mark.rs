@@ -3,7 +3,7 @@
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use taskq_core::codec::{Map, Value, json};
 
-use super::table::{Exact, Step, from_leaf, to_map, to_value};
+use super::table::{Exact, IS_BROKERS, Step, from_leaf, to_map, to_value};
 
 /// The header that holds it.
 pub(crate) const MARK: &str = "x-taskq";
@@ -59,8 +59,11 @@ impl Mark {
         let exact = Self::read(headers).exact;
         let mut fields = headers.inner().clone();
         fields.remove(MARK);
-        // A quorum queue would take the count of another queue for its own.
-        fields.remove("x-delivery-count");
+        // A quorum queue would take the count of another queue for its own, and what has once been through a delay
+        // queue never comes out of it again: the broker sees a cycle of dead letters, and keeps or drops it.
+        for name in IS_BROKERS {
+            fields.remove(*name);
+        }
         let mut headers = FieldTable::from(fields);
         Self { exact, ..self }.write(&mut headers);
         headers

@@ -9,8 +9,16 @@ use taskq_core::{
 };
 
 /// Headers that RabbitMQ adds on its way.
-pub(super) const IS_BROKERS: &[&str] =
-    &["x-death", "x-delivery-count", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason"];
+pub(super) const IS_BROKERS: &[&str] = &[
+    "x-death",
+    "x-delivery-count",
+    "x-first-death-exchange",
+    "x-first-death-queue",
+    "x-first-death-reason",
+    "x-last-death-exchange",
+    "x-last-death-queue",
+    "x-last-death-reason",
+];
 
 /// A step of the path to a value.
 #[derive(Clone, Debug, PartialEq)]

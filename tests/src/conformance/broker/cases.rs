@@ -30,6 +30,7 @@ macro_rules! broker_conformance {
             delay::a_message_is_on_time_and_never_early
             delay::due_times_decide_the_order
             delay::what_is_delayed_does_not_hold_up_what_is_ready
+            delay::what_waits_a_second_time_and_for_longer_comes_back
             delay::a_requeue_with_a_time_waits_and_does_not_count
             delay::a_time_that_has_passed_is_now
             follow_up::what_a_settlement_publishes_arrives

@@ -73,6 +73,23 @@ pub async fn what_is_delayed_does_not_hold_up_what_is_ready(bench: &Bench) {
     }
 }
 
+/// What is sent back to wait comes back, also by a way that it has been before: on RabbitMQ the second wait here is in
+/// the delay queue of the first one, and in another one above it.
+pub async fn what_waits_a_second_time_and_for_longer_comes_back(bench: &Bench) {
+    if bench.lacks(bench.broker.capabilities().native_delay, "delayed messages") {
+        return;
+    }
+    let queue = bench.queue("requeue-longer").await;
+    bench.publish(&queue, 0..1).await;
+    let mut taker = bench.consumer(&queue).await;
+    for wait in [900, 2_500] {
+        let held = taker.take(1).await;
+        let at = within(Duration::from_millis(wait));
+        taker.end(&held, &Settle::Requeue { not_before: Some(at) }).await;
+    }
+    assert_eq!(taker.numbers(1).await, [0]);
+}
+
 /// `Requeue { not_before }` waits, marks as redelivered, and is no failed delivery.
 pub async fn a_requeue_with_a_time_waits_and_does_not_count(bench: &Bench) {
     if bench.lacks(bench.broker.capabilities().native_delay, "delayed messages") {
