@@ -14,5 +14,6 @@ pub mod rabbit_server;
 pub mod redis_server;
 pub mod sentinels;
 pub mod sim;
+pub mod tls_front;
 
 pub use given::given;

@@ -9,6 +9,7 @@ use taskq_tests::demo::Demo;
 use taskq_tests::given;
 use taskq_tests::process::Running;
 use taskq_tests::rabbit_server::RabbitServer;
+use taskq_tests::tls_front::TlsFront;
 
 /// What a worker needs to start or end, on a loaded machine.
 const SOON: Duration = Duration::from_secs(30);
@@ -18,7 +19,8 @@ fn demo(broker: &str, more: &str) -> Demo {
     let demo = Demo::new(env!("CARGO_BIN_EXE_demo-app"));
     let unique = uuid::Uuid::now_v7().simple();
     let toml = format!(
-        "broker_url = \"{broker}\"\nresult_backend = \"rpc://\"\ntask_default_queue = \"q-{unique}\"\n{more}"
+        "broker_url = \"{broker}\"\nresult_backend = \"rpc://\"\ntask_default_queue = \"q-{unique}\"\n\
+         publish_timeout = 30\n{more}"
     );
     fs::write(demo.dir().join("taskq.toml"), toml).expect("a configuration file");
     demo
@@ -99,6 +101,28 @@ fn tls_with_a_certificate_that_does_not_fit_is_refused() {
         let said = refused(&demo(&tls_url(), &more));
         assert!(said.contains(&shown) && said.contains("certificate"), "{more}: {said}");
     }
+}
+
+/// Certificates that a server must not show; the error names the cure.
+#[test]
+fn a_wrong_certificate_is_refused() {
+    let plain = given("TASKQ_TEST_AMQP_URL");
+    let port = plain.trim_end_matches('/').rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    let url = |front: &TlsFront| format!("amqps://guest:guest@localhost:{}//", front.port());
+    let trusting = format!("broker_use_ssl = {{ ca_certs = \"{}\" }}", TlsFront::authority().display());
+    for (certificate, about, cure) in [
+        ("expired", "has expired", "renew it"),
+        ("elsewhere", "another host name", "`server_hostname`"),
+        ("foreign", "not trusted", "`ca_certs`"),
+    ] {
+        let front = TlsFront::start(certificate, port.expect("a port"));
+        let said = refused(&demo(&url(&front), &trusting));
+        let shown = url(&front).replace("guest:guest@", "guest:**@");
+        assert!(said.contains(&shown), "{certificate}: {said}");
+        assert!(said.contains(about) && said.contains(cure), "{certificate}: {said}");
+    }
+    let right = TlsFront::start("right", port.expect("a port"));
+    works(&demo(&url(&right), &trusting));
 }
 
 /// Celery's `cert_reqs = none` is not obeyed, and a person is told.

@@ -50,6 +50,30 @@ fn kind(error: &lapin::Error) -> BrokerErrorKind {
     }
 }
 
+/// What is wrong between the two certificates, and the cure; no retry mends it.
+fn distrust(error: &lapin::Error) -> Option<&'static str> {
+    use rustls::{AlertDescription as Alert, CertificateError as Bad};
+    let ErrorKind::IOError(error) = error.kind() else { return None };
+    Some(match error.get_ref()?.downcast_ref()? {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+                "the server's certificate is for another host name: use a name that it has in the address, or \
+                 set `server_hostname`"
+            }
+            Bad::Expired | Bad::ExpiredContext { .. } => "the server's certificate has expired: renew it",
+            // There are many ways in which the wrong authority shows.
+            _ => {
+                "the server's certificate is not trusted: set `ca_certs` to the PEM file of the authority that \
+                 signed it"
+            }
+        },
+        rustls::Error::AlertReceived(
+            Alert::CertificateRequired | Alert::BadCertificate | Alert::UnknownCA | Alert::CertificateUnknown,
+        ) => "the server refused our side of TLS: if it asks for a certificate, set `certfile` and `keyfile`",
+        _ => return None,
+    })
+}
+
 /// What was tried, at which (redacted) address, and why it failed.
 #[cold]
 pub(crate) fn broker(what: &str, at: &str, error: lapin::Error) -> BrokerError {
@@ -57,7 +81,10 @@ pub(crate) fn broker(what: &str, at: &str, error: lapin::Error) -> BrokerError {
     let text = match error.kind() {
         // The broker's own words: they name the queue and the difference.
         ErrorKind::ProtocolError(said) => format!("could not {what} on `{at}`: {}", said.get_message()),
-        _ => format!("could not {what} on `{at}`"),
+        _ => match distrust(&error) {
+            Some(why) => format!("could not {what} on `{at}`: {why}"),
+            None => format!("could not {what} on `{at}`"),
+        },
     };
     BrokerError::with_source(kind, text, error)
 }

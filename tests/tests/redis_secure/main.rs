@@ -1,6 +1,7 @@
 //! Redis behind TLS, users, a unix socket, sentinels, and a second address: each from the configuration file to
 //! the result, and each kind of wrong configuration to an error that says how to mend it.
 
+mod certificates;
 mod failover;
 mod login;
 mod sentinel;
@@ -26,7 +27,10 @@ fn demo(toml: &str) -> Demo {
 /// Settings for one address as broker and as result backend, and queues that no other test uses.
 fn settings(url: &str, more: &str) -> String {
     let unique = uuid::Uuid::now_v7().simple();
-    format!("broker_url = \"{url}\"\nresult_backend = \"{url}\"\ntask_default_queue = \"q-{unique}\"\n{more}")
+    format!(
+        "broker_url = \"{url}\"\nresult_backend = \"{url}\"\ntask_default_queue = \"q-{unique}\"\n\
+         publish_timeout = 30\n{more}"
+    )
 }
 
 /// A worker with these settings runs a task, and the caller reads its result. What the worker logged.
