@@ -54,6 +54,7 @@ scripts! {
     CHORD_FINISH = "scripts/chord_finish.lua";
     CHORD_FAIL = "scripts/chord_fail.lua";
     CHORD_RELEASE = "scripts/chord_release.lua";
+    CHORD_TAKE = "scripts/chord_take.lua";
     FAILED_REPLACE = "scripts/failed_replace.lua";
 }
 

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use taskq_core::{
     BoxFuture,
     backend::{
-        BackendError, ChordClaim, ChordPart, ChordProgress, ChordStart, ChordStore, GroupMeta, MemoryBackend,
-        ResultBackend, TaskMeta, WaitError,
+        BackendError, ChordClaim, ChordCopy, ChordPart, ChordProgress, ChordStart, ChordStore, GroupMeta,
+        MemoryBackend, ResultBackend, TaskMeta, WaitError,
     },
     protocol::TaskId,
 };
@@ -109,6 +109,10 @@ impl ChordStore for FaultyChords {
 
     fn release<'a>(&'a self, claim: &'a ChordClaim) -> Answer<'a, ()> {
         self.call("release claim", self.chords.release(claim))
+    }
+
+    fn take<'a>(&'a self, copy: &'a ChordCopy) -> Answer<'a, bool> {
+        self.call("take copy", self.chords.take(copy))
     }
 
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> Answer<'a, ()> {

@@ -9,8 +9,8 @@ use std::{
 use taskq_core::{
     BoxFuture,
     backend::{
-        BackendError, ChordClaim, ChordPart, ChordProgress, ChordStart, ChordStore, GroupMeta, ResultBackend,
-        State, TaskMeta, WaitError,
+        BackendError, ChordClaim, ChordCopy, ChordPart, ChordProgress, ChordStart, ChordStore, GroupMeta,
+        ResultBackend, State, TaskMeta, WaitError,
     },
     broker::{
         Broadcast, Broker, BrokerAdmin, BrokerError, BrokerErrorKind, Capabilities, ConsumeSpec, Consumer,
@@ -55,6 +55,7 @@ pub(crate) struct Trace {
     pub(crate) on_store: Mutex<VecDeque<Fault>>,
     pub(crate) on_count: Mutex<VecDeque<Fault>>,
     pub(crate) on_finish: Mutex<VecDeque<Fault>>,
+    pub(crate) on_take: Mutex<VecDeque<Fault>>,
     pub(crate) on_settle: Mutex<VecDeque<Fault>>,
     pub(crate) on_extend: Mutex<VecDeque<Fault>>,
     /// Every meta that was stored.
@@ -180,6 +181,15 @@ impl ChordStore for TracedChords {
 
     fn release<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {
         self.0.release(claim)
+    }
+
+    fn take<'a>(&'a self, copy: &'a ChordCopy) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(async move {
+            let fault = self.1.on_take.lock().unwrap().pop_front();
+            let taken = self.0.take(copy).await?;
+            // Done, but the answer is lost.
+            if fault.is_some() { Err(BackendError::transient("away")) } else { Ok(taken) }
+        })
     }
 
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {

@@ -2,11 +2,12 @@
 //!
 //! Kept true by every store: a member counts once, however often it is delivered; one caller at a time holds
 //! the claim to send the body; a claim whose holder is gone lapses, and whoever counts a member then takes it
-//! over; after [`finish`](ChordStore::finish) nobody is given it again.
+//! over; after [`finish`](ChordStore::finish) nobody is given it again; of the copies that two claims on one run of a
+//! chord came to, one is taken.
 
 use std::{fmt, time::Duration};
 
-use super::{BackendError, Child, State, TaskMeta, TaskOutput};
+use super::{BackendError, Child, ChordCopy, State, TaskMeta, TaskOutput};
 use crate::{BoxFuture, protocol::TaskId};
 
 /// How long a claim lasts while its holder joins the header. Celery: twice `result_chord_join_timeout`.
@@ -88,6 +89,8 @@ pub enum ChordProgress {
 pub struct ChordClaim {
     /// Group id of the header.
     pub group: String,
+    /// The run of that chord: the same in every claim, until it has ended, or was opened again.
+    pub run: String,
     /// What tells this claim from a later one.
     pub token: String,
     /// Where the results of the header are.
@@ -154,6 +157,11 @@ pub trait ChordStore: Send + Sync + fmt::Debug {
             async move { Err(BackendError::permanent(format!("chord `{group}` cannot be opened again"))) },
         )
     }
+
+    /// Takes a message that was sent under a claim, before it runs: true for the first copy, and whenever that one is
+    /// taken again. False: another copy of it was taken, and this one must not run. Remembered for as long as results
+    /// are kept.
+    fn take<'a>(&'a self, copy: &'a ChordCopy) -> BoxFuture<'a, Result<bool, BackendError>>;
 
     /// The chord has failed: no member that comes late fails it again. Nothing happens when the claim is not held any
     /// more: somebody may have opened the chord again.

@@ -5,6 +5,7 @@
 //! reconnect and on a slow tick).
 
 mod chord;
+mod copy;
 mod disabled;
 mod error;
 mod failed;
@@ -19,6 +20,7 @@ pub use chord::{
     CHORD_CLAIM, CHORD_DONE, CHORD_PUBLISHING, ChordClaim, ChordHeader, ChordMember, ChordPart,
     ChordProgress, ChordStart, ChordStore, GroupMeta,
 };
+pub use copy::{CHORD_HEADER, ChordCopy};
 pub use disabled::DisabledBackend;
 pub use error::{BackendError, RemoteFailure, WaitError};
 pub use failed::{FailedStep, FailedStepChange, FailedSteps};

@@ -9,8 +9,8 @@ use redis::{Cmd, Pipeline};
 use taskq_core::{
     BoxFuture,
     backend::{
-        BackendError, CHORD_PUBLISHING, ChordClaim, ChordHeader, ChordMember, ChordPart, ChordProgress,
-        ChordStart, ChordStore, State, StoredError, TaskOutput,
+        BackendError, CHORD_PUBLISHING, ChordClaim, ChordCopy, ChordHeader, ChordMember, ChordPart,
+        ChordProgress, ChordStart, ChordStore, State, StoredError, TaskOutput,
     },
     codec::{Value, json},
     protocol::TaskId,
@@ -96,7 +96,7 @@ impl Chords {
         for mark in marks.iter().filter(failed) {
             open.cmd("SREM").arg(&counted).arg(mark).ignore();
         }
-        open.cmd("DEL").arg(self.key(group, ".c")).ignore();
+        open.cmd("DEL").arg(self.key(group, ".c")).arg(self.key(group, ".r")).ignore();
         open.cmd("SET").arg(&size).arg(all).arg("NX").ignore();
         if self.expires() > 0 {
             open.cmd("EXPIRE").arg(&size).arg(self.expires()).ignore();
@@ -123,8 +123,9 @@ impl Chords {
 
     fn count_one(&self, part: &ChordPart<'_>, token: &str) -> Result<Cmd, BackendError> {
         let key = |name| self.key(part.group, name);
-        let mut count = script::call(&script::CHORD_COUNT, 6);
+        let mut count = script::call(&script::CHORD_COUNT, 7);
         count.arg(key(".j")).arg(key(".t")).arg(key(".s")).arg(key(".d")).arg(key("")).arg(key(".c"));
+        count.arg(key(".r"));
         count.arg(part.id.as_str()).arg(&self.encode(part)?[..]).arg(u8::from(self.0.options.chord_ordered));
         count.arg(part.index.map_or_else(|| "+inf".to_owned(), |index| index.to_string()));
         count.arg(self.expires()).arg(self.group_expires()).arg(self.claim_seconds()).arg(token);
@@ -185,7 +186,8 @@ impl Chords {
         answer: Vec<Vec<u8>>,
     ) -> Result<ChordProgress, BackendError> {
         let mut answer = answer.into_iter();
-        let header = match answer.next().as_deref() {
+        let (what, run) = (answer.next(), answer.next().unwrap_or_default());
+        let header = match what.as_deref() {
             Some(b"done") => return Ok(ChordProgress::Done),
             Some(b"busy") => return Ok(ChordProgress::Busy),
             Some(b"saved") => {
@@ -196,7 +198,8 @@ impl Chords {
             ),
             _ => return Ok(ChordProgress::Counted),
         };
-        Ok(ChordProgress::Claimed(ChordClaim { group: group.to_owned(), token, header }))
+        let run = String::from_utf8_lossy(&run).into_owned();
+        Ok(ChordProgress::Claimed(ChordClaim { group: group.to_owned(), run, token, header }))
     }
 
     async fn renew(&self, claim: &ChordClaim) -> Result<bool, BackendError> {
@@ -207,12 +210,19 @@ impl Chords {
     }
 
     async fn finish(&self, claim: &ChordClaim) -> Result<bool, BackendError> {
-        let mut finish = script::call(&script::CHORD_FINISH, 5);
-        for part in [".c", ".j", ".t", ".s", ".d"] {
+        let mut finish = script::call(&script::CHORD_FINISH, 6);
+        for part in [".c", ".j", ".t", ".s", ".d", ".r"] {
             finish.arg(self.key(&claim.group, part));
         }
         finish.arg(&claim.token).arg((self.claim_seconds() * 2).max(DONE));
         script::run(&self.0.link, "finish a chord", &finish).await.map_err(error::backend)
+    }
+
+    async fn take(&self, copy: &ChordCopy) -> Result<bool, BackendError> {
+        let mut take = script::call(&script::CHORD_TAKE, 1);
+        take.arg(self.key(&copy.group, ".b"));
+        take.arg(copy.place).arg(&copy.run).arg(&copy.token).arg(self.group_expires());
+        script::run(&self.0.link, "take what ends a chord", &take).await.map_err(error::backend)
     }
 }
 
@@ -267,6 +277,10 @@ impl ChordStore for Chords {
         members: &'a [TaskId],
     ) -> BoxFuture<'a, Result<(), BackendError>> {
         Box::pin(self.open_again(group, members))
+    }
+
+    fn take<'a>(&'a self, copy: &'a ChordCopy) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(self.take(copy))
     }
 
     fn fail<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<(), BackendError>> {

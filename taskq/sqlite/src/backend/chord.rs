@@ -6,8 +6,8 @@ use rusqlite::OptionalExtension;
 use taskq_core::{
     BoxFuture,
     backend::{
-        BackendError, CHORD_CLAIM, CHORD_DONE, CHORD_PUBLISHING, ChordClaim, ChordHeader, ChordMember,
-        ChordPart, ChordProgress, ChordStart, ChordStore, State,
+        BackendError, CHORD_CLAIM, CHORD_DONE, CHORD_PUBLISHING, ChordClaim, ChordCopy, ChordHeader,
+        ChordMember, ChordPart, ChordProgress, ChordStart, ChordStore, State,
     },
     protocol::TaskId,
 };
@@ -65,17 +65,21 @@ impl Part {
             return Ok(ChordProgress::Counted);
         }
         let claimed = tx.execute(
-            "UPDATE chord SET token = ?2, until = ?3 WHERE id = ?1 AND (token IS NULL OR until <= ?4)",
+            "UPDATE chord SET token = ?2, run = coalesce(run, ?2), until = ?3
+             WHERE id = ?1 AND (token IS NULL OR until <= ?4)",
             (chord, &self.token, tx.now + micros(CHORD_CLAIM), tx.now),
         )?;
         if claimed == 0 {
             return Ok(ChordProgress::Busy);
         }
+        let run = "SELECT run FROM chord WHERE id = ?1";
+        let run = tx.conn.prepare_cached(run)?.query_row([chord], |row| row.get(0))?;
         let header = match group::load(tx.conn, chord, tx.now)? {
             Some(saved) => ChordHeader::Saved(saved),
             None => ChordHeader::Members(members(tx, chord)?),
         };
-        Ok(ChordProgress::Claimed(ChordClaim { group: chord.to_owned(), token: self.token.clone(), header }))
+        let (group, token) = (chord.to_owned(), self.token.clone());
+        Ok(ChordProgress::Claimed(ChordClaim { group, run, token, header }))
     }
 }
 
@@ -120,6 +124,7 @@ pub(super) fn remove_expired(tx: &Tx<'_>) -> Result<usize> {
         "DELETE FROM chord_member WHERE chord IN (SELECT id FROM chord WHERE expires <= ?1)",
         [tx.now],
     )?;
+    tx.execute("DELETE FROM chord_copy WHERE expires <= ?1", [tx.now])?;
     tx.execute("DELETE FROM chord WHERE expires <= ?1", [tx.now])
 }
 
@@ -242,13 +247,29 @@ impl ChordStore for Chords {
         Box::pin(async move {
             let (group, members) = (group.to_owned(), members.to_vec());
             let work = move |tx: &Tx<'_>| {
-                let open = "UPDATE chord SET token = NULL, until = 0, done = 0, size = coalesce(size,
+                let open =
+                    "UPDATE chord SET token = NULL, run = NULL, until = 0, done = 0, size = coalesce(size,
                             (SELECT count(*) FROM chord_member WHERE chord = ?1) - added) WHERE id = ?1";
                 tx.execute(open, [&group])?;
                 let out = "DELETE FROM chord_member WHERE chord = ?1 AND id = ?2";
                 members.iter().try_for_each(|id| tx.execute(out, (&group, id.as_str())).map(drop))
             };
             self.write("open a chord again", work).await
+        })
+    }
+
+    fn take<'a>(&'a self, copy: &'a ChordCopy) -> BoxFuture<'a, std::result::Result<bool, BackendError>> {
+        Box::pin(async move {
+            let (copy, until) = (copy.clone(), self.until());
+            let work = move |tx: &Tx<'_>| {
+                tx.execute(
+                    "INSERT INTO chord_copy (chord, place, run, token, expires) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (chord, place) DO UPDATE SET run = ?3, token = ?4, expires = ?5
+                     WHERE run <> ?3 OR token = ?4 OR expires <= ?6",
+                    (&copy.group, copy.place, &copy.run, &copy.token, until(tx), tx.now),
+                )
+            };
+            Ok(self.write("take what ends a chord", work).await? > 0)
         })
     }
 

@@ -30,6 +30,10 @@ macro_rules! chord_conformance {
             claiming::a_failed_chord_is_not_failed_again
             claiming::a_chord_opened_again_waits_for_what_failed
             claiming::a_chord_that_starts_again_counts_anew
+            copies::of_two_copies_the_first_one_taken_runs
+            copies::of_many_copies_one_is_taken
+            copies::a_chord_that_starts_again_has_copies_of_its_own
+            copies::a_chord_opened_again_has_copies_of_its_own
             failing::failed_steps_are_kept_by_workflow
             failing::a_step_that_failed_again_is_not_forgotten_with_its_first_failure
             failing::of_many_who_take_a_failed_step_one_gets_it

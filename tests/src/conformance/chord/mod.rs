@@ -5,6 +5,7 @@ mod cases;
 
 pub mod bench;
 pub mod claiming;
+pub mod copies;
 pub mod counting;
 pub mod failing;
 pub mod groups;

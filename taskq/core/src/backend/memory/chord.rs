@@ -10,8 +10,8 @@ use super::{Kept, Shared};
 use crate::{
     BoxFuture, Timestamp,
     backend::{
-        BackendError, CHORD_CLAIM, CHORD_DONE, CHORD_PUBLISHING, ChordClaim, ChordHeader, ChordMember,
-        ChordPart, ChordProgress, ChordStart, ChordStore, GroupMeta,
+        BackendError, CHORD_CLAIM, CHORD_DONE, CHORD_PUBLISHING, ChordClaim, ChordCopy, ChordHeader,
+        ChordMember, ChordPart, ChordProgress, ChordStart, ChordStore, GroupMeta,
     },
     protocol::TaskId,
 };
@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Groups {
     chords: HashMap<String, Kept<Chord>>,
     saved: HashMap<String, Kept<GroupMeta>>,
+    /// The copies that were taken, by chord and place.
+    taken: HashMap<(String, u32), Kept<ChordCopy>>,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +35,8 @@ struct Chord {
     /// Members that ever ended, those that run again included: tells apart those without an index.
     ended: usize,
     claim: Option<(String, Timestamp)>,
+    /// The token of its first claim.
+    run: Option<String>,
     done: bool,
 }
 
@@ -70,6 +74,7 @@ impl Groups {
         let before = self.chords.len() + self.saved.len();
         self.chords.retain(|_, kept| !kept.is_over(now));
         self.saved.retain(|_, kept| !kept.is_over(now));
+        self.taken.retain(|_, kept| !kept.is_over(now));
         before - self.chords.len() - self.saved.len()
     }
 
@@ -135,11 +140,12 @@ impl Chords {
         if !chord.claim(&token, now, CHORD_CLAIM) {
             return ChordProgress::Busy;
         }
+        let run = chord.run.get_or_insert_with(|| token.clone()).clone();
         let header = match saved {
             Some(saved) => ChordHeader::Saved(saved),
             None => ChordHeader::Members(chord.members.values().cloned().collect()),
         };
-        ChordProgress::Claimed(ChordClaim { group: part.group.to_owned(), token, header })
+        ChordProgress::Claimed(ChordClaim { group: part.group.to_owned(), run, token, header })
     }
 }
 
@@ -227,8 +233,22 @@ impl ChordStore for Chords {
             let again: HashSet<&TaskId> = members.iter().collect();
             chord.members.retain(|_, member| !again.contains(&member.id));
             chord.counted.retain(|(id, _)| !again.contains(id));
-            (chord.claim, chord.done) = (None, false);
+            (chord.claim, chord.run, chord.done) = (None, None, false);
             Ok(())
+        })
+    }
+
+    fn take<'a>(&'a self, copy: &'a ChordCopy) -> BoxFuture<'a, Result<bool, BackendError>> {
+        Box::pin(async move {
+            let (now, until) = self.now();
+            let mut groups = self.shared.groups();
+            let place = (copy.group.clone(), copy.place);
+            let taken = groups.taken.get(&place).filter(|kept| !kept.is_over(now));
+            if taken.is_some_and(|taken| taken.what.run == copy.run && taken.what.token != copy.token) {
+                return Ok(false);
+            }
+            groups.taken.insert(place, Kept::new(copy.clone(), until));
+            Ok(true)
         })
     }
 
