@@ -254,7 +254,7 @@ impl<'a> Fetch<'a> {
         for delivery in too_many {
             let (tag, ..) = delivery.accept();
             node.held.insert([Arc::new(Held::new(tag, "".into()))]);
-            ends.push(Box::new(Completion::untouched(&node, tag)));
+            ends.push(Box::new(Completion::untouched(tag, node.now())));
         }
         crash::reached(Point::Passed);
         node.busy.add(jobs.len() + ends.len());

@@ -51,7 +51,7 @@ pub(crate) enum How {
     Revoked(&'static str),
     Postponed { until: Timestamp, why: &'static str },
     GivenBack,
-    Duplicate,
+    Duplicate(&'static str),
     Dead(DeadReason),
 }
 
@@ -185,9 +185,9 @@ pub(crate) fn ended(node: &Node, ended: &Ended, lost: bool) {
             count.postponed.inc();
             info!(task, id, root, trace_id, span_id, until = %until, why, "task waits in the broker");
         }
-        How::Duplicate => {
+        How::Duplicate(why) => {
             count.duplicates.inc();
-            info!(task, id, root, trace_id, span_id, "task skipped: it has succeeded already");
+            info!(task, id, root, trace_id, span_id, "task skipped: {why}");
         }
         How::GivenBack => {
             count.given_back.inc();

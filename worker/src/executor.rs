@@ -21,6 +21,7 @@ use tracing::warn;
 
 use crate::{
     completer::Completions,
+    copies,
     effects::{self, Completion, Deaths, Ran},
     emit, gate,
     held::{Held, Why},
@@ -68,8 +69,12 @@ impl Executor {
 
     async fn complete(&self, job: Job) -> Option<Completion> {
         let Job { known, request, held, .. } = job;
-        if let Some(end) = gate::before_run(&self.node, &known, &request, &held) {
-            return Some(end);
+        let end = match copies::claim(&request) {
+            None => gate::before_run(&self.node, &known, &request, &held),
+            Some(copy) => Box::pin(copies::taken(&self.node, &known, &request, &held, &copy)).await,
+        };
+        if end.is_some() {
+            return end;
         }
         // What is rare is on the heap: in here it would be memory that every run moves.
         if let Some(meta) = self.success(&known, &request).await {

@@ -30,6 +30,7 @@ mod completer;
 mod connect;
 mod consume;
 mod control;
+mod copies;
 mod effects;
 mod emit;
 mod executor;

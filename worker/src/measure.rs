@@ -70,7 +70,7 @@ fn outcome(how: &How) -> &'static str {
         How::Revoked(_) => "revoked",
         How::Postponed { .. } => "postponed",
         How::GivenBack => "given_back",
-        How::Duplicate => "duplicate",
+        How::Duplicate(_) => "duplicate",
         How::Dead(_) => "dead",
     }
 }

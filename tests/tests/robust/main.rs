@@ -5,6 +5,7 @@ mod bad_input;
 mod canvas_input;
 mod chord_crash;
 mod control_flood;
+mod copies;
 mod crash;
 mod ledger;
 mod outage;

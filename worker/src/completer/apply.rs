@@ -80,9 +80,9 @@ async fn settle_all(node: &Node, settler: Arc<dyn Settler>, mut batch: Vec<Compl
     if !runs_on.is_empty() {
         node.held.acked(&runs_on.iter().map(|done| done.tag).collect::<Vec<_>>());
     }
-    // 3b. Chords. What was lost sent nothing, where the broker publishes with the settlement.
-    let sent = |tag: &DeliveryTag| !lost.contains(tag) || !node.can.atomic_follow_up;
-    let (sent, unsent): (Vec<_>, Vec<_>) = ends.into_iter().partition(|(tag, _)| sent(tag));
+    // 3b. Chords. What was lost may have sent nothing, on every broker: its claim is for whoever gets it again, and
+    // of two bodies one runs.
+    let (sent, unsent): (Vec<_>, Vec<_>) = ends.into_iter().partition(|(tag, _)| !lost.contains(tag));
     chords::finish(node, sent.into_iter().map(|(_, end)| end).collect()).await;
     chords::release(node, unsent.into_iter().map(|(_, end)| end)).await;
     // 4. Logs.
@@ -248,15 +248,15 @@ fn without_follow_ups(settlement: &mut Settlement, error: &BrokerError) -> bool 
 }
 
 /// Growing pauses, with jitter.
-pub(super) struct Backoff(Duration);
+pub(crate) struct Backoff(Duration);
 
 impl Backoff {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(PAUSE.0)
     }
 
     /// Waits for the next attempt. False at once when the worker is told to stop cold.
-    pub(super) async fn wait(&mut self, node: &Node) -> bool {
+    pub(crate) async fn wait(&mut self, node: &Node) -> bool {
         let pause = self.0.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.0 = (self.0 * 2).min(PAUSE.1);
         tokio::select! {

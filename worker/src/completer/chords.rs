@@ -3,7 +3,8 @@
 //!
 //! Kept true here: a body is only sent under a claim that was renewed just before; a delivery whose chord is
 //! complete but claimed by somebody else is kept until that one has sent the body, or until its claim lapses
-//! and is ours. Nothing is sent here: what follows travels with the settlement.
+//! and is ours. Nothing is sent here: what follows travels with the settlement, and says under which claim it was
+//! sent, so that of two copies one runs ([`copies`](crate::copies)).
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -27,7 +28,7 @@ use crate::{
         ChordEnd, Completion,
         fall::{Cause, Fallen, Part},
         kept,
-        sending::Sending,
+        sending::{Origin, Sending},
     },
     node::Node,
 };
@@ -175,8 +176,9 @@ async fn end(
     claim: ChordClaim,
     part: &Part,
 ) -> Option<Vec<Part>> {
+    let origin = part.origin.under(&claim);
     let (error, original) = match join::header(node, &claim).await? {
-        Joined::Values(values) => match body(node, part, values).await {
+        Joined::Values(values) => match body(node, part, &origin, values).await {
             Ok(sending) => {
                 if !renew(node, chords, &claim).await? {
                     warn!(chord = claim.group, "the claim on a chord was lost; somebody else sends the body");
@@ -200,7 +202,7 @@ async fn end(
     };
     error!(chord = claim.group, error = error.message(), "a chord has failed");
     let (error, original) = (Cause::error(error, node.now()), Cause::error(original, node.now()));
-    let fallen = Fallen::body(&part.body, &error, &original, &part.origin);
+    let fallen = Fallen::body(&part.body, &error, &original, &origin);
     kept::chord(node, part, &fallen).await;
     let Fallen { store, parts, errbacks } = fallen;
     if !store_all(node, store).await {
@@ -218,10 +220,15 @@ async fn end(
     Some(parts)
 }
 
-async fn body(node: &Node, part: &Part, values: Vec<Value>) -> Result<Sending, taskq_core::Error> {
+async fn body(
+    node: &Node,
+    part: &Part,
+    origin: &Origin,
+    values: Vec<Value>,
+) -> Result<Sending, taskq_core::Error> {
     let body = Signature::from_value(part.body.clone())?.prepend([Value::List(values)]);
     let mut sending = Sending::default();
-    sending.add(node, body, &part.origin).await?;
+    sending.add(node, body, origin).await?;
     Ok(sending)
 }
 

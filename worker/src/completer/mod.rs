@@ -16,6 +16,7 @@ use taskq_core::broker::Settler;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::error;
 
+pub(crate) use self::apply::Backoff;
 use self::inbox::Inbox;
 use crate::{effects::Completion, node::Node};
 

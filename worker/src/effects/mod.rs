@@ -7,7 +7,7 @@
 //! | 1 | the result is stored, chords that follow are started | the task runs again and stores it again; a stored SUCCESS stays |
 //! | 1b | the member of a chord is counted; the last one joins the header, and the body follows like a callback | it is delivered again and not counted again; the claim to send the body lapses and is given to it |
 //! | 2 | follow-ups are published with the settlement, or before it where the broker cannot do both at once | (cannot: the task runs again and its follow-ups are doubled) |
-//! | 3 | the delivery is settled | the chord is not finished: its counters lapse; nobody counts any more |
+//! | 3 | the delivery is settled | the chord is not finished: its counters lapse. Whoever counts a member meanwhile sends the body again, a copy that is not run |
 //! | 3b | chords whose body was sent, or that failed, are finished | nothing: all is done |
 //! | 4 | logs, counters and events | a log line is missing |
 //!
@@ -136,9 +136,9 @@ impl Completion {
         }
     }
 
-    /// Back to its queue, not looked at.
-    pub(crate) fn untouched(node: &Node, tag: DeliveryTag) -> Self {
-        Self { settle: Some(Settle::Requeue { not_before: Some(node.now()) }), ..Self::of(tag) }
+    /// Back to its queue, not before a time and not counted; nothing was made of it.
+    pub(crate) fn untouched(tag: DeliveryTag, until: Timestamp) -> Self {
+        Self { settle: Some(Settle::Requeue { not_before: Some(until) }), ..Self::of(tag) }
     }
 
     /// Back to its queue instead of all effects it has left.
@@ -194,9 +194,19 @@ impl Completion {
             parts: Part::of(request, &origin, meta).into_iter().collect(),
             publish: sending.publish,
             settle: Some(Settle::Ack),
-            ended: Some(Ended::new(known, request, How::Duplicate)),
+            ended: Some(Ended::new(known, request, How::Duplicate("it has succeeded already"))),
             ..Self::of(tag)
         }
+    }
+
+    /// Another copy of what ends a chord runs, or has run: this one is dropped, and nothing follows it.
+    pub(crate) fn copy(node: &Node, tag: DeliveryTag, request: &Request) -> Self {
+        let how = How::Duplicate("another copy of it was taken");
+        let ended = match node.tasks.get(&request.headers.task) {
+            Some(known) => Ended::new(known, request, how),
+            None => Ended::unnamed(Some(request.id().clone()), how),
+        };
+        Self { settle: Some(Settle::Ack), ended: Some(ended), ..Self::of(tag) }
     }
 
     /// Revoked or expired before it ran.

@@ -1,10 +1,13 @@
 //! Signatures of any kind turned into the messages and chords that start them, to travel with a settlement.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use taskq_core::{
     Error,
-    backend::{Child, ChordStart},
+    backend::{Child, ChordClaim, ChordCopy, ChordStart},
     broker::Outgoing,
     canvas::{self, Signature, Step},
     protocol::{Request, TaskId, TraceContext},
@@ -21,7 +24,13 @@ pub(crate) struct Origin {
     /// It ran, so what follows inherits from it.
     pub(crate) cx: Option<TaskContext>,
     trace: TraceContext,
+    /// It ends a chord, so that what follows may be sent twice.
+    under: Option<Arc<Under>>,
 }
+
+/// A claim, and how many messages were sent under it.
+#[derive(Debug)]
+struct Under(ChordClaim, AtomicU32);
 
 impl Origin {
     pub(crate) fn of_run(cx: &TaskContext) -> Self {
@@ -32,12 +41,17 @@ impl Origin {
     pub(crate) fn of(request: &Request) -> Self {
         let root = request.headers.root_id.as_ref().unwrap_or(request.id());
         let trace = TraceContext::of(&request.headers);
-        Self { id: request.id().clone(), root: root.clone(), cx: None, trace }
+        Self { id: request.id().clone(), root: root.clone(), cx: None, trace, under: None }
     }
 
     /// The trace that what follows belongs to.
     pub(crate) fn trace(&self) -> &TraceContext {
         &self.trace
+    }
+
+    /// As what ends a chord.
+    pub(crate) fn under(&self, claim: &ChordClaim) -> Self {
+        Self { under: Some(Arc::new(Under(claim.clone(), AtomicU32::new(0)))), ..self.clone() }
     }
 
     /// Somebody else in the same workflow.
@@ -72,17 +86,26 @@ impl Sending {
         flow.root_id.get_or_insert_with(|| origin.root.clone());
         let expansion = canvas::expand(&node.app, signature, origin.cx.as_ref())?;
         let (mut publish, mut starts) = (Vec::with_capacity(expansion.steps.len()), Vec::new());
+        let mut drafts = 0;
         for step in expansion.steps {
             match step {
                 Step::StartChord(start) => starts.push(start),
                 Step::Publish(mut draft) => {
                     origin.trace.hand_on(&mut draft.message.headers);
+                    if let Some(Under(claim, place)) = origin.under.as_deref() {
+                        let place = place.load(Ordering::Relaxed) + drafts;
+                        ChordCopy::under(claim, place).mark(&mut draft.message.headers);
+                    }
+                    drafts += 1;
                     if let Some(queue) = draft.queue().map(Arc::clone) {
                         node.declare(&queue).await;
                     }
                     publish.extend(node.app.prepare(*draft).await?);
                 }
             }
+        }
+        if let Some(Under(_, place)) = origin.under.as_deref() {
+            place.fetch_add(drafts, Ordering::Relaxed);
         }
         self.publish.append(&mut publish);
         self.starts.append(&mut starts);

@@ -81,7 +81,7 @@ pub(super) fn ended(node: &Node, ended: &Ended) {
             let exception = Value::from(exception);
             node.events.tell("task-failed", map([uuid, ("exception", exception)]));
         }
-        How::Ignored | How::Replaced | How::Postponed { .. } | How::GivenBack | How::Duplicate => {}
+        How::Ignored | How::Replaced | How::Postponed { .. } | How::GivenBack | How::Duplicate(_) => {}
     }
 }
 

@@ -27,6 +27,7 @@ use self::{
     rate::Rates,
 };
 use crate::{
+    copies,
     effects::{self, Completion},
     emit,
     held::{Held, Why},
@@ -105,16 +106,13 @@ impl Gate {
                 .delivered(deliveries)
                 .sized(bytes),
         );
-        let limit = node.tuning.max_deliveries;
-        if limit > 0 && deliveries > limit {
-            return end(held, effects::poison(&node, tag, &request, deliveries).await);
-        }
-        let Some(known) = node.tasks.get(&request.headers.task) else {
-            return end(held, effects::unknown_task(&node, tag, &request).await);
+        let known = match admitted(&node, &request, &held) {
+            Ok(known) => known,
+            Err(out) => {
+                let completion = Box::pin(out.completion(&node, &request, &held)).await;
+                return end(held, completion);
+            }
         };
-        if let Some(completion) = refused(&node, known, &request, &held) {
-            return end(held, completion);
-        }
         let hold_until = match eta::look(&node, &request, &mut self.postponed, may_hold) {
             Eta::Due => None,
             Eta::Hold(until) => Some(until),
@@ -168,6 +166,40 @@ impl Gate {
     }
 }
 
+/// Why a delivery does not become a run.
+#[derive(Debug)]
+enum Out<'a> {
+    Poison,
+    Unknown,
+    Refused(&'a Known, &'static str),
+}
+
+fn admitted<'a>(node: &'a Node, request: &Request, held: &Held) -> Result<&'a Arc<Known>, Out<'a>> {
+    let limit = node.tuning.max_deliveries;
+    if limit > 0 && held.deliveries > limit {
+        return Err(Out::Poison);
+    }
+    let known = node.tasks.get(&request.headers.task).ok_or(Out::Unknown)?;
+    match refusal(node, request, held) {
+        Some(reason) => Err(Out::Refused(known, reason)),
+        None => Ok(known),
+    }
+}
+
+impl Out<'_> {
+    /// How it ends, unless it is a copy of what runs or has run: that must not be told to have failed.
+    async fn completion(self, node: &Arc<Node>, request: &Request, held: &Held) -> Completion {
+        if let Some(end) = copies::dropped(node, request, held).await {
+            return end;
+        }
+        match self {
+            Self::Poison => effects::poison(node, held.tag, request, held.deliveries).await,
+            Self::Unknown => effects::unknown_task(node, held.tag, request).await,
+            Self::Refused(known, reason) => Completion::revoked(node, held.tag, known, request, reason),
+        }
+    }
+}
+
 /// Looks once more, when a job's turn has come: it may have waited for long.
 pub(crate) fn before_run(node: &Node, known: &Known, request: &Request, held: &Held) -> Option<Completion> {
     match held.why() {
@@ -176,7 +208,10 @@ pub(crate) fn before_run(node: &Node, known: &Known, request: &Request, held: &H
             warn!(id = %held.id, "not started: its lease was not renewed for too long");
             Some(Completion::give_back(node, held.tag, known, request))
         }
-        None => refused(node, known, request, held),
+        None => {
+            let reason = refusal(node, request, held)?;
+            Some(Completion::revoked(node, held.tag, known, request, reason))
+        }
         Some(Why::Terminated) => Some(Completion::revoked(node, held.tag, known, request, "terminated")),
         Some(Why::GivenBack | Why::LeaseLost) => Some(Completion::give_back(node, held.tag, known, request)),
     }
@@ -187,13 +222,12 @@ fn is_marked(node: &Node, held: &Held) -> bool {
     node.marked.any() && held.marks.ids().any(|id| node.marked.contains(&id))
 }
 
-fn refused(node: &Node, known: &Known, request: &Request, held: &Held) -> Option<Completion> {
-    let reason = if expired::is(node, request) {
-        effects::EXPIRED
+fn refusal(node: &Node, request: &Request, held: &Held) -> Option<&'static str> {
+    if expired::is(node, request) {
+        Some(effects::EXPIRED)
     } else if node.revoked.contains(request.id()) || is_marked(node, held) {
-        "revoked"
+        Some("revoked")
     } else {
-        return None;
-    };
-    Some(Completion::revoked(node, held.tag, known, request, reason))
+        None
+    }
 }

@@ -4,6 +4,7 @@
 mod celery;
 mod chords;
 mod control;
+mod copies;
 mod dead;
 mod effects;
 mod gates;
