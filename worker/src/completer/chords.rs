@@ -97,8 +97,13 @@ pub(super) async fn count(node: &Arc<Node>, batch: &mut Vec<Completion>) -> Opti
                 }
                 ChordProgress::Claimed(claim) => {
                     crash::reached(Point::Claimed);
-                    let fallen = end(node, chords.as_ref(), &mut batch[at], claim, &part).await?;
-                    next.extend(fallen.into_iter().map(|part| (at, part)));
+                    match end(node, chords.as_ref(), &mut batch[at], claim, &part).await? {
+                        End::Over(fallen) => next.extend(fallen.into_iter().map(|part| (at, part))),
+                        End::Taken => {
+                            waiting.push(at);
+                            batch[at].parts.push(part);
+                        }
+                    }
                 }
             }
         }
@@ -167,22 +172,33 @@ fn encode_error(error: &BackendError) -> StoredError {
     StoredError { exc_module: "kombu.exceptions".into(), ..StoredError::builtin("EncodeError", text) }
 }
 
-/// Joins a complete header and adds its body, or its failure, to the delivery that completed it. Answers the
-/// headers in which a body that failed counts. `None`: gave up at a cold stop.
+/// What became of a chord that was claimed.
+enum End {
+    /// Its end travels with the delivery; of a body that failed, these are the headers in which it counts.
+    Over(Vec<Part>),
+    /// Somebody else has claimed it meanwhile, and may be as late: whether that one sends the body is not known yet.
+    Taken,
+}
+
+/// Joins a complete header and adds its body, or its failure, to the delivery that completed it. `None`: gave up at
+/// a cold stop.
 async fn end(
     node: &Arc<Node>,
     chords: &dyn ChordStore,
     done: &mut Completion,
     claim: ChordClaim,
     part: &Part,
-) -> Option<Vec<Part>> {
+) -> Option<End> {
     let origin = part.origin.under(&claim);
     let (error, original) = match join::header(node, &claim).await? {
         Joined::Values(values) => match body(node, part, &origin, values).await {
             Ok(sending) => {
                 if !renew(node, chords, &claim).await? {
-                    warn!(chord = claim.group, "the claim on a chord was lost; somebody else sends the body");
-                    return Some(Vec::new());
+                    warn!(
+                        chord = claim.group,
+                        "the claim on a chord was lost; it waits until its body is sent"
+                    );
+                    return Some(End::Taken);
                 }
                 if !start_all(node, &sending.starts).await {
                     return None;
@@ -190,7 +206,7 @@ async fn end(
                 crash::reached(Point::Joined);
                 done.publish.extend(sending.publish);
                 done.chords.push(ChordEnd { claim, sent: true });
-                return Some(Vec::new());
+                return Some(End::Over(Vec::new()));
             }
             Err(error) => {
                 let text = format!("Callback error: {error}");
@@ -217,7 +233,7 @@ async fn end(
     }
     done.publish.extend(sending.publish);
     done.chords.push(ChordEnd { claim, sent: false });
-    Some(parts)
+    Some(End::Over(parts))
 }
 
 async fn body(

@@ -271,6 +271,20 @@ async fn a_lost_answer_of_a_count_delays_the_body_and_loses_nothing() {
     worker.stop().await.unwrap();
 }
 
+/// Symptom: two workers came to the end of a chord, each too late for the other: the one had lost its claim and
+/// acknowledged the member without the body, the other had the claim and no longer the member.
+#[tokio::test]
+async fn a_claim_that_is_lost_to_somebody_who_sends_nothing_does_not_lose_the_body() {
+    let bodies = Arc::new(AtomicUsize::new(0));
+    let (rig, worker) = tasks(&bodies).start().await;
+    rig.trace.on_renew.lock().unwrap().push_back(Fault::Lost);
+    send(&rig, Signature::chord((0..3).map(echo), body())).await;
+    assert_eq!(rig.value(&"body".into()).await, numbers(0..3));
+    rig.settled().await;
+    assert_eq!(bodies.load(Ordering::SeqCst), 1);
+    worker.stop().await.unwrap();
+}
+
 /// A member whose lease was lost at its settlement runs again and is not counted again.
 #[tokio::test]
 async fn a_redelivered_member_does_not_run_the_body_again() {

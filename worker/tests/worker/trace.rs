@@ -54,6 +54,7 @@ pub(crate) struct Trace {
     steps: Mutex<Vec<Step>>,
     pub(crate) on_store: Mutex<VecDeque<Fault>>,
     pub(crate) on_count: Mutex<VecDeque<Fault>>,
+    pub(crate) on_renew: Mutex<VecDeque<Fault>>,
     pub(crate) on_finish: Mutex<VecDeque<Fault>>,
     pub(crate) on_take: Mutex<VecDeque<Fault>>,
     pub(crate) on_settle: Mutex<VecDeque<Fault>>,
@@ -166,7 +167,17 @@ impl ChordStore for TracedChords {
     }
 
     fn renew<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<bool, BackendError>> {
-        self.0.renew(claim)
+        Box::pin(async move {
+            let fault = self.1.on_renew.lock().unwrap().pop_front();
+            match fault {
+                Some(Fault::Lost) => {
+                    // Somebody else had it meanwhile, and has given it up.
+                    self.0.release(claim).await?;
+                    Ok(false)
+                }
+                _ => self.0.renew(claim).await,
+            }
+        })
     }
 
     fn finish<'a>(&'a self, claim: &'a ChordClaim) -> BoxFuture<'a, Result<bool, BackendError>> {
