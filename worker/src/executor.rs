@@ -6,7 +6,6 @@
 use std::{
     panic::AssertUnwindSafe,
     sync::{Arc, OnceLock},
-    time::Instant,
 };
 
 use taskq_core::{
@@ -16,7 +15,8 @@ use taskq_core::{
     protocol::Request,
     task::{FailureKind, Outcome, TaskContext},
 };
-use tokio::sync::oneshot;
+// Tokio's clock: on one that is paused nothing depends on how fast this machine is.
+use tokio::{sync::oneshot, time::Instant};
 use tracing::warn;
 
 use crate::{

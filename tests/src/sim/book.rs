@@ -3,12 +3,13 @@
 //! The servers tell it what they did, the tasks when they ran; whatever breaks a promise is noted at once.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use bytes::Bytes;
 use taskq_core::{
     Timestamp,
     broker::{DeliveryTag, Outgoing, Settle, Settled, Settlement},
@@ -40,9 +41,11 @@ struct Pages {
     disturbed: BTreeMap<String, Vec<Duration>>,
     /// Tasks that must not start before a time.
     due: BTreeMap<String, Timestamp>,
-    /// Tasks that are sent once, however often what leads to them is.
-    once: BTreeSet<String>,
+    /// Bodies of chords, and the copy of each that runs.
+    bodies: BTreeMap<String, Option<String>>,
     answers_are_lost: bool,
+    /// By the headers of messages: each is seen more than once.
+    keys: BTreeMap<Bytes, Key>,
 }
 
 /// What became of a message.
@@ -120,9 +123,9 @@ impl Book {
         self.pages().due.insert(id.to_owned(), due);
     }
 
-    /// A task is sent once, however often what leads to it is.
-    pub(super) fn once(&self, id: &str) {
-        self.pages().once.insert(id.to_owned());
+    /// A task runs from one message, however often what leads to it is sent, and however often it is itself.
+    pub(super) fn body(&self, id: &str) {
+        self.pages().bodies.insert(id.to_owned(), None);
     }
 
     /// The broker has stored messages.
@@ -133,7 +136,7 @@ impl Book {
 
     fn stored(&self, node: &str, batch: &[Outgoing], unknown: u32) {
         for out in batch {
-            let Some(key) = key_of(&out.message) else { continue };
+            let Some(key) = self.pages().key_of(&out.message) else { continue };
             self.trace(node, format_args!("stored {}/{}", key.0, key.1));
             let mut pages = self.pages();
             let count = pages.messages.entry(key).or_default();
@@ -152,7 +155,7 @@ impl Book {
         lease: Duration,
         lost: bool,
     ) {
-        let Some(key) = key_of(message) else { return };
+        let Some(key) = self.pages().key_of(message) else { return };
         self.trace(node, format_args!("got {}/{} as {}.{}", key.0, key.1, tag.id, tag.epoch));
         if !lost {
             let until = self.elapsed() + lease;
@@ -212,8 +215,8 @@ impl Book {
         }
     }
 
-    /// A run begins. Answers its number.
-    pub(super) fn begin(&self, node: &str, id: &str, retries: u32) -> usize {
+    /// A run begins, of the message that was sent under a claim, if it was. Answers its number.
+    pub(super) fn begin(&self, node: &str, id: &str, retries: u32, copy: Option<String>) -> usize {
         let (now, at) = (self.elapsed(), self.clock.now());
         self.trace(node, format_args!("runs {id}/{retries}"));
         let mut wrong = Vec::new();
@@ -221,6 +224,15 @@ impl Book {
         let key = (id.to_owned(), retries);
         if pages.due.get(id).is_some_and(|due| at < *due) {
             wrong.push(format!("`{id}` runs before its time"));
+        }
+        if let Some(runs) = pages.bodies.get_mut(id) {
+            match (&runs, &copy) {
+                (_, None) => wrong.push(format!("`{id}` does not say under which claim it was sent")),
+                (Some(one), _) if Some(one) != copy.as_ref() => {
+                    wrong.push(format!("`{id}` runs from two messages"));
+                }
+                _ => *runs = copy,
+            }
         }
         match pages.messages.get(&key) {
             Some(count) if count.acknowledged + count.dead >= count.stored => {
@@ -273,10 +285,10 @@ impl Book {
                 wrong.push(format!("`{id}`/{retries} is among the dead letters"));
             }
             // Whoever does not know sends again, and with it all that follows. A beat that takes over sends what the
-            // one before may not have. But the members of a chord count once, and so does its body.
-            let again = if pages.once.contains(id) { *unknown } else { pages.unknown_before(id) };
+            // one before may not have. Of the body of a chord it matters how many of its messages run.
+            let again = pages.unknown_before(id);
             let is_told_apart = !is_tick(id) || pages.disturbed.is_empty();
-            if is_told_apart && *stored > 1 + again {
+            if is_told_apart && !pages.bodies.contains_key(id) && *stored > 1 + again {
                 wrong.push(format!("`{id}`/{retries} was sent {stored} times, {unknown} answers lost"));
             }
         }
@@ -292,6 +304,13 @@ impl Book {
         self.pages().runs.iter().filter(|run| run.is_done).count()
     }
 
+    /// How many messages of bodies were stored besides the first ones.
+    pub(super) fn copies(&self) -> usize {
+        let pages = self.pages();
+        let stored = pages.messages.iter().filter(|((id, _), _)| pages.bodies.contains_key(id));
+        stored.map(|(_, count)| count.stored.saturating_sub(1) as usize).sum()
+    }
+
     /// How many runs began.
     pub(super) fn runs(&self) -> usize {
         self.pages().runs.len()
@@ -304,6 +323,16 @@ impl Book {
 }
 
 impl Pages {
+    fn key_of(&mut self, message: &Message) -> Option<Key> {
+        if let Some(key) = self.keys.get(&message.headers.0) {
+            return Some(key.clone());
+        }
+        let headers = Headers::parse(&message.headers).ok()?;
+        let key = (headers.id.as_str().to_owned(), headers.retries);
+        self.keys.insert(message.headers.0.clone(), key.clone());
+        Some(key)
+    }
+
     /// How often those who sent something of the same canvas did not know whether it was stored.
     fn unknown_before(&self, id: &str) -> u32 {
         let canvas = |id: &str| id.split('.').next().unwrap_or_default().to_owned();
@@ -334,11 +363,6 @@ impl Pages {
         }
         Some(format!("`{id}` runs twice: {} let the lease lapse with nothing in its way", other.node))
     }
-}
-
-fn key_of(message: &Message) -> Option<Key> {
-    let headers = Headers::parse(&message.headers).ok()?;
-    Some((headers.id.as_str().to_owned(), headers.retries))
 }
 
 impl fmt::Debug for Book {

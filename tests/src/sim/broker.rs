@@ -1,6 +1,6 @@
 //! The broker in memory, as a process sees it through its link.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use taskq_core::{
     BoxFuture,
@@ -22,6 +22,25 @@ const ENDED: u32 = 1;
 pub(super) struct FaultyBroker {
     pub(super) broker: MemoryBroker,
     pub(super) link: Arc<Link>,
+}
+
+/// A call as the trace names it, written only if there is one.
+struct Call(&'static str, usize);
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, self.1)
+    }
+}
+
+/// The same of a call about deliveries.
+struct Tags<T>(&'static str, T);
+
+impl<T: Iterator<Item = u64> + Clone> fmt::Display for Tags<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.0)?;
+        f.debug_list().entries(self.1.clone()).finish()
+    }
 }
 
 fn failed(what: &str) -> BrokerError {
@@ -47,7 +66,7 @@ impl Broker for FaultyBroker {
             Ok(())
         };
         Box::pin(async move {
-            self.link.call(Server::Broker, format!("publish {}", batch.len()), failed, publish).await
+            self.link.call(Server::Broker, Call("publish", batch.len()), failed, publish).await
         })
     }
 
@@ -152,8 +171,8 @@ impl Settler for FaultySettler {
             Ok(settled)
         };
         Box::pin(async move {
-            let tags = batch.iter().map(|one| one.tag.id).collect::<Vec<_>>();
-            self.link.call(Server::Broker, format!("settle {tags:?}"), failed, settle).await
+            let tags = batch.iter().map(|one| one.tag.id);
+            self.link.call(Server::Broker, Tags("settle", tags), failed, settle).await
         })
     }
 
@@ -168,8 +187,8 @@ impl Settler for FaultySettler {
             Ok(settled)
         };
         Box::pin(async move {
-            let ids = tags.iter().map(|tag| tag.id).collect::<Vec<_>>();
-            self.link.call(Server::Broker, format!("extend {ids:?}"), failed, extend).await
+            let ids = tags.iter().map(|tag| tag.id);
+            self.link.call(Server::Broker, Tags("extend", ids), failed, extend).await
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use taskq::{Failure, TaskContext, TaskError, task};
+use taskq::{Failure, TaskContext, TaskError, core::backend::ChordCopy, task};
 use tokio::time::sleep;
 
 use super::link::Link;
@@ -27,7 +27,8 @@ impl Desk {
 
     fn begin(&self, cx: &TaskContext) -> Running<'_> {
         let id = cx.id().as_str().to_owned();
-        let number = self.0.book.begin(&self.0.name, &id, cx.retries());
+        let copy = ChordCopy::of(&cx.request().headers).map(|copy| copy.token);
+        let number = self.0.book.begin(&self.0.name, &id, cx.retries(), copy);
         Running { desk: self, id, number, is_done: false }
     }
 }

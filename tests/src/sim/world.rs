@@ -57,6 +57,8 @@ pub struct Verdict {
     pub sent: usize,
     /// Runs that began, and those that came to their end.
     pub runs: (usize, usize),
+    /// Messages of bodies that were sent besides the first ones; none of them runs.
+    pub copies: usize,
     /// The virtual time that it took.
     pub lasted: Duration,
 }
@@ -116,8 +118,8 @@ impl World {
         self.book.audit(|id| !id.starts_with('s'));
         let (broken, trace) = self.book.take();
         let runs = (self.book.runs(), self.book.done());
-        let lasted = self.clock.elapsed();
-        Verdict { seed: self.plan.seed, broken, trace, sent: expected.len(), runs, lasted }
+        let (copies, lasted) = (self.book.copies(), self.clock.elapsed());
+        Verdict { seed: self.plan.seed, broken, trace, sent: expected.len(), runs, copies, lasted }
     }
 
     async fn join(&self, mut processes: JoinSet<()>) {
@@ -302,7 +304,7 @@ impl World {
                 let header =
                     (0..members).map(|part| step(part, Duration::from_millis(u64::from(part) * 700)));
                 let body = Signature::by_name("sim.gather", args![members]).task_id(id(members));
-                self.book.once(id(members).as_str());
+                self.book.body(id(members).as_str());
                 let ids = (0..=members).map(|part| (id(part), State::Success)).collect();
                 (Signature::chord(header, body), ids)
             }
