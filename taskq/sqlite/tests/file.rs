@@ -4,8 +4,12 @@ use std::{ffi::OsString, fs, time::Duration};
 
 use rusqlite::Connection;
 use taskq_core::{
+    Timestamp,
     backend::{ResultBackend, State, TaskMeta, TaskOutput},
-    broker::{Broker, BrokerError, BrokerErrorKind, Outgoing},
+    broker::{
+        Broker, BrokerError, BrokerErrorKind, ConsumeSpec, Outgoing, Payload, Queue, Settle, Settled,
+        Settlement,
+    },
     protocol::Message,
 };
 use taskq_sqlite::{SqliteBackend, SqliteBroker, SqliteOptions};
@@ -57,6 +61,43 @@ async fn the_database_of_another_program_is_refused_and_left_alone() {
     assert!(error.to_string().contains("another program"), "{error}");
     let tables = sql(&folder).query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
     assert_eq!(tables, Ok(1));
+}
+
+/// What waited, was delayed or was dead in a file of version 6 is there after the upgrade, and can be taken.
+#[tokio::test]
+async fn messages_survive_an_upgrade_of_the_file() {
+    let folder = folder();
+    let broker = open(&url(&folder)).await.expect("open");
+    let mut later = message();
+    later.not_before = Some(Timestamp::now() + Duration::from_secs(3_600));
+    broker.publish(&[message(), later]).await.expect("publish");
+    broker.close().await.expect("close");
+    // As the steps before the seventh left it.
+    sql(&folder)
+        .execute_batch(
+            "DROP TRIGGER message_gone;
+             ALTER TABLE message ADD COLUMN envelope BLOB NOT NULL DEFAULT x'';
+             UPDATE message SET envelope = (SELECT envelope FROM payload WHERE payload.id = message.id);
+             DROP TABLE payload;
+             PRAGMA user_version = 6;",
+        )
+        .expect("downgrade");
+    let broker = open(&url(&folder)).await.expect("open again");
+    let stats = broker.admin().expect("admin").stats(&["q".to_owned()]).await.expect("stats").remove(0);
+    assert_eq!((stats.ready, stats.delayed), (1, 1));
+    let spec = ConsumeSpec::new("w@h", vec![Queue::named("q")]);
+    let mut consumer = broker.consume(spec).await.expect("consume");
+    let mut taken = Vec::new();
+    consumer.next_batch(1, &mut taken).await.expect("take");
+    let (tag, payload, ..) = taken.remove(0).accept();
+    assert!(matches!(payload, Payload::Message(message) if message == Message::default()));
+    let settled = consumer.settler().settle(&[Settlement::new(tag, Settle::Ack)]).await.expect("settle");
+    assert_eq!(settled, Settled::default());
+    drop(consumer);
+    broker.close().await.expect("close");
+    // A payload goes with its message.
+    let left = sql(&folder).query_row("SELECT count(*) FROM payload", [], |row| row.get::<_, i64>(0));
+    assert_eq!(left, Ok(1));
 }
 
 #[tokio::test]

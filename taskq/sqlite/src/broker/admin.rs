@@ -71,8 +71,10 @@ fn peek(conn: &Connection, queue: &str, limit: usize) -> Result<Vec<PeekedMessag
     let now = micros_now();
     let mut peeked = Vec::new();
     for sql in [
-        "SELECT envelope, 0 FROM message WHERE state = 0 AND queue = ?1 ORDER BY rank, place LIMIT ?2",
-        "SELECT envelope, due FROM message WHERE state = 1 AND queue = ?1 ORDER BY due, place LIMIT ?2",
+        "SELECT envelope, 0 FROM message JOIN payload USING (id)
+         WHERE state = 0 AND queue = ?1 ORDER BY rank, place LIMIT ?2",
+        "SELECT envelope, due FROM message JOIN payload USING (id)
+         WHERE state = 1 AND queue = ?1 ORDER BY due, place LIMIT ?2",
     ] {
         let mut select = conn.prepare_cached(sql)?;
         let mut rows = select.query((queue, limit - peeked.len()))?;
@@ -90,8 +92,10 @@ fn peek(conn: &Connection, queue: &str, limit: usize) -> Result<Vec<PeekedMessag
 fn pick(tx: &Tx<'_>, queue: i64, envelope: &[u8], to: Option<i64>) -> Result<bool> {
     // One index after the other, as in `purge`.
     for sql in [
-        "SELECT id, rank, due FROM message WHERE state = 0 AND queue = ?1 AND envelope = ?2 LIMIT 1",
-        "SELECT id, rank, due FROM message WHERE state = 1 AND queue = ?1 AND envelope = ?2 LIMIT 1",
+        "SELECT id, rank, due FROM message JOIN payload USING (id)
+         WHERE state = 0 AND queue = ?1 AND envelope = ?2 LIMIT 1",
+        "SELECT id, rank, due FROM message JOIN payload USING (id)
+         WHERE state = 1 AND queue = ?1 AND envelope = ?2 LIMIT 1",
     ] {
         let mut select = tx.conn.prepare_cached(sql)?;
         let mut rows = select.query((queue, envelope))?;

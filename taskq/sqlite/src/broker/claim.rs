@@ -106,9 +106,7 @@ impl Job for Claim {
             if picked.is_empty() {
                 break;
             }
-            for (id, queue) in picked {
-                self.leased.extend(lease(tx, id, queue, &self.wanted)?);
-            }
+            lease(tx, &picked, &self.wanted, &mut self.leased)?;
         }
         self.revoked = shared::newest(tx.conn)?;
         if self.leased.is_empty() {
@@ -187,27 +185,36 @@ fn pick(tx: &Tx<'_>, queues: &[i64], max: usize) -> Result<Vec<(i64, i64)>> {
     Ok(candidates.into_iter().map(|(_, picked)| picked).collect())
 }
 
-/// Leases one message; `None` when it was delivered too often and went to the dead letters.
-fn lease(tx: &Tx<'_>, id: i64, queue: i64, wanted: &Wanted) -> Result<Option<Leased>> {
+/// Leases what was picked; what was delivered too often goes to the dead letters instead.
+fn lease(tx: &Tx<'_>, picked: &[(i64, i64)], wanted: &Wanted, leased: &mut Vec<Leased>) -> Result<()> {
+    // Read, then written: a statement that answers what it changed makes a table of its own for that.
+    let mut read = tx.conn.prepare_cached(
+        "SELECT epoch, deliveries, envelope FROM message JOIN payload USING (id) WHERE id = ?1",
+    )?;
     let mut update = tx.conn.prepare_cached(
-        "UPDATE message SET state = 2, due = ?2, owner = ?3, epoch = epoch + 1, deliveries = deliveries + 1
-         WHERE id = ?1 RETURNING epoch, deliveries, envelope",
+        "UPDATE message SET state = 2, due = ?2, owner = ?3, epoch = ?4, deliveries = ?5 WHERE id = ?1",
     )?;
     let until = tx.now.saturating_add(wanted.lease);
-    let leased = update
-        .query_row((id, until, wanted.owner), |row| {
-            Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?, Bytes::from(row.get::<_, Vec<u8>>(2)?)))
-        })
-        .optional()?;
-    let Some((epoch, deliveries, envelope)) = leased else { return Ok(None) };
-    let before = deliveries - 1;
-    if wanted.max_deliveries > 0 && before >= wanted.max_deliveries {
-        let detail = format!("delivered {before} times without an end");
-        dead::bury(tx, id, before, &DeadReason::new(DeadKind::Poison, detail))?;
-        return Ok(None);
+    leased.reserve(picked.len());
+    for &(id, queue) in picked {
+        let (epoch, before, envelope) = read.query_row([id], |row| {
+            Ok((
+                row.get::<_, u32>(0)?,
+                row.get::<_, u32>(1)?,
+                Bytes::copy_from_slice(row.get_ref(2)?.as_blob()?),
+            ))
+        })?;
+        if wanted.max_deliveries > 0 && before >= wanted.max_deliveries {
+            let detail = format!("delivered {before} times without an end");
+            dead::bury(tx, id, before, &DeadReason::new(DeadKind::Poison, detail))?;
+            continue;
+        }
+        let (epoch, deliveries) = (epoch.saturating_add(1), before.saturating_add(1));
+        update.execute((id, until, wanted.owner, epoch, deliveries))?;
+        let tag = DeliveryTag { id: id.cast_unsigned(), epoch };
+        leased.push(Leased { tag, queue, deliveries, envelope });
     }
-    let tag = DeliveryTag { id: id.cast_unsigned(), epoch };
-    Ok(Some(Leased { tag, queue, deliveries, envelope }))
+    Ok(())
 }
 
 /// When a delayed message is due or any lease lapses, whichever comes first.

@@ -12,7 +12,7 @@ use crate::store::{Result, Tx};
 pub(super) fn bury(tx: &Tx<'_>, id: i64, deliveries: u32, reason: &DeadReason) -> Result<()> {
     tx.execute(
         "INSERT INTO dead (id, queue, rank, deliveries, at, kind, detail, envelope)
-         SELECT id, queue, rank, ?2, ?3, ?4, ?5, envelope FROM message WHERE id = ?1",
+         SELECT id, queue, rank, ?2, ?3, ?4, ?5, envelope FROM message JOIN payload USING (id) WHERE id = ?1",
         (id, deliveries, tx.now, reason.kind.as_str(), &reason.detail),
     )?;
     tx.execute("DELETE FROM message WHERE id = ?1", [id])?;

@@ -90,10 +90,10 @@ pub(super) fn put(tx: &Tx<'_>, queue: i64, rank: i64, due: i64, envelope: &[u8])
     let place = tx.next_place()?;
     let state = if due > tx.now { state::DELAYED } else { state::READY };
     tx.execute(
-        "INSERT INTO message (id, queue, state, rank, place, due, since, envelope)
-         VALUES (?1, ?2, ?3, ?4, ?1, ?5, ?6, ?7)",
-        (place, queue, state, rank, due, tx.now, envelope),
+        "INSERT INTO message (id, queue, state, rank, place, due, since) VALUES (?1, ?2, ?3, ?4, ?1, ?5, ?6)",
+        (place, queue, state, rank, due, tx.now),
     )?;
+    tx.execute("INSERT INTO payload (id, envelope) VALUES (?1, ?2)", (place, envelope))?;
     tx.wake();
     Ok(())
 }

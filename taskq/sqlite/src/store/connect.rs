@@ -12,8 +12,10 @@ use taskq_core::broker::BrokerErrorKind;
 use super::error::{Failure, Result};
 use crate::SqliteOptions;
 
-/// Pages in the write-ahead log before it is moved into the file: 16 MB.
-const CHECKPOINT_PAGES: u32 = 4_000;
+/// Bytes of a page of a new file. Messages are about a kilobyte: in smaller pages, each write of a batch is more of them.
+const PAGE: u32 = 8 << 10;
+/// Bytes in the write-ahead log before it is moved into the file.
+const CHECKPOINT: u32 = 16 << 20;
 /// What stays of the log's file after that, in bytes.
 const LOG_LIMIT: u32 = 64 << 20;
 /// Prepared statements kept by a connection; more than there are.
@@ -55,9 +57,11 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Connection> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_handler(Some(wait_for_lock))?;
+    conn.pragma_update(None, "page_size", PAGE)?; // of a file that is there already it stays as it is
     write_ahead(&conn, options.busy_timeout)?;
     conn.pragma_update(None, "synchronous", options.synchronous.as_str())?;
-    conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    let page: u32 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT / page.max(512))?;
     conn.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
