@@ -239,6 +239,10 @@ fn dead_letters_are_chosen_by_what_they_have_in_common_and_edited() {
     let refused = demo.run(&format!(r#"dead edit {letter} -a ["two",2]"#));
     assert!(refused.failed(1).contains("do not fit `demo.add(x, y)`"), "{}", refused.stderr);
     assert_eq!(count("dead list --json"), 1, "a refused edit changes nothing");
+    let kept = demo.run(&format!("dead edit {letter} -a [1,1] --keep --json")).json();
+    let another = kept["task_id"].as_str().expect("an id");
+    assert_eq!(demo.run(&format!("result {another} --wait=30")).ok(), "2");
+    assert_eq!((count("dead list --json"), another == id), (1, false), "the letter stays");
     assert_eq!(
         demo.run(&format!("dead edit {letter} -a [40,2]")).ok(),
         "sent to `celery` with other arguments"
