@@ -19,6 +19,8 @@ fn command(demo: &Demo, url: &str, line: &str) -> Command {
     let mut command = demo.command(line);
     command
         .env("TASKQ_BROKER_URL", url)
+        .env("TASKQ_RESULT_BACKEND", url)
+        .env("TASKQ_RESULT_EXTENDED", "true")
         .env("TASKQ_REDACT", "X, token")
         .env("TASKQ_TASK_SEND_SENT_EVENT", "true");
     command
@@ -80,6 +82,12 @@ fn no_planted_secret_is_printed_or_told() {
         let finished = demo.run_command(&mut command(&demo, &url, line));
         assert_clean(&format!("`{line}`"), &format!("{}{}", finished.stdout, finished.stderr));
     }
+
+    // Arguments are stored beside the results.
+    let names: Vec<String> = redis::cmd("KEYS").arg("celery-task-meta-*").query(&mut direct).expect("names");
+    let stored: Vec<String> = redis::cmd("MGET").arg(&names).query(&mut direct).expect("results");
+    assert_eq!(stored.iter().filter(|meta| meta.contains(r#""**""#)).count(), 3, "{stored:?}");
+    assert_clean("the results", &stored.concat());
 
     // What a monitor or a Python worker finds in the headers of a message; the body must hold the value.
     let sent = demo.run_command(&mut command(&demo, &url, "call demo.add -a [424242,1] --queue idle"));

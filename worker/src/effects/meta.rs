@@ -69,7 +69,8 @@ fn extended(node: &Node, request: &Request) -> Option<Box<Extended>> {
         return None;
     }
     // Arguments that cannot be read are shown as none: the failure itself says what is wrong with them.
-    let (args, kwargs) = request.arguments.to_values().unwrap_or_default();
+    let params = node.tasks.get(&request.headers.task).map_or(&[][..], |known| known.def.params);
+    let (args, kwargs) = request.arguments.to_stored(params).unwrap_or_default();
     Some(Box::new(Extended {
         name: request.headers.task.clone(),
         args,

@@ -68,7 +68,7 @@ settings! {
         beat_lease: Duration = secs(3);
         /// With the feature `otel`: the span of a run is linked to the span of its call instead of being its child.
         otel_span_links: bool = false;
-        /// Names of arguments whose values are not shown in logs, events, `argsrepr` and `kwargsrepr`, at any depth: `password, token`.
+        /// Names of arguments whose values are not shown in logs, events, `argsrepr`, `kwargsrepr` and what `result_extended` stores, at any depth: `password, token`.
         redact: Vec<String> = Vec::new();
         /// Longest time a warm shutdown waits for running tasks before it gives them back; none: until they end.
         worker_shutdown_timeout: Option<Duration> = None;
