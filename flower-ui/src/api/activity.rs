@@ -24,8 +24,7 @@ pub(super) fn routes() -> Router<Shared> {
 async fn activity(State(shared): State<Shared>, caller: Caller, params: Params) -> Reply {
     caller.require(Permission::AuditView)?;
     let limit = params.int("limit")?.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(LIMIT);
-    let target = params.raw("target").filter(|target| !target.is_empty());
-    let entries = audit::entries(&shared, target, limit.clamp(1, MOST)).await?;
+    let entries = audit::entries(&shared, params.filled("target"), limit.clamp(1, MOST)).await?;
     let broken = shared.store.audit_break().await.ok().flatten();
     Ok(reply(&shared, json!({"entries": entries, "broken_at": broken})))
 }

@@ -22,7 +22,7 @@ use self::provider::{Endpoints, emails};
 use super::{Auth, Caller, blocking, token};
 use crate::{
     options::{Options, Provider},
-    server::{Answer, Params, Refusal, Shared},
+    server::{Answer, Params, Refusal, Shared, segment},
 };
 
 /// The cookie that a browser takes to the provider and back; Flower's name.
@@ -97,7 +97,7 @@ async fn login(State(shared): State<Shared>, caller: Caller, headers: HeaderMap,
         tracing::warn!(why, "could not find the provider of identities");
         Refusal::html(StatusCode::BAD_GATEWAY, "provider", "The provider of identities does not answer")
     })?;
-    match params.raw("code").filter(|code| !code.is_empty()) {
+    match params.filled("code") {
         None => Ok(leave(&shared, &headers, provider, &endpoints, params.raw("next").unwrap_or("/"))),
         Some(code) => {
             let trip = Trip::read(&shared, &headers, now(&shared))
@@ -111,8 +111,7 @@ async fn login(State(shared): State<Shared>, caller: Caller, headers: HeaderMap,
 /// Sends a browser to the login, and from there to where it wanted to go.
 pub(super) fn go(request: &Parts, options: &Options) -> Response {
     let next = request.uri.path_and_query().map_or("/", |path| path.as_str());
-    let next: String =
-        url::form_urlencoded::byte_serialize(format!("{}{next}", options.url_prefix).as_bytes()).collect();
+    let next = segment(&format!("{}{next}", options.url_prefix));
     away(&format!("{}/login?next={next}", options.url_prefix), &[])
 }
 
