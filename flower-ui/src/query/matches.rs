@@ -1,14 +1,29 @@
 //! Whether a task fits, by its whole record: for what no index tells.
 
+use std::sync::Arc;
+
 use taskq_core::backend::State;
 
 use super::{
     ast::{Expr, Field, Test, is_like},
     kwargs,
 };
-use crate::record::{EndReason, TaskRecord, failure, seconds};
+use crate::record::{EndReason, History, TaskRecord, failure, seconds};
 
 impl Expr {
+    /// Whether a task may fit, by its name, queue and state alone.
+    pub(crate) fn may_match(&self, task: &History) -> bool {
+        let is = |test: &Test, text: Option<&Arc<str>>| text.is_some_and(|text| fits(test, text));
+        match self {
+            Self::And(parts) => parts.iter().all(|part| part.may_match(task)),
+            Self::Or(parts) => parts.iter().any(|part| part.may_match(task)),
+            Self::Term(Field::Name, test) => is(test, task.name()),
+            Self::Term(Field::Queue, test) => is(test, task.queue()),
+            Self::Term(Field::State, test) => fits(test, task.state().as_str()),
+            Self::Not(_) | Self::Term(..) => true,
+        }
+    }
+
     /// Whether a task fits.
     pub(crate) fn matches(&self, task: &TaskRecord) -> bool {
         match self {

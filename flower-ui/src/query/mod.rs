@@ -17,7 +17,7 @@ mod value;
 use std::{cmp::Ordering, fmt};
 
 pub(crate) use self::{ast::Expr, sql::Condition};
-use crate::record::TaskRecord;
+use crate::record::{History, TaskRecord};
 
 /// Which tasks.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +39,15 @@ pub struct TaskQuery {
 }
 
 impl TaskQuery {
+    /// Whether a task may fit, by what is quickly seen. Asked of many of which few fit.
+    pub(crate) fn may_match(&self, task: &History) -> bool {
+        let name = self
+            .name
+            .as_ref()
+            .is_none_or(|wanted| task.name().is_some_and(|name| name.eq_ignore_ascii_case(wanted)));
+        name && self.search.as_ref().is_none_or(|search| search.0.may_match(task))
+    }
+
     /// Whether a task fits, by its whole record.
     pub(crate) fn matches(&self, task: &TaskRecord) -> bool {
         let is = |text: Option<&str>, wanted: &Option<String>| {

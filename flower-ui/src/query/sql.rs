@@ -13,6 +13,8 @@ use crate::store::{Kind, Words, id_value};
 
 /// Words in one condition; more are looked at in the record.
 const MOST: usize = 400;
+/// Words of which each is looked for by itself.
+const MOST_ARMS: usize = 8;
 
 /// A condition.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,11 +23,28 @@ pub(crate) struct Condition {
     pub(crate) values: Vec<Value>,
     /// Whether only tasks pass that fit.
     pub(crate) exact: bool,
+    /// A part that all have to fit, which is one of several words.
+    choice: Option<Choice>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Choice {
+    /// As it stands in the SQL.
+    text: String,
+    column: String,
+    ids: Vec<i64>,
 }
 
 impl Condition {
     pub(crate) fn new(sql: impl Into<String>, values: Vec<Value>) -> Self {
-        Self { sql: sql.into(), values, exact: true }
+        Self { sql: sql.into(), values, exact: true, choice: None }
+    }
+
+    /// Conditions of which each row fits one at most, and that fits this one. An index has the rows of each by time,
+    /// where those of one of several words would have to be sorted first.
+    pub(crate) fn arms(&self) -> Vec<String> {
+        let Some(Choice { text, column, ids }) = &self.choice else { return vec![self.sql.clone()] };
+        ids.iter().map(|id| self.sql.replacen(text, &format!("{column} = {id}"), 1)).collect()
     }
 
     /// The column of a word is one of these.
@@ -38,11 +57,16 @@ impl Condition {
                 format!("{column} IN ({})", ids.join(","))
             }
         };
-        Self::new(sql, Vec::new())
+        let choice = (2..=MOST_ARMS).contains(&ids.len()).then(|| Choice {
+            text: sql.clone(),
+            column: column.to_owned(),
+            ids: ids.to_vec(),
+        });
+        Self { choice, ..Self::new(sql, Vec::new()) }
     }
 
     fn unknown() -> Self {
-        Self { sql: "1".to_owned(), values: Vec::new(), exact: false }
+        Self { exact: false, ..Self::new("1", Vec::new()) }
     }
 
     pub(crate) fn is_all(&self) -> bool {
@@ -50,7 +74,8 @@ impl Condition {
     }
 
     pub(crate) fn join(parts: Vec<Self>, with: &str, of_none: &str) -> Self {
-        let mut joined = Self { sql: String::new(), values: Vec::new(), exact: true };
+        let mut joined = Self::new("", Vec::new());
+        let is_choice = with == " AND " || parts.len() == 1;
         for part in parts {
             joined.exact &= part.exact;
             if part.is_all() && with == " AND " {
@@ -61,6 +86,7 @@ impl Condition {
             }
             joined.sql.push_str(&part.sql);
             joined.values.extend(part.values);
+            joined.choice = joined.choice.or(part.choice).filter(|_| is_choice);
         }
         if joined.sql.is_empty() {
             joined.sql.push_str(of_none);

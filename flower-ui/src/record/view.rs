@@ -54,6 +54,11 @@ impl History {
         record
     }
 
+    /// Its state, as the record has it.
+    pub(crate) fn state(&self) -> State {
+        decisive(&story::tell(self)).map(|(_, mark)| mark.state()).unwrap_or_default()
+    }
+
     /// Of the last attempt that came to `step` at that time: seconds that it waited until it was started, or ran
     /// until it ended.
     pub(crate) fn seconds_until(&self, step: Step, at: f64) -> Option<f64> {

@@ -3,7 +3,10 @@
 //! Kept true here: a search ends in time, with what it found by then and how far it got; counts are exact up to
 //! 10,000, and say when they are not.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rusqlite::{Connection, ErrorCode, Row, params_from_iter, types::Value};
 use taskq_core::Error;
@@ -28,9 +31,9 @@ const MOST_COUNTED: u64 = 10_000;
 /// How long a search looks for the rows of its page.
 const BUDGET: Duration = Duration::from_secs(2);
 /// How long it counts after that.
-const COUNT_BUDGET: Duration = Duration::from_millis(60);
+const COUNT_BUDGET: Duration = Duration::from_millis(30);
 
-const COLUMNS: &str = "t.key, t.id, t.timestamp, t.bones, p.data, t.payload_dropped";
+pub(super) const COLUMNS: &str = "t.key, t.id, t.timestamp, t.bones, p.data, t.payload_dropped";
 
 impl Store {
     /// The tasks that match.
@@ -50,8 +53,13 @@ impl Store {
             let hot = self.shared.hot();
             hot.unwritten(self.shared.health().tasks)
         };
+        let shared = Arc::clone(&self.shared);
         self.read(move |conn, words| {
-            let overlay = unwritten.find(conn, &query)?;
+            let mut asked = Vec::new();
+            let overlay = unwritten.find(conn, &query, &mut asked)?;
+            if !asked.is_empty() {
+                shared.hot().answered(asked);
+            }
             Search::new(&query, words).newest(
                 conn,
                 &page,
@@ -102,6 +110,11 @@ impl Search {
         Self { condition: Condition::join(parts, " AND ", "1"), expr, sort: query.sort }
     }
 
+    /// Whether a task fits that the condition lets pass.
+    pub(super) fn fits(&self, task: &TaskRecord) -> bool {
+        self.expr.as_ref().is_none_or(|expr| expr.matches(task))
+    }
+
     fn run(&self, conn: &Connection, page: &Page, overlay: &Overlay) -> rusqlite::Result<TaskPage> {
         let limit = page.limit.unwrap_or(MOST_ROWS).min(MOST_ROWS);
         let order = self.sort.as_ref().map(order::sql);
@@ -135,10 +148,8 @@ impl Search {
         order: &str,
     ) -> rusqlite::Result<TaskPage> {
         let Condition { sql, values, .. } = &self.condition;
-        let sql = format!(
-            "SELECT {COLUMNS} FROM task t LEFT JOIN payload p ON p.task = t.key WHERE {sql} ORDER BY {order} LIMIT {limit} OFFSET {}",
-            page.offset.min(i64::MAX as u64)
-        );
+        let offset = page.offset.min(i64::MAX as u64);
+        let sql = format!("{} ORDER BY {order} LIMIT {limit} OFFSET {offset}", select(sql));
         let mut rows = Vec::new();
         let done = within(conn, BUDGET, &sql, values, |row| {
             rows.extend(record(row)?);
@@ -173,17 +184,14 @@ impl Search {
             );
             condition = Condition::join(vec![condition, after], " AND ", "1");
         }
-        // With nothing to look at in the records, so many are enough; some of them may be hidden.
-        let enough = match self.expr {
-            None => {
-                format!("LIMIT {}", (page.offset + limit + 1).saturating_add(overlay.hidden.len() as u64))
-            }
-            Some(_) => String::new(),
-        };
-        let sql = format!(
-            "SELECT {COLUMNS} FROM task t LEFT JOIN payload p ON p.task = t.key WHERE {} ORDER BY t.timestamp DESC, t.key DESC {enough}",
-            condition.sql
-        );
+        let (sql, arms) = by_time(&condition);
+        let mut values = vec![condition.values.as_slice(); arms].concat();
+        // With nothing to look at in the records, so many are enough; some of them may be hidden. Bound, so that the
+        // statement is the same the next time.
+        values.push(Value::Integer(match self.expr {
+            None => (page.offset + limit + 1).saturating_add(overlay.hidden.len() as u64) as i64,
+            Some(_) => -1,
+        }));
         let later = |place: &Cursor| page.after.is_none_or(|after| place.order(&after).is_lt());
         let mut waiting = overlay.rows.iter().filter(|(place, _)| later(place)).peekable();
         let mut taken = Taken { offset: page.offset, limit, ..Taken::default() };
@@ -193,7 +201,7 @@ impl Search {
         let enough = |taken: &Taken| {
             taken.next.is_some() && (!counts || taken.matched > MOST_COUNTED || Instant::now() >= counting)
         };
-        let done = within(conn, BUDGET, &sql, &condition.values, |row| {
+        let done = within(conn, BUDGET, &sql, &values, |row| {
             let place = Cursor { timestamp: row.get(2)?, key: row.get(0)? };
             seen_at = Some(place.timestamp);
             while let Some((newer, task)) = waiting.next_if(|(other, _)| other.order(&place).is_gt()) {
@@ -205,9 +213,7 @@ impl Search {
             // Nothing is read of what is neither looked at nor shown.
             let is_wanted = counts || taken.wants();
             let task = if is_wanted { record(row)? } else { None };
-            if is_wanted
-                && task.as_ref().is_none_or(|task| self.expr.as_ref().is_some_and(|expr| !expr.matches(task)))
-            {
+            if is_wanted && !task.as_ref().is_some_and(|task| self.fits(task)) {
                 return Ok(true);
             }
             taken.put(place, || task.unwrap_or_default());
@@ -233,10 +239,11 @@ impl Search {
             return Ok((overlay.total, true));
         }
         let Condition { sql, values, .. } = &self.condition;
-        let most = MOST_COUNTED + 1 + overlay.hidden.len() as u64;
-        let sql = format!("SELECT t.key FROM task t WHERE {sql} LIMIT {most}");
+        let most = (MOST_COUNTED + 1 + overlay.hidden.len() as u64) as i64;
+        let values: Vec<Value> = values.iter().cloned().chain([Value::Integer(most)]).collect();
+        let sql = format!("SELECT t.key FROM task t WHERE {sql} LIMIT ?");
         let mut count = overlay.rows.len() as u64;
-        let done = within(conn, COUNT_BUDGET, &sql, values, |row| {
+        let done = within(conn, COUNT_BUDGET, &sql, &values, |row| {
             count += u64::from(!overlay.hidden.contains(&row.get(0)?));
             Ok(count <= MOST_COUNTED)
         })?;
@@ -274,8 +281,18 @@ impl Taken {
     }
 }
 
+/// The newest first, with a bound for their number; and how often the values of the condition are in it.
+pub(super) fn by_time(condition: &Condition) -> (String, usize) {
+    let arms: Vec<String> = condition.arms().iter().map(|arm| select(arm)).collect();
+    (format!("{} ORDER BY 3 DESC, 1 DESC LIMIT ?", arms.join(" UNION ALL ")), arms.len())
+}
+
+fn select(condition: &str) -> String {
+    format!("SELECT {COLUMNS} FROM task t LEFT JOIN payload p ON p.task = t.key WHERE {condition}")
+}
+
 /// The record in a row of [`COLUMNS`]. `None` when it cannot be read: of a newer version.
-fn record(row: &Row<'_>) -> rusqlite::Result<Option<TaskRecord>> {
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Option<TaskRecord>> {
     let id = row::id_text(row.get(1)?);
     Ok(row::history(row, 3)?.map(|history| history.record(&id)))
 }

@@ -47,10 +47,20 @@ struct Entry {
     history: Arc<History>,
     is_dirty: bool,
     in_clean: bool,
-    /// Its row. With it, the history is all that is known; without, there may be more in the file.
-    key: Option<i64>,
+    in_file: InFile,
     /// The row that it gets if the file knows nothing of it.
     fresh: i64,
+}
+
+/// What the file has of a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum InFile {
+    /// It was not asked: there may be more than is known here.
+    #[default]
+    NotAsked,
+    Nothing,
+    /// This row; what is in it is known here.
+    Row(i64),
 }
 
 /// What is known of a task after something was told.
@@ -69,9 +79,18 @@ pub(crate) struct Heard {
 pub(super) struct Task {
     pub(super) id: Arc<str>,
     pub(super) history: Arc<History>,
-    pub(super) key: Option<i64>,
+    pub(super) in_file: InFile,
     /// Its row if it is new.
     pub(super) fresh: i64,
+}
+
+/// What the file answered of a task that it was asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) id: Arc<str>,
+    /// The row that the task was to get: another one's answer is not for a task told of again since.
+    pub(super) fresh: i64,
+    pub(super) found: Option<(i64, Option<History>)>,
 }
 
 impl Hot {
@@ -123,7 +142,7 @@ impl Hot {
     /// A task, and whether the file knows no more of it.
     pub(super) fn get(&self, id: &str) -> Option<(History, bool)> {
         let entry = self.tasks.get(id)?;
-        Some((History::clone(&entry.history), entry.key.is_some()))
+        Some((History::clone(&entry.history), entry.in_file != InFile::NotAsked))
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -136,10 +155,34 @@ impl Hot {
         let again = |id: &&Arc<str>| self.tasks.get(*id).is_some_and(|entry| !entry.is_dirty);
         let ids = self.dirty.iter().chain(self.writing.iter().filter(again));
         let waiting = ids.filter_map(|id| {
-            let Entry { history, key, fresh, .. } = self.tasks.get(id)?;
-            Some(Waiting { id: Arc::clone(id), history: Arc::clone(history), key: *key, fresh: *fresh })
+            let Entry { history, in_file, fresh, .. } = self.tasks.get(id)?;
+            Some(Waiting {
+                id: Arc::clone(id),
+                history: Arc::clone(history),
+                in_file: *in_file,
+                fresh: *fresh,
+            })
         });
         Unwritten { tasks: waiting.collect(), in_file }
+    }
+
+    /// Takes in what the file answered, so that nobody asks for the same again.
+    pub(super) fn answered(&mut self, answers: Vec<Asked>) {
+        for Asked { id, fresh, found } in answers {
+            let Some(entry) = self.tasks.get_mut(&id) else { continue };
+            if entry.in_file != InFile::NotAsked || entry.fresh != fresh {
+                continue;
+            }
+            entry.in_file = match found {
+                None => InFile::Nothing,
+                Some((key, history)) => {
+                    if let Some(history) = history {
+                        Arc::make_mut(&mut entry.history).merge(history);
+                    }
+                    InFile::Row(key)
+                }
+            };
+        }
     }
 
     /// Takes tasks for writing. They stay here, too.
@@ -151,7 +194,7 @@ impl Hot {
                 entry.is_dirty = false;
                 self.writing.push(Arc::clone(&id));
                 let history = Arc::clone(&entry.history);
-                taken.push(Task { history, key: entry.key, fresh: entry.fresh, id });
+                taken.push(Task { history, in_file: entry.in_file, fresh: entry.fresh, id });
             }
         }
         taken
@@ -160,14 +203,12 @@ impl Hot {
     /// These are written now, in these rows. What the file knew more of a task is taken in.
     pub(super) fn written(&mut self, tasks: Vec<Task>) {
         self.writing.clear();
-        for Task { id, history, key, .. } in tasks {
+        for Task { id, history, in_file, .. } in tasks {
             let Some(entry) = self.tasks.get_mut(&id) else { continue };
-            if entry.key.is_none() {
-                if !Arc::ptr_eq(&entry.history, &history) {
-                    Arc::make_mut(&mut entry.history).merge(Arc::unwrap_or_clone(history));
-                }
-                entry.key = key;
+            if entry.in_file == InFile::NotAsked && !Arc::ptr_eq(&entry.history, &history) {
+                Arc::make_mut(&mut entry.history).merge(Arc::unwrap_or_clone(history));
             }
+            entry.in_file = in_file;
             if !entry.in_clean {
                 entry.in_clean = true;
                 self.clean.push_back(id);
@@ -189,9 +230,12 @@ impl Hot {
     pub(super) fn not_written(&mut self, tasks: Vec<Task>) {
         self.writing.clear();
         for task in tasks.into_iter().rev() {
-            if let Some(entry) = self.tasks.get_mut(&task.id)
-                && !entry.is_dirty
-            {
+            let Some(entry) = self.tasks.get_mut(&task.id) else { continue };
+            // Nobody knows what went wrong: it is asked again.
+            if entry.in_file == InFile::Nothing {
+                entry.in_file = InFile::NotAsked;
+            }
+            if !entry.is_dirty {
                 entry.is_dirty = true;
                 self.dirty.push_front(task.id);
             }
@@ -201,7 +245,7 @@ impl Hot {
     /// The file was replaced by an empty one: all that is known is to be written there.
     pub(super) fn all_again(&mut self) {
         for (id, entry) in &mut self.tasks {
-            entry.key = None;
+            entry.in_file = InFile::NotAsked;
             if !entry.is_dirty {
                 entry.is_dirty = true;
                 self.dirty.push_back(Arc::clone(id));
@@ -213,7 +257,7 @@ impl Hot {
     pub(super) fn forget(&mut self, ids: &[String]) {
         for id in ids {
             if let Some(entry) = self.tasks.get_mut(id.as_str()) {
-                entry.key = None;
+                entry.in_file = InFile::NotAsked;
             }
         }
     }
@@ -224,8 +268,8 @@ impl Hot {
         let mut left = GIVE_UP;
         let tasks = &mut self.tasks;
         self.dirty.retain(|id| {
-            let goes =
-                left > 0 && tasks.get(id).is_none_or(|it| it.key.is_none() && it.history.has_succeeded());
+            let can_go = |it: &Entry| !matches!(it.in_file, InFile::Row(_)) && it.history.has_succeeded();
+            let goes = left > 0 && tasks.get(id).is_none_or(can_go);
             if goes {
                 left -= 1;
                 tasks.remove(id);

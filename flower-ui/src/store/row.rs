@@ -10,7 +10,7 @@ use taskq_core::backend::State;
 use uuid::Uuid;
 
 use super::{
-    hot::Task,
+    hot::{InFile, Task},
     words::{Adding, Kind},
 };
 use crate::record::{EndReason, History, TaskRecord, failure};
@@ -53,26 +53,26 @@ pub(super) fn history(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result
 
 /// Writes a task. What is stored of it already is merged in first, and into `task`. Whether it is a new row.
 pub(super) fn write(tx: &Transaction<'_>, words: &mut Adding<'_>, task: &mut Task) -> rusqlite::Result<bool> {
-    if task.key.is_none()
+    if task.in_file == InFile::NotAsked
         && let Some((key, stored)) = load(tx, &task.id)?
     {
-        task.key = Some(key);
+        task.in_file = InFile::Row(key);
         if let Some(stored) = stored {
             Arc::make_mut(&mut task.history).merge(stored);
         }
     }
     let record = task.history.record(&task.id);
     let packed = task.history.pack();
-    let known = task.key;
+    let known = task.in_file;
     let key = match known {
-        Some(key) if put(tx, words, key, false, &record, &packed.bones)? > 0 => key,
+        InFile::Row(key) if put(tx, words, key, false, &record, &packed.bones)? > 0 => key,
         _ => {
             put(tx, words, task.fresh, true, &record, &packed.bones)?;
             task.fresh
         }
     };
-    let is_new = known != Some(key);
-    task.key = Some(key);
+    task.in_file = InFile::Row(key);
+    let is_new = known != task.in_file;
     if let Some(texts) = packed.texts {
         tx.prepare_cached("INSERT OR REPLACE INTO payload (task, data) VALUES (?1, ?2)")?
             .execute((key, texts))?;

@@ -53,6 +53,13 @@ async fn ids(store: &Store, query: &TaskQuery) -> Vec<String> {
     page.rows.into_iter().map(|task| task.id).collect()
 }
 
+/// Waits until nothing waits to be written, however long a busy machine takes.
+async fn written(store: &Store) {
+    while store.health().waiting > 0 {
+        store.settle(true).await;
+    }
+}
+
 #[tokio::test]
 async fn what_was_told_a_moment_ago_is_found_and_is_still_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
@@ -207,10 +214,12 @@ async fn an_order_of_the_newest_only_says_so() {
             &[("args", &args)],
         ));
         if number == 9_999 {
+            written(&store).await;
             let found = store.tasks(&sorted, &page).await.unwrap();
             assert_eq!((found.rows[0].id.as_str(), found.partial), ("id-0", false), "all of them fit");
         }
     }
+    written(&store).await;
     let found = store.tasks(&sorted, &page).await.unwrap();
     assert_eq!((found.rows[0].id.as_str(), found.partial), ("id-1", true), "the oldest was not looked at");
     let by_column = TaskQuery {
@@ -390,4 +399,84 @@ async fn hostile_texts_are_kept_as_they_are() {
     let query = TaskQuery { name: Some(name.to_owned()), ..TaskQuery::default() };
     assert_eq!(ids(&store, &query).await, ["x' OR 1=1"]);
     assert_eq!(ids(&store, &search("\"x' or 1=1\"")).await.len(), 1);
+}
+
+#[tokio::test]
+async fn several_states_are_found_by_time_without_sorting_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(folder.path().join("board.db"))).unwrap();
+    let at = now() - 1_000.0;
+    for number in 0..60 {
+        let end = ["succeeded", "failed", "rejected"][number % 3];
+        run(&store, &format!("t{number}"), if number % 2 == 0 { "a" } else { "b" }, at + number as f64, end);
+    }
+    store.settle(true).await;
+    for text in
+        ["state:success,failure", "state:success,failure name:a,b", "state:success,failure,rejected name:a"]
+    {
+        let mut expected: Vec<String> = Vec::new();
+        for number in (0..60).rev() {
+            let fits = (number % 3 != 2 || text.contains("rejected"))
+                && (number % 2 == 0 || text.contains("a,b") || !text.contains("name"));
+            expected.extend(fits.then(|| format!("t{number}")));
+        }
+        assert_eq!(ids(&store, &search(text)).await, expected, "{text}");
+        let mut paged = Vec::new();
+        let mut page = Page { limit: Some(7), ..Page::default() };
+        loop {
+            let found = store.tasks(&search(text), &page).await.unwrap();
+            paged.extend(found.rows.into_iter().map(|task| task.id));
+            let Some(next) = found.next else { break };
+            page.after = Some(next);
+        }
+        assert_eq!(paged, expected, "{text}, page by page");
+        let query = search(text);
+        let plan: Vec<String> = store
+            .read(move |conn, words| {
+                let sql = format!(
+                    "EXPLAIN QUERY PLAN {}",
+                    find::by_time(&find::Search::new(&query, words).condition).0
+                );
+                conn.prepare(&sql)?.query_map([-1], |row| row.get(3))?.collect()
+            })
+            .await
+            .unwrap();
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{text}: {plan:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_file_is_asked_once_for_what_waits_and_not_by_each_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path().join("board.db"));
+    let at = now() - 1_000.0;
+    let store = Store::open(&options).unwrap();
+    run(&store, "old", "shop.add", at, "failed");
+    drop(store);
+    let store = Store::open(&options).unwrap();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let hold = Command::Do(Box::new(move |_| _ = held.recv_timeout(Duration::from_secs(60))));
+    store.commands.send(hold).unwrap();
+    store.tell(event("succeeded", "old", at + 5.0, &[("result", "late")]));
+    run(&store, "new", "shop.add", at + 6.0, "succeeded");
+    let unknown = || {
+        let waiting = store.shared.hot().unwritten(0).tasks;
+        waiting.iter().filter(|it| it.in_file == hot::InFile::NotAsked).count()
+    };
+    assert_eq!(unknown(), 2);
+    assert_eq!(ids(&store, &search("name:shop.add")).await, ["new", "old"], "its name is in the file only");
+    assert_eq!(unknown(), 0);
+    assert_eq!(ids(&store, &search("name:shop.add state:success")).await, ["new", "old"]);
+    // What is told later belongs to what is known.
+    store.tell(event("revoked", "old", at + 0.15, &[]));
+    release.send(()).unwrap();
+    store.settle(true).await;
+    let old = store.task("old").await.unwrap().unwrap();
+    assert_eq!((old.name.as_deref(), old.state), (Some("shop.add"), State::Success));
+    assert!(old.revoked.is_some() && old.failed.is_some());
+    assert_eq!(store.health().tasks, 2);
+    drop(store);
+    let store = Store::open(&options).unwrap();
+    assert_eq!(store.health().tasks, 2);
+    assert!(store.task("old").await.unwrap().unwrap().revoked.is_some());
 }

@@ -1,13 +1,17 @@
 //! What is not written yet, beside what is: a list reads both, so that it waits for nobody's disk.
 //!
 //! Kept true here: a task is in a list once, as it was when the list was asked for or later; its place among others
-//! told of at the same moment is the one that it will have in the file.
+//! told of at the same moment is the one that it will have in the file. What the file answers is told on, so that it
+//! is asked once for each task and not once for each list.
 
 use std::{collections::HashSet, sync::Arc};
 
 use rusqlite::Connection;
 
-use super::row;
+use super::{
+    hot::{Asked, InFile},
+    row,
+};
 use crate::{
     query::{Cursor, TaskQuery},
     record::{History, TaskRecord},
@@ -26,8 +30,7 @@ pub(super) struct Unwritten {
 pub(super) struct Waiting {
     pub(super) id: Arc<str>,
     pub(super) history: Arc<History>,
-    /// Its row. Without one there may be more in the file.
-    pub(super) key: Option<i64>,
+    pub(super) in_file: InFile,
     /// The row that it gets if it has none.
     pub(super) fresh: i64,
 }
@@ -44,23 +47,36 @@ pub(super) struct Overlay {
 }
 
 impl Unwritten {
-    /// Takes in what the file knows of them, and leaves out those that do not match.
-    pub(super) fn find(self, conn: &Connection, query: &TaskQuery) -> rusqlite::Result<Overlay> {
+    /// Takes in what the file knows of them, and leaves out those that do not match. Tells `asked` what it answered.
+    pub(super) fn find(
+        self,
+        conn: &Connection,
+        query: &TaskQuery,
+        asked: &mut Vec<Asked>,
+    ) -> rusqlite::Result<Overlay> {
         let mut overlay = Overlay { total: self.in_file, ..Overlay::default() };
-        for Waiting { id, mut history, key, fresh } in self.tasks {
-            let mut place = key.unwrap_or(fresh);
-            if key.is_none() {
-                let stored = row::load(conn, &id)?;
-                // One that was written a moment ago was not in the file then.
-                overlay.total += u64::from(stored.as_ref().is_none_or(|(key, _)| *key == fresh));
-                if let Some((key, known)) = stored {
-                    place = key;
-                    if let Some(known) = known {
-                        Arc::make_mut(&mut history).merge(known);
+        for Waiting { id, mut history, in_file, fresh } in self.tasks {
+            let mut place = fresh;
+            match in_file {
+                InFile::Row(key) => place = key,
+                InFile::Nothing => overlay.total += 1,
+                InFile::NotAsked => {
+                    let found = row::load(conn, &id)?;
+                    // One that was written a moment ago was not in the file then.
+                    overlay.total += u64::from(found.as_ref().is_none_or(|(key, _)| *key == fresh));
+                    if let Some((key, known)) = &found {
+                        place = *key;
+                        if let Some(known) = known {
+                            Arc::make_mut(&mut history).merge(known.clone());
+                        }
                     }
+                    asked.push(Asked { id: Arc::clone(&id), fresh, found });
                 }
             }
             overlay.hidden.extend([place, fresh]);
+            if !query.may_match(&history) {
+                continue;
+            }
             let task = history.record(&id);
             if query.matches(&task) {
                 overlay.rows.push((Cursor { timestamp: task.timestamp, key: place }, task));

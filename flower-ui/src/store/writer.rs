@@ -164,8 +164,6 @@ impl Writer {
             }
             Err(error) => {
                 let mut hot = shared.hot();
-                // What was read of the file stays out: it is read again.
-                taken.iter_mut().for_each(|task| task.key = None);
                 hot.not_written(taken);
                 if let Some(cells) = cells {
                     hot.rollups.merge(cells);
