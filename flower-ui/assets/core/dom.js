@@ -1,7 +1,8 @@
 // Elements, made by calls.
 //
 // Kept true here: whatever is shown becomes text, never markup, so that hostile names stay inert; a row of a
-// keyed list keeps its element, and with it focus and selection, for as long as its key is there.
+// keyed list keeps its element, and with it focus and selection, for as long as its key is there; what is drawn
+// anew does so neither under a pressed pointer, which would lose the click, nor under the keyboard's focus.
 
 import { effect, ended, scope, signal, untracked } from './signal.js';
 
@@ -55,14 +56,44 @@ const add = (parent, child) => {
   else parent.append(child instanceof Node ? child : String(child));
 };
 
+/** Longest time that a pressed pointer holds the page, in milliseconds: some let go where no page hears of it. */
+const HELD = 2000;
+const pressed = signal(false);
+let release = 0;
+const letGo = () => {
+  clearTimeout(release);
+  // After the click.
+  release = setTimeout(() => pressed.set(false));
+};
+addEventListener('pointerdown', () => {
+  clearTimeout(release);
+  pressed.set(true);
+  release = setTimeout(() => pressed.set(false), HELD);
+}, true);
+addEventListener('pointerup', letGo, true);
+addEventListener('pointercancel', letGo, true);
+
+/** The button or link of `fresh` that is called as the one that had the focus. */
+const twin = (fresh, old) => [...fresh.querySelectorAll(old.localName)].find((it) => it.textContent === old.textContent && it.getAttribute('aria-label') === old.getAttribute('aria-label'));
+
 const follow = (parent, make) => {
   const [from, to] = [document.createComment(''), document.createComment('')];
   parent.append(from, to);
+  let isDrawn = false;
   effect(() => {
+    // Read only then, so that letting go draws what was held back.
+    if (isDrawn && pressed.peek()) return void pressed();
+    isDrawn = true;
     const fresh = document.createDocumentFragment();
     add(fresh, make());
-    while (from.nextSibling && from.nextSibling !== to) from.nextSibling.remove();
+    const old = document.activeElement;
+    let next = null;
+    while (from.nextSibling && from.nextSibling !== to) {
+      if (old?.matches('button, a') && from.nextSibling.contains(old)) next = twin(fresh, old);
+      from.nextSibling.remove();
+    }
     to.before(fresh);
+    next?.focus({ preventScroll: true });
   });
 };
 

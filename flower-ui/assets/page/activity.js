@@ -51,12 +51,18 @@ const columns = [
   { title: 'Replies', kind: 'number', cell: answered },
 ];
 
+// What a job may be stopped with: what it may be begun with.
+const NEEDS = { 'job.retry': 'task.retry', 'job.revoke': 'task.revoke', 'job.terminate': 'task.terminate', 'job.forget': 'task.delete', 'job.replay': 'dead.replay', 'job.backfill': 'schedule.run' };
+const OPEN = ['running', 'waiting'];
+
+const tell = (it, verb, text) => () => post(path('jobs', it.id, verb)).then(() => say(text), (error) => say(error.message, { level: 'bad' }));
+
 const jobColumns = [
   { title: 'Job', kind: 'main', cell: (it) => it.action },
   { title: 'State', show: true, cell: (it) => it.state },
   { title: 'Done', kind: 'number', show: true, label: 'done', cell: (it) => `${count(it.done)} of ${count(it.total)}` },
   { title: 'Failed', kind: 'number', cell: (it) => count(it.failed) },
-  { kind: 'act', cell: (it) => (it.state === 'running' ? h('button', { onclick: () => post(path('jobs', it.id, 'stop')).then(() => say('Told to stop'), (error) => say(error.message, { level: 'bad' })) }, 'Stop') : null) },
+  { kind: 'act', cell: (it) => (OPEN.includes(it.state) && may(NEEDS[it.action]) ? [it.state === 'waiting' ? h('button', { type: 'button', onclick: tell(it, 'resume', 'It goes on') }, 'Go on') : null, h('button', { type: 'button', class: 'danger', onclick: tell(it, 'stop', 'Told to stop') }, 'Stop')] : null) },
 ];
 
 /** The page. */

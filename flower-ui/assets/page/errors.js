@@ -11,8 +11,11 @@ import { head } from '../part/page.js';
 import { when } from '../part/rows.js';
 import { table } from '../part/table.js';
 
+// Most texts begin with the class.
+const without = (text, start) => (text.startsWith(`${start}: `) ? text.slice(start.length + 2) : text);
+
 const columns = [
-  { title: 'Error', kind: 'main', value: (it) => it.class, cell: (it) => h('a', { href: to('errors', it.fingerprint), title: cut(it.text, 600) }, h('span', { class: 'bad' }, it.class), ` ${cut(it.text, 160)}`) },
+  { title: 'Error', kind: 'main', value: (it) => it.class, cell: (it) => h('a', { href: to('errors', it.fingerprint), title: cut(it.text, 600) }, h('span', { class: 'bad' }, it.class), ` ${cut(without(it.text, it.class), 160)}`) },
   { title: 'Times', kind: 'number', show: true, label: 'times', value: (it) => it.count, cell: (it) => count(it.count) },
   { title: 'Tasks', kind: 'text', cell: (it) => (it.names ?? []).join(', ') },
   { title: 'Trend', cell: (it) => spark(it.spark, it.class) },

@@ -4,6 +4,7 @@ import { path, query } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { resource } from '../core/resource.js';
 import { parameter, prefix } from '../core/router.js';
+import { signal } from '../core/signal.js';
 import { number, rate, duration, count } from '../core/format.js';
 import { chart } from '../part/chart.js';
 import { block } from '../part/copy.js';
@@ -49,6 +50,7 @@ export default () => {
   const before = resource(() => (compare() ? url(1) : null), { every: 60 });
   const names = resource(() => path('names'));
   const queues = resource(() => path('queues'));
+  const table = signal(false);
   const both = () => laid(source.data(), compare() ? before.data() : null);
   const change = () => {
     const [now, was] = [source.data() && total(source.data()), before.data() && total(before.data())];
@@ -71,7 +73,7 @@ export default () => {
     card('Chart', [
       shown(source, () => [
         () => (source.data().note ? notice('info', source.data().note) : null),
-        () => (source.data().lines.length ? chart(chosen().title, both, { kind: by() && measure() === 'throughput' && !compare() ? 'areas' : 'lines', height: 300, format: chosen().format }) : empty('Nothing to draw', 'Nothing was heard in that time, or what is asked for is not kept.')),
+        () => (source.data().lines.length ? chart(chosen().title, both, { kind: by() && measure() === 'throughput' && !compare() ? 'areas' : 'lines', height: 300, format: chosen().format, table }) : empty('Nothing to draw', 'Nothing was heard in that time, or what is asked for is not kept.')),
         change,
       ], 'Reading history …'),
     ], { at: source.at }),

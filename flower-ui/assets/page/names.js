@@ -8,7 +8,6 @@ import { signal } from '../core/signal.js';
 import { count, duration, percent } from '../core/format.js';
 import { age, empty, shown } from '../part/notice.js';
 import { finder, head } from '../part/page.js';
-import { when } from '../part/rows.js';
 import { table } from '../part/table.js';
 
 const failing = (it) => (it.count ? (it.failed ?? 0) / it.count : null);
@@ -23,7 +22,6 @@ const columns = [
   { title: 'Run p50', kind: 'number', value: (it) => it.run?.p50, cell: (it) => duration(it.run?.p50) },
   { title: 'Run p95', kind: 'number', show: true, label: 'run p95', value: (it) => it.run?.p95, cell: (it) => duration(it.run?.p95) },
   { title: 'Run p99', kind: 'number', value: (it) => it.run?.p99, cell: (it) => duration(it.run?.p99) },
-  { title: 'Last', value: (it) => it.last, cell: (it) => when(it.last) },
   { title: 'Workers', kind: 'number', value: (it) => it.workers?.length, cell: (it) => ((it.workers?.length ?? 0) === 0 ? h('span', { class: 'bad' }, 'none') : count(it.workers.length)) },
 ];
 

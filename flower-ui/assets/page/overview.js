@@ -6,7 +6,7 @@ import { now, tick } from '../core/live.js';
 import { resource } from '../core/resource.js';
 import { here, to, toQuery } from '../core/router.js';
 import { signal } from '../core/signal.js';
-import { ago, count, duration, many, number, percent, rate } from '../core/format.js';
+import { ago, count, duration, many, percent, rate } from '../core/format.js';
 import { chart, meter, spark } from '../part/chart.js';
 import { icon } from '../part/icon.js';
 import { age, empty, notice, shown } from '../part/notice.js';
@@ -62,7 +62,7 @@ export default () => {
   const value = (key, format) => () => format(latest(key)());
   return [
     head('Overview', {
-      sub: () => (overview.data() ? [verdict(overview.data), age(overview.at)()] : null),
+      sub: () => (overview.data() ? [verdict(overview.data), age(overview.at)] : null),
       actions: h('label', { class: 'line' }, h('span', { class: 'sr' }, 'Charts show'), h('select', { onchange: (event) => span.set(Number(event.target.value)) }, Object.entries(SPANS).map(([text, seconds]) => h('option', { value: seconds }, `Last ${text}`)))),
     }),
     shown(overview, (data) => [
@@ -70,7 +70,7 @@ export default () => {
       h(
         'div', { class: 'figures' },
         figure('Throughput', value('throughput', rate), 'tasks ended', 'throughput', 'state', 'areas', rate, span),
-        figure('Failures', value('failure_rate', percent), 'of what ended', 'failures', '', 'lines', number, span),
+        figure('Failures', value('failure_rate', percent), 'of what ended', 'failures', '', 'lines', rate, span),
         figure('Wait, p95', value('wait_p95', duration), 'before it runs', 'wait', '', 'lines', duration, span),
         figure('Run, p95', value('run_p95', duration), 'while it runs', 'run', '', 'lines', duration, span),
       ),

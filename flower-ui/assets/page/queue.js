@@ -67,7 +67,7 @@ export default ({ queue: name }) => {
   return [
     head(name, {
       crumb: { href: to('queues'), text: 'Queues' },
-      sub: () => [source.data()?.paused ? h('span', { class: 'tag warn' }, 'paused') : null, age(source.at, 15)()],
+      sub: () => [source.data()?.paused ? h('span', { class: 'tag warn' }, 'paused') : null, age(source.at, 15)],
       actions: () => {
         const queue = source.data();
         if (!queue) return null;

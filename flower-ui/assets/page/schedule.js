@@ -20,7 +20,7 @@ export default ({ entry: name }) => {
   return [
     head(name, {
       crumb: { href: to('schedules'), text: 'Schedules' },
-      sub: () => [source.data()?.paused ? h('span', { class: 'tag warn' }, 'paused') : null, source.data() ? h('span', source.data().words) : null, age(source.at, 15)()],
+      sub: () => [source.data()?.paused ? h('span', { class: 'tag warn' }, 'paused') : null, source.data() ? h('span', source.data().words) : null, age(source.at, 15)],
       actions: () => {
         const entry = source.data();
         if (!entry) return null;

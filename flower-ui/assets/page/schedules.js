@@ -27,10 +27,10 @@ const columns = [
 export default () => {
   const source = resource(() => path('schedules'), { every: 5 });
   return [
-    head('Schedules', { sub: () => [source.data() ? h('span', source.data().leader ? `Sent by ${source.data().leader}` : 'Nobody sends them now') : null, age(source.at, 15)()] }),
+    head('Schedules', { sub: () => [source.data() ? h('span', source.data().leader ? `Sent by ${source.data().leader}` : 'Nobody sends them now') : null, age(source.at, 15)] }),
     shown(source, (data) => [
       () => (!data().leader && data().schedules.length ? notice('bad', h('p', { class: 'strong' }, 'No beat is running'), h('p', 'Entries are kept but nothing is sent. Start one: taskq beat, or a worker with -B.')) : null),
-      () => (data().note ? notice('info', h('p', data().note)) : null),
+      () => (data().note && (data().leader || !data().schedules.length) ? notice('info', h('p', data().note)) : null),
       h('section', { class: 'card', 'aria-label': 'Entries' }, table('Schedules', () => data().schedules, { columns: [...columns, { kind: 'act', cell: (_, item) => scheduleMenu(item, source.again) }], sort: 'Next', none: () => empty(data().readable === false ? 'They cannot be read' : 'Nothing is scheduled', data().note ?? 'Entries of taskq beat and of RedBeat appear here.') })),
     ]),
   ];

@@ -107,12 +107,12 @@ const access = () => {
   return [
     h('h2', 'Access'),
     () => (may('admin') ? card('Tokens for programs', shown(tokens, (data) => [
-      data().note ? notice('info', h('p', data().note)) : null,
+      data().note ? h('p', { class: 'hint note-line' }, data().note) : null,
       table('Tokens', () => data().tokens, { columns: tokenColumns(tokens.again), key: (it) => it.id, none: () => empty('There are no tokens', 'A program shows a token instead of a password; it may do what is granted to it, and can be revoked by itself.') }),
     ]), { actions: h('button', { type: 'button', onclick: () => create(tokens.again) }, 'New token'), tight: true }) : null),
     () => (session()?.authenticates ? card('Sessions', shown(sessions, (data) => table('Sessions', () => data().sessions, { columns: sessionColumns(sessions.again), key: (it) => it.id, none: () => empty('There are no sessions', 'Who logs in with a password, a proxy or a token has none.') })), { tight: true }) : null),
     () => (may('admin') ? card('Users', shown(users, (data) => [
-      h('p', { class: 'small' }, data().note),
+      h('p', { class: 'hint note-line' }, data().note),
       table('Users', () => data().users, { columns: userColumns, key: (it) => it.name }),
     ]), { tight: true }) : null),
   ];

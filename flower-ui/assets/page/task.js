@@ -48,7 +48,7 @@ const editor = (task, given, done) => {
 const input = ({ arguments: given, task }) => {
   if (!given || (given.args === null && given.kwargs === null)) return [h('pre', { class: 'code' }, [task.args, task.kwargs].filter(Boolean).join('\n') || 'not heard'), h('p', { class: 'hint' }, given?.note ?? 'Arguments come with events, from the message while it waits, or from an extended result.')];
   return [
-    h('p', { class: 'line' }, h('span', { class: `tag ${given.exact ? 'good' : 'warn'}` }, given.exact ? 'exact' : 'not known to be exact'), h('span', { class: 'muted small' }, [SOURCES[given.source] ?? given.source, given.note].filter(Boolean).join('. '))),
+    h('p', { class: 'line' }, h('span', { class: `tag ${given.exact ? 'good' : 'warn'}` }, given.exact ? 'exact' : 'not known to be exact'), h('span', { class: 'muted small' }, given.note ?? SOURCES[given.source] ?? given.source)),
     block('Arguments', json(given.args)),
     block('Keyword arguments', json(given.kwargs)),
   ];
@@ -95,7 +95,7 @@ const relations = ({ relations: it, task }) => [
 const similar = ({ similar: list, task }) => {
   const longest = Math.max(0.001, task.run ?? 0, ...(list ?? []).map((it) => it.run ?? 0));
   return list?.length
-    ? h('ul', { class: 'stack-tight small' }, [task, ...list].map((it) => h('li', { class: 'between' }, h('span', { class: 'line' }, chip(it.state, it.reason), it.id === task.id ? h('strong', 'this one') : h('a', { class: 'mono', href: to('tasks', it.id) }, brief(it.id))), h('span', { class: 'nowrap' }, meter(it.run, longest, 'Run'), ` ${duration(it.run)}`))))
+    ? h('ul', { class: 'stack-tight small' }, [task, ...list].map((it) => h('li', { class: 'between' }, h('span', { class: 'line' }, chip(it.state, it.reason), it.id === task.id ? h('strong', 'this one') : h('a', { class: 'mono', href: to('tasks', it.id) }, brief(it.id))), h('span', { class: 'nowrap' }, meter(it.run, longest, 'Run', { warns: false }), ` ${duration(it.run)}`))))
     : h('p', { class: 'muted' }, 'No other of this name is in the history.');
 };
 
@@ -128,7 +128,7 @@ export default ({ id }) => {
   return [
     head(title, {
       crumb: { href: to('tasks'), text: 'Tasks' },
-      sub: () => [source.data() ? chip(source.data().task.state, source.data().task.reason) : null, h('span', { class: 'line' }, h('code', id), copyButton('id', id)), source.data() ? when(source.data().task.timestamp) : null, age(source.at, 30)()],
+      sub: () => [source.data() ? chip(source.data().task.state, source.data().task.reason) : null, h('span', { class: 'line' }, h('code', id), copyButton('id', id)), source.data() ? when(source.data().task.timestamp) : null, age(source.at, 30)],
       actions,
     }),
     () => (unheard() ? empty('Nothing was heard of this task', 'If it was sent just now, it appears with its first event. An old one may have been deleted by age or size.', h('button', { onclick: source.again }, 'Look again')) : null),

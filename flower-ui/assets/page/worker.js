@@ -77,7 +77,7 @@ export default ({ worker: name }) => {
   return [
     head(name, {
       crumb: { href: to('workers'), text: 'Workers' },
-      sub: () => [source.data() ? workerChip(source.data().status) : null, source.data() ? h('span', `${{ rust: 'Rust', python: 'Python' }[source.data().kind] ?? ''} ${source.data().version ?? ''}`) : null, age(source.at, 15)()],
+      sub: () => [source.data() ? workerChip(source.data().status) : null, source.data() ? h('span', `${{ rust: 'Rust', python: 'Python' }[source.data().kind] ?? ''} ${source.data().version ?? ''}`) : null, age(source.at, 15)],
       actions: () => [h('a', { class: 'button', href: toQuery(['tasks'], { q: `worker:${name}` }) }, 'Its tasks'), isThere() && may('worker.shutdown') ? [h('button', { class: 'danger', onclick: () => drain(source.data.peek(), again) }, 'Drain …'), h('button', { class: 'danger', onclick: () => shutdown(source.data.peek(), again) }, 'Shut down …')] : null],
     }),
     shown(source, (data) => [

@@ -53,7 +53,7 @@ export default () => {
     return h('a', { class: it.status, href: to('workers', it.name), title: text, 'aria-label': text }, h('i', { style: { height } }));
   };
   return [
-    head('Workers', { sub: () => [summary(), age(source.at, 15)()], actions: finder('Find a worker', wanted, 'Name, kind, queue') }),
+    head('Workers', { sub: () => [summary(), age(source.at, 15)], actions: finder('Find a worker', wanted, 'Name, kind, queue') }),
     () => (list().length > 6 ? h('div', { class: 'strip' }, list().slice(0, 300).map(block)) : null),
     h('section', { class: 'card', 'aria-label': 'Workers' }, shown(source, () => table('Workers', list, { columns: [...columns, { kind: 'act', cell: (_, item) => workerMenu(item, source.again) }], sort: 'Worker', none: () => empty(wanted() ? 'No worker matches' : 'No worker was heard', wanted() ? 'None has that in its name, kind or queues.' : 'Start a Rust worker, or a Python one: celery -A app worker -E. Workers show up with their first heartbeat.') }))),
     () => (gone() ? h('label', { class: 'check muted' }, h('input', { type: 'checkbox', checked: withGone.peek(), onchange: (event) => withGone.set(event.target.checked) }), `Show ${many(gone(), 'worker')} that stopped`) : null),

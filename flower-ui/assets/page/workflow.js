@@ -73,7 +73,7 @@ export default ({ root }) => {
   return [
     head(h('span', () => first()?.name ?? 'Workflow'), {
       crumb: { href: to('workflows'), text: 'Workflows' },
-      sub: () => [first() ? chip(first().state, first().reason) : null, h('code', root), first() ? when(first().sent ?? first().timestamp) : null, age(source.at, 15)()],
+      sub: () => [first() ? (failed() && !open() ? chip('FAILURE') : chip(first().state, first().reason)) : null, h('code', root), first() ? when(first().sent ?? first().timestamp) : null, age(source.at, 15)],
       actions: () => [h('a', { class: 'button', href: to('tasks', root) }, 'First task'), may('task.retry') && steps().length ? h('button', { onclick: () => retry(null, `${many(steps().length, 'step')} that failed run again, and what follows them.`) }, 'Retry what failed …') : may('task.retry') && failed() ? h('button', { title: source.data()?.failed_note ?? 'No step of it failed on a taskq worker, which would know what follows.', onclick: () => toMany('retry', { targets: source.data.peek().tasks.filter((task) => task.state === 'FAILURE').map((task) => task.id) }, source.again) }, `Send ${count(failed())} failed alone …`) : null, may('task.revoke') && open() ? h('button', { class: 'danger', onclick: act('cancel', 'Cancel the workflow?', `${many(open(), 'task')} that are not over are revoked. Those that run end first.`, 'Cancel the workflow', true) }, 'Cancel …') : null],
     }),
     shown(source, (data) => [

@@ -18,7 +18,7 @@ const failed = (it) => states(it).find(([state]) => state === 'FAILURE')?.[1] ??
 const columns = [
   { title: 'Begins with', kind: 'main', value: (it) => it.name, cell: (it) => h('a', { href: to('workflows', it.root) }, it.name ?? 'name not heard') },
   { title: 'Id', show: true, cell: (it) => h('span', { class: 'mono muted' }, brief(it.root)) },
-  { title: 'Progress', show: true, value: (it) => it.done / (it.tasks || 1), cell: (it) => [meter(it.done, it.tasks, 'Over'), ` ${count(it.done)} of ${count(it.tasks)}`] },
+  { title: 'Progress', show: true, value: (it) => it.done / (it.tasks || 1), cell: (it) => [meter(it.done, it.tasks, 'Over', { warns: false }), ` ${count(it.done)} of ${count(it.tasks)}`] },
   { title: 'Failed', kind: 'number', value: failed, cell: (it) => h('span', { class: failed(it) ? 'bad' : '' }, count(failed(it))) },
   { title: 'States', kind: 'text', cell: (it) => states(it).map(([state, number]) => h('span', { class: tone(state) }, `${word(state)} ${count(number)}  `)) },
   { title: 'Begun', value: (it) => it.first, cell: (it) => when(it.first) },

@@ -71,9 +71,12 @@ const asTable = (title, data, format) =>
 /** The colour of a line: failures are always red, and so on. */
 const colour = (line, place) => ({ p50: 1, p95: 6, p99: 5, FAILURE: 2, failed: 2, failures: 2, RETRY: 3, retried: 3, SUCCESS: 4, succeeded: 4, ok: 4, REVOKED: 5, revoked: 5, rejected: 7, STARTED: 1, REJECTED: 7 })[line.key] ?? (place % 8) + 1;
 
-/** A chart of `data()`, an answer of `/series`. `kind` is `lines` or `areas`; `onzoom(from, to)` lets drag choose a span. */
-export const chart = (title, data, { kind = 'lines', format = number, height = 130, onzoom = null } = {}) => {
-  const [at, table, width] = [signal(null), signal(false), signal(WIDTH)];
+/**
+ * A chart of `data()`, an answer of `/series`. `kind` is `lines` or `areas`; `onzoom(from, to)` lets drag choose a span;
+ * `table` says whether it is shown as a table, for who draws the chart anew and has it stay so.
+ */
+export const chart = (title, data, { kind = 'lines', format = number, height = 130, onzoom = null, table = signal(false) } = {}) => {
+  const [at, width] = [signal(null), signal(WIDTH)];
   const scale = () => {
     const { lines } = data();
     const shown = kind === 'areas' ? stacked(lines) : lines;
@@ -150,9 +153,9 @@ export const spark = (points, label) => {
   return svg('svg', { class: 'spark', viewBox: '0 0 88 20', role: 'img', 'aria-label': text }, svg('title', text), svg('path', { d: pathOf(points, (place) => 1 + (place / many) * 86, (value) => 18 - (value / most) * 16) }));
 };
 
-/** How full something is. */
-export const meter = (part, whole, label) => {
+/** How full something is; `warns` when nothing is left. */
+export const meter = (part, whole, label, { warns = true } = {}) => {
   if (part === null || part === undefined || !whole) return null;
   const bar = h('i', { style: { width: `${Math.min(100, (part / whole) * 100)}%` } });
-  return h('span', { class: `meter ${part >= whole ? 'full' : ''}`, role: 'img', 'aria-label': `${label}: ${part} of ${whole}` }, bar);
+  return h('span', { class: `meter ${warns && part >= whole ? 'full' : ''}`, role: 'img', 'aria-label': `${label}: ${part} of ${whole}` }, bar);
 };

@@ -88,7 +88,7 @@ const inputs = (task) => [task.args, task.kwargs].filter((text) => text && !['()
 export const COLUMNS = {
   state: { title: 'State', id: 'state', show: true, cell: (task) => chip(task.state, task.reason) },
   name: { title: 'Task', id: 'name', kind: 'main', cell: (task) => h('a', { href: to('tasks', task.id), title: task.name ?? '' }, task.name ?? 'name not heard') },
-  id: { title: 'Id', cell: (task) => h('a', { class: 'mono muted', href: to('tasks', task.id), title: task.id }, brief(task.id)) },
+  id: { title: 'Id', cell: (task) => h('a', { class: 'mono muted nowrap', href: to('tasks', task.id), title: task.id }, brief(task.id)) },
   received: { title: 'When', id: 'received', show: true, cell: (task) => when(task.timestamp ?? task.received ?? task.sent) },
   queue: { title: 'Queue', cell: (task) => task.queue ?? '–' },
   wait: { title: 'Wait', id: 'wait', kind: 'number', cell: (task) => duration(task.wait) },

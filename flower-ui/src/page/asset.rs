@@ -112,6 +112,21 @@ mod tests {
     }
 
     #[test]
+    fn scripts_and_styles_fit_their_budgets() {
+        // What all files of a kind may weigh in brotli, in bytes.
+        for (extension, most) in [(".js", 120_000), (".css", 16_000)] {
+            let weight = |name: &str| {
+                let plain = Assets::get(name).unwrap().data;
+                compress::brotli(name, &plain).map_or(plain.len(), |small| small.len())
+            };
+            let all: usize =
+                Assets::iter().filter(|name| name.ends_with(extension)).map(|name| weight(&name)).sum();
+            assert!(all > most / 100, "`{extension}` was read");
+            assert!(all <= most, "all `{extension}` weigh {all} bytes, more than {most}");
+        }
+    }
+
+    #[test]
     fn no_file_needs_what_the_policy_forbids() {
         for name in Assets::iter() {
             let file = Assets::get(&name).unwrap();
