@@ -9,7 +9,7 @@ import { condition, onChange, paused } from '../core/live.js';
 import { resource } from '../core/resource.js';
 import { parameter, to, toQuery } from '../core/router.js';
 import { ended, effect, signal, untracked } from '../core/signal.js';
-import { count, many, time } from '../core/format.js';
+import { count, many, rate, time } from '../core/format.js';
 import { bulk } from '../part/bulk.js';
 import { chart } from '../part/chart.js';
 import { age, empty, shown, trouble } from '../part/notice.js';
@@ -97,18 +97,19 @@ export default () => {
   };
   const columns = ['state', 'name', 'id', 'received', 'queue', 'wait', 'run', 'attempts', 'worker', 'input', 'outcome'].map((name) => ({ ...COLUMNS[name], value: SORTED.has(name) ? true : null }));
   const order = Object.assign(() => sort() || '-received', { peek: () => sort.peek() || '-received', set: sort.set });
+  const asTable = signal(false);
   const facets = () => first.data()?.facets ?? {};
   const wideFacets = h('details', { class: 'facets-box', hidden: () => !Object.values(facets()).some((values) => values?.length), open: innerWidth > 1080 }, h('summary', 'Filters'), h('div', { class: 'facets' }, () => Object.keys(FACETS).map((name) => facet(text, name, facets()[name]))));
 
   return [
-    head('Tasks', { sub: () => [h('span', matched()), first.data()?.searched_back_to ? h('span', `searched back to ${time(first.data().searched_back_to)}`) : null, first.data()?.note ? h('span', first.data().note) : null, age(first.at, 20)()], actions: [views(text, sort), () => (may('task.call') ? h('a', { class: 'button', href: to('call') }, 'Call a task') : null), h('a', { class: 'button', href: () => toQuery(['api', 'v1', 'tasks'], { q: text(), limit: 1000 }), download: 'tasks.json' }, 'Export')] }),
+    head('Tasks', { sub: () => [h('span', matched()), first.data()?.searched_back_to ? h('span', `searched back to ${time(first.data().searched_back_to)}`) : null, first.data()?.note ? h('span', first.data().note) : null, age(first.at, 20)], actions: [views(text, sort), () => (may('task.call') ? h('a', { class: 'button', href: to('call') }, 'Call a task') : null), h('a', { class: 'button', href: () => toQuery(['api', 'v1', 'export'], { q: text() }), download: 'tasks.ndjson' }, 'Export'), h('a', { class: 'button', href: () => toQuery(['api', 'v1', 'export'], { q: text(), format: 'csv' }), download: 'tasks.csv' }, 'CSV')] }),
     queryBox(text, { facets, problem: first.problem }),
     h(
       'div', { class: 'beside' },
       wideFacets,
       h(
         'div', { class: 'stack' },
-        () => (text() || !span.data() ? null : h('section', { class: 'card', 'aria-label': 'Ended in the last hour' }, h('div', { class: 'body histogram' }, chart('Tasks ended in the last hour', span.data, { kind: 'areas', height: 84, onzoom: zoom })))),
+        () => (text() || !span.data() ? null : h('section', { class: 'card', 'aria-label': 'Ended in the last hour' }, h('div', { class: 'body histogram' }, chart('Tasks ended in the last hour', span.data, { kind: 'areas', format: rate, height: 84, onzoom: zoom, table: asTable })))),
         h(
           'section', { class: 'card', 'aria-label': 'List of tasks' },
           () => (waiting() ? h('div', { class: 'fresh' }, h('button', { type: 'button', class: 'link', onclick: () => fresh().then(() => scrollTo(0, 0)) }, `▲ ${waiting() >= PAGE ? `${PAGE} or more` : waiting()} new`)) : null),

@@ -25,6 +25,7 @@ const ROUTES: &[Route] = &[
     ("get", "/series", "Numbers over time: measure, split, name, queue, from, to, points", None, &[]),
     ("get", "/stream", "What changes, as server-sent events; resumes at Last-Event-ID", None, &[]),
     ("get", "/tasks", "Tasks that match: q, sort, limit, cursor, facets", None, &[]),
+    ("get", "/export", "All tasks that match, as a stream: q, format (ndjson, csv)", None, &[]),
     ("get", "/tasks/{id}", "Everything that is known of one task", None, &[]),
     ("post", "/tasks/{id}/retry", "Sends it again, under a new id", Some("task.retry"), &["edit", "queue", "countdown", "force"]),
     ("post", "/tasks/{id}/revoke", "Keeps it from starting", Some("task.revoke"), &[]),

@@ -4,6 +4,7 @@
 //! disk or a damaged file is said, never hidden, and never stops the board.
 
 mod audit;
+mod export;
 mod find;
 mod groups;
 mod histogram;

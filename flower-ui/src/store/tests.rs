@@ -480,3 +480,40 @@ async fn the_file_is_asked_once_for_what_waits_and_not_by_each_list() {
     assert_eq!(store.health().tasks, 2);
     assert!(store.task("old").await.unwrap().unwrap().revoked.is_some());
 }
+
+#[tokio::test]
+async fn an_export_has_each_task_once_also_when_it_is_told_of_meanwhile() {
+    let at = now() - 1_000.0;
+    for (text, expected) in
+        [("", 450), ("state:failure", 150), ("result:done -state:failure", 300), ("name:none", 0)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&options(folder.path().join("board.db"))).unwrap();
+        for number in 0..450 {
+            let end = if number % 3 == 0 { "failed" } else { "succeeded" };
+            run(&store, &format!("t{number}"), "shop.add", at + f64::from(number), end);
+        }
+        let query = search(text);
+        let mut place = Some(store.export().await.unwrap());
+        let mut seen = Vec::new();
+        while let Some(now) = place {
+            let (tasks, next) = store.exported(&query, now).await.unwrap();
+            assert!(tasks.len() <= 100);
+            seen.extend(tasks.into_iter().map(|task| task.id));
+            place = next;
+            // One that is to come moves to the front of lists, and one that is new is not a part of it.
+            store.tell(event("received", "t1", at + 5_000.0 + seen.len() as f64, &[]));
+            run(&store, &format!("new-{text}-{}", seen.len()), "shop.pay", at + 6_000.0, "rejected");
+            store.settle(false).await;
+        }
+        let count = seen.len();
+        seen.sort();
+        seen.dedup();
+        assert_eq!(
+            (seen.len(), seen.iter().filter(|id| id.starts_with("new")).count()),
+            (count, 0),
+            "{text}"
+        );
+        assert_eq!(count, expected, "{text}");
+    }
+}

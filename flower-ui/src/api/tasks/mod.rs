@@ -4,6 +4,7 @@ mod act;
 mod arguments;
 mod code;
 mod detail;
+mod export;
 mod list;
 mod literal;
 mod row;
@@ -25,6 +26,7 @@ use crate::server::Shared;
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/api/v1/tasks", get(list::list))
+        .route("/api/v1/export", get(export::export))
         .route("/api/v1/tasks/{id}", get(detail::detail))
         .route("/api/v1/tasks/{id}/retry", post(act::retry))
         .route("/api/v1/tasks/{id}/revoke", post(act::revoke))

@@ -1,5 +1,6 @@
 //! The board while something it needs is broken: what is not known is said, and it is there again by itself.
 
+mod export;
 mod input;
 mod killed;
 mod link;
