@@ -14,13 +14,14 @@ mod origin;
 mod permission;
 mod proxy;
 mod reach;
+mod reload;
 mod rights;
 mod session;
 mod token;
 mod tokens;
 mod users;
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use axum::{
     http::{
@@ -38,16 +39,15 @@ pub(crate) use self::{
     area::Area,
     caller::Caller,
     permission::Permission,
+    reload::keep_reading,
     rights::{Rights, Target},
-};
-use self::{
-    basic::Passwords, caller::read_only, ledger::Ledger, session::Sessions, token::Keys, users::Users,
 };
 pub use self::{
     basic::hash_password,
     permission::Role,
     tokens::{NewToken, Tokens},
 };
+use self::{caller::read_only, ledger::Ledger, reload::People, session::Sessions, token::Keys};
 use crate::{
     Options,
     options::{Anonymous, EmailPattern, Exposure},
@@ -63,9 +63,7 @@ pub(crate) fn page_token(headers: &HeaderMap) -> Option<&str> {
 /// How callers are told apart.
 #[derive(Debug)]
 pub(crate) struct Auth {
-    passwords: Passwords,
-    /// What each may do who has logged in.
-    users: Users,
+    people: RwLock<Arc<People>>,
     keys: Keys,
     sessions: Arc<Sessions>,
     tokens: Tokens,
@@ -89,27 +87,10 @@ impl Auth {
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
         let config = |why: String| Error::new(ErrorKind::Config, why);
         let emails = EmailPattern::read(&options.auth).map_err(config)?;
-        let users = match &options.users {
-            Some(path) => Users::open(path, options.default_role).map_err(config)?,
-            None => Users::all(Some(options.default_role.unwrap_or(Role::Admin))),
-        };
-        let pairs: Vec<_> = options.basic_auth.iter().chain(&users.passwords).cloned().collect();
-        let passwords = Passwords::new(&pairs)?;
-        if options.users.is_some()
-            && passwords.is_empty()
-            && options.auth_provider.is_none()
-            && options.proxy_header.is_none()
-        {
-            return Err(config(
-                "nobody could log in: give a user of `users` a `password`, or set up `auth_provider` or \
-                 `proxy_header`"
-                    .to_owned(),
-            ));
-        }
+        let people = People::read(options)?;
         let ledger = Arc::new(Ledger::open(options.store_path().as_deref())?);
         Ok(Self {
-            passwords,
-            users,
+            people: RwLock::new(Arc::new(people)),
             keys: Keys::new(options)?,
             sessions: Arc::new(Sessions::new(Arc::clone(&ledger))),
             forgets: ledger.is_memory(),
@@ -181,8 +162,9 @@ impl Auth {
     /// While everybody is asked.
     async fn asked(&self, shared: &Shared, area: Area, request: &Parts) -> Result<Caller, Refused> {
         let options = &shared.options;
+        let people = self.people();
         if let Some(given) = request.headers.get(AUTHORIZATION)
-            && let Some(user) = self.passwords.user(given).await
+            && let Some(user) = people.passwords.user(given).await
         {
             return Ok(self.known(user));
         }
@@ -207,7 +189,7 @@ impl Auth {
         }
         let text = if options.strict() && area == Area::Api { "" } else { "Access denied" };
         let mut response = Refusal::html(StatusCode::UNAUTHORIZED, "unauthenticated", text).into_response();
-        if area == Area::Page && !self.passwords.is_empty() {
+        if area == Area::Page && !people.passwords.is_empty() {
             response
                 .headers_mut()
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"flower\""));
@@ -250,12 +232,12 @@ impl Auth {
 
     /// What the file of users says.
     pub(crate) fn users(&self) -> Vec<Json> {
-        self.users.shown()
+        self.people().users.shown()
     }
 
     /// Somebody who has logged in.
     fn known(&self, user: String) -> Caller {
-        Caller { rights: self.users.rights(&user), name: Some(user), ..Caller::default() }
+        Caller { rights: self.people().users.rights(&user), name: Some(user), ..Caller::default() }
     }
 
     /// While nobody is: the board's own pages may, others only if that was said.

@@ -26,7 +26,7 @@ pub(crate) use self::{
 };
 use crate::{
     Options, api,
-    auth::Auth,
+    auth::{self, Auth},
     feed,
     inspect::{self, Cache},
     live::Live,
@@ -82,12 +82,14 @@ pub(crate) async fn serve(app: App, options: Options, stop: CancellationToken) -
     let served = listening.serve(front::front(&shared), stop);
     let asking = tokio::spawn(inspect::keep_asking(Arc::clone(&shared)));
     let beside = tokio::spawn(api::run(Arc::clone(&shared)));
+    let reading = tokio::spawn(auth::keep_reading(Arc::clone(&shared)));
     let served = tokio::select! {
         served = served => served.map_err(|error| Error::with_source(ErrorKind::Other, "the board has ended", error)),
         () = late => Ok(()),
     };
     asking.abort();
     beside.abort();
+    reading.abort();
     hearing.cancel();
     watch.finished().await;
     served

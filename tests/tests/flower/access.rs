@@ -265,6 +265,32 @@ fn a_limited_permission_reaches_its_own_tasks_and_queues_only() {
 }
 
 #[test]
+fn the_file_of_users_is_read_again_when_it_changes_and_a_broken_one_changes_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let user = |name: &str, role: &str| format!("[users.{name}]\npassword = 'x'\nrole = '{role}'\n");
+    let board = with_users(dir.path(), &(user("anna", "viewer") + &user("ben", "operator")), &[]);
+    let role = |name: &str| ask(&board, name, "GET", "/api/v1/session", &Value::Null);
+    assert_eq!((role("anna").body["role"].clone(), role("ben").status), (json!("viewer"), 200));
+    let file = dir.path().join("users.toml");
+    fs::write(&file, user("anna", "admin") + &user("carl", "viewer")).expect("written");
+    eventually("anna is an admin", PATIENCE, || role("anna").body["role"] == "admin");
+    assert_eq!((role("ben").status, role("carl").status), (401, 200), "ben is gone, carl is new");
+    fs::write(&file, user("anna", "boss")).expect("written");
+    eventually("it is said", PATIENCE, || board.process.output().contains("what it said before holds"));
+    assert_eq!((role("anna").body["role"].clone(), role("carl").status), (json!("admin"), 200));
+    let hangup = |times: usize| {
+        let pid = board.process.id().to_string();
+        let done = std::process::Command::new("kill").args(["-HUP", &pid]).status().expect("kill");
+        assert!(done.success());
+        eventually("it is read at SIGHUP", PATIENCE, || {
+            board.process.output().matches("what it said before holds").count() > times
+        });
+    };
+    hangup(1);
+    assert_eq!(role("anna").status, 200, "SIGHUP does not end it");
+}
+
+#[test]
 fn what_is_changed_by_flowers_routes_stands_in_the_audit_log() {
     let shop = Shop::open("[users.root]\npassword = 'x'\nrole = 'admin'\n");
     let path = format!("/api/worker/pool/grow/{NAME}?n=2");
