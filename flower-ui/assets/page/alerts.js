@@ -61,7 +61,7 @@ const pastColumns = [
   { title: 'Became', show: true, cell: (it) => (it.what === 'fired' ? level(it) : h('span', { class: 'tag good' }, 'over')) },
   { title: 'When', show: true, cell: (it) => when(it.at) },
   { title: 'Lasted', kind: 'number', cell: (it) => (it.what === 'resolved' ? duration(it.at - it.since) : '–') },
-  { title: 'Told', cell: (it) => (it.silenced ? 'nobody: silenced' : 'yes') },
+  { title: 'Told', cell: (it) => (it.silenced ? 'nobody: silenced' : it.told ? it.told.join(', ') || 'nobody' : '–') },
 ];
 
 /** The page. */

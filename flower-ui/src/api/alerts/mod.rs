@@ -11,12 +11,8 @@ use axum::{
 };
 use serde_json::{Value as Json, json};
 
-pub(crate) use self::watch::{Alerts, keep_watching};
-use self::{
-    channel::Channel,
-    rule::Rule,
-    watch::{is_silent, silences, watch},
-};
+pub(crate) use self::watch::{Alerts, is_silent, keep_watching, silences};
+use self::{channel::Channel, rule::Rule, watch::watch};
 use super::{
     audit::Act,
     body::Body,
@@ -79,7 +75,7 @@ async fn list(State(shared): State<Shared>) -> Reply {
         .iter()
         .map(|alert| {
             let mut shown = alert.json();
-            shown["silenced"] = is_silent(&silences, alert).into();
+            shown["silenced"] = is_silent(&silences, &alert.rule, &alert.link).into();
             shown
         })
         .collect();

@@ -156,11 +156,19 @@ async fn tell(shared: &Shared, at: f64, told: Vec<(&'static str, Alert)>) {
     let channels = shared.store.kept(CHANNEL).await.unwrap_or_default();
     let silences = silences(shared, at).await;
     for (what, alert) in told {
-        let silent = is_silent(&silences, &alert);
+        let silent = is_silent(&silences, &alert.rule, &alert.link);
         let mut event = alert.json();
         event["what"] = what.into();
         event["at"] = at.into();
         event["silenced"] = silent.into();
+        let read = |kept: &Kept| Some((kept.id.clone(), Channel::parse(&kept.body)?));
+        let wants = |(id, channel): &(String, Channel)| match alert.builtin {
+            true => channel.builtin,
+            false => alert.channels.contains(id),
+        };
+        let to: Vec<_> = channels.iter().filter(|_| !silent).filter_map(read).filter(wants).collect();
+        let mut written = event.clone();
+        written["told"] = to.iter().map(|(_, channel)| channel.name.as_str()).collect();
         let number = {
             let mut state = shared.v1.alerts.state();
             state.told += 1;
@@ -170,24 +178,20 @@ async fn tell(shared: &Shared, at: f64, told: Vec<(&'static str, Alert)>) {
             id: format!("{at:017.3}-{number:06}"),
             at,
             actor: alert.rule.clone(),
-            body: event.to_string(),
+            body: written.to_string(),
         };
         if let Err(error) = shared.store.keep(EVENT, kept).await {
             tracing::warn!(%error, "could not write down an alert");
         }
         tracing::info!(what, text = alert.text, silent, "alert");
-        for kept in channels.iter().filter(|_| !silent) {
-            let Some(channel) = Channel::parse(&kept.body) else { continue };
-            let wants = if alert.builtin { channel.builtin } else { alert.channels.contains(&kept.id) };
-            if wants {
-                channel::send(shared, kept.id.clone(), channel, event.clone());
-            }
+        for (id, channel) in to {
+            channel::send(shared, id, channel, event.clone());
         }
     }
 }
 
 /// Those that hold now: `{rule, link?, until, note}`.
-pub(super) async fn silences(shared: &Shared, at: f64) -> Vec<(String, Json)> {
+pub(crate) async fn silences(shared: &Shared, at: f64) -> Vec<(String, Json)> {
     let kept = shared.store.kept(SILENCE).await.unwrap_or_default();
     let parsed = kept.into_iter().filter_map(|it| {
         let mut body: Json = serde_json::from_str(&it.body).ok()?;
@@ -198,9 +202,10 @@ pub(super) async fn silences(shared: &Shared, at: f64) -> Vec<(String, Json)> {
     parsed.filter(|(_, body)| body["until"].as_f64().is_none_or(|until| until > at)).collect()
 }
 
-pub(super) fn is_silent(silences: &[(String, Json)], alert: &Alert) -> bool {
+/// Whether nobody is told of what a rule says of a place.
+pub(crate) fn is_silent(silences: &[(String, Json)], rule: &str, link: &str) -> bool {
     silences.iter().any(|(_, it)| {
-        it["rule"].as_str() == Some(&alert.rule)
-            && it["link"].as_str().is_none_or(|link| link.is_empty() || link == alert.link)
+        it["rule"].as_str() == Some(rule)
+            && it["link"].as_str().is_none_or(|silent| silent.is_empty() || silent == link)
     })
 }

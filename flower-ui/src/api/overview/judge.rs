@@ -15,7 +15,11 @@ use super::{
     schedules,
 };
 use crate::{
-    api::{now, queues, workers::fleet},
+    api::{
+        alerts::{is_silent, silences},
+        now, queues,
+        workers::fleet,
+    },
     server::Shared,
     store::Rollup,
 };
@@ -43,15 +47,21 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// In a word.
+    /// In a word. What somebody silenced is named, and changes nothing else.
     pub(crate) fn verdict(&self) -> Json {
-        let bad = self.problems.iter().any(|trouble| trouble.level == "bad");
-        let (level, text) = match (self.problems.len(), self.knows) {
+        let (silenced, heard): (Vec<_>, Vec<_>) = self.problems.iter().partition(|trouble| trouble.silenced);
+        let bad = heard.iter().any(|trouble| trouble.level == "bad");
+        let (level, mut text) = match (heard.len(), self.knows) {
             (0, true) => ("ok", "all is well".to_owned()),
             (0, false) => ("warn", "nothing is known yet: no worker was heard of".to_owned()),
             (1, _) => (if bad { "bad" } else { "warn" }, "1 problem".to_owned()),
             (many, _) => (if bad { "bad" } else { "warn" }, format!("{many} problems")),
         };
+        match silenced.len() {
+            0 => {}
+            count if heard.is_empty() && self.knows => text = format!("nothing but {count} silenced"),
+            count => text = format!("{text}, {count} silenced"),
+        }
         json!({"level": level, "text": text})
     }
 }
@@ -125,7 +135,7 @@ pub(super) async fn judge(shared: &Shared) {
     }
     let (workers, known) = (fleet(shared), shared.v1.samples.queues());
     let queues = queues::rows(shared, &known, &workers);
-    let problems = find(&Facts {
+    let mut problems = find(&Facts {
         at,
         broker: shared.live.broker(),
         queue_error: known.error,
@@ -136,6 +146,10 @@ pub(super) async fn judge(shared: &Shared) {
         failing: &seldom.failing,
         missed: &seldom.missed,
     });
+    let silences = silences(shared, at).await;
+    for trouble in &mut problems {
+        trouble.silenced = is_silent(&silences, trouble.rule, &trouble.link);
+    }
     let found = Findings { problems, next: seldom.next.clone(), knows: !workers.is_empty() };
     shared.v1.judged.set(at, found, seldom);
 }
@@ -156,4 +170,31 @@ async fn failing(shared: &Shared, at: f64) -> Vec<Failing> {
             Failing { ended: ended(&rollup), failed: rollup.failed, usual, name }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_silenced_does_not_change_the_verdict_and_is_named() {
+        let trouble = |level: &'static str, silenced: bool| Trouble {
+            level,
+            rule: "queue",
+            text: "it waits".to_owned(),
+            link: "/queues/a".to_owned(),
+            since: None,
+            silenced,
+        };
+        let verdict = |problems: Vec<Trouble>| Findings { problems, next: Vec::new(), knows: true }.verdict();
+        assert_eq!(
+            verdict(vec![trouble("bad", true)]),
+            json!({"level": "ok", "text": "nothing but 1 silenced"})
+        );
+        assert_eq!(
+            verdict(vec![trouble("bad", true), trouble("warn", false)]),
+            json!({"level": "warn", "text": "1 problem, 1 silenced"})
+        );
+        assert_eq!(verdict(vec![trouble("bad", false)]), json!({"level": "bad", "text": "1 problem"}));
+    }
 }

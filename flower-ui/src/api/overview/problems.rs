@@ -41,6 +41,8 @@ pub(crate) struct Trouble {
     pub(crate) link: String,
     /// Since when, in seconds since 1970.
     pub(crate) since: Option<f64>,
+    /// Whether somebody silenced it.
+    pub(crate) silenced: bool,
 }
 
 /// Failures of one name lately, and before.
@@ -184,7 +186,7 @@ fn failures(facts: &Facts<'_>, found: &mut Vec<Trouble>) {
 }
 
 fn trouble(level: &'static str, rule: &'static str, text: String, link: &str, since: Option<f64>) -> Trouble {
-    Trouble { level, rule, text, link: link.to_owned(), since }
+    Trouble { level, rule, text, link: link.to_owned(), since, silenced: false }
 }
 
 fn path(begin: &str, name: &str) -> String {
