@@ -63,7 +63,7 @@ const outcome = ({ task, stored }) => {
 
 const link = (id) => (id ? h('a', { class: 'mono', href: to('tasks', id) }, id) : null);
 
-const about = ({ task }) =>
+const about = ({ task, by }) =>
   facts([
     ['Queue', task.queue ? h('a', { href: to('queues', task.queue) }, task.queue) : null],
     ['Worker', task.worker ? h('a', { href: to('workers', task.worker) }, task.worker) : null],
@@ -74,6 +74,7 @@ const about = ({ task }) =>
     ['Waited', duration(task.wait)],
     ['Ran', duration(task.run)],
     ['Backoff', duration(task.backoff)],
+    ['Revoked by', by ? [by.user, ' ', when(by.at)] : null],
     ['Attempts', count(task.attempts)],
     ['Retries', task.retries],
     ['Sent by', task.client],

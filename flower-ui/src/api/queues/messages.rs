@@ -113,6 +113,13 @@ fn read(shared: &Shared, message: &Message, payload: bool) -> Json {
     }
 }
 
+/// How much waits in a queue, for the audit log; nothing where that is not known.
+pub(super) async fn depth(shared: &Shared, queue: &str) -> Json {
+    let Ok(admin) = admin(shared).await else { return Json::Null };
+    let stats = admin.stats(&[queue.to_owned()]).await.ok().and_then(|stats| stats.into_iter().next());
+    stats.map_or(Json::Null, |it| json!({"ready": it.ready, "delayed": it.delayed}))
+}
+
 /// Looking into queues, or why not.
 pub(crate) async fn admin(shared: &Shared) -> Result<std::sync::Arc<dyn BrokerAdmin>, Problem> {
     let broker = shared.app.broker().await;

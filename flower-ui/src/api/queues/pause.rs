@@ -46,13 +46,16 @@ impl Paused {
 pub(super) async fn pause(State(shared): State<Shared>, caller: Caller, Path(queue): Path<String>) -> Reply {
     caller.require_on(Permission::QueuePause, Target::queue(&queue))?;
     known(&shared, &queue)?;
-    let act = Act::new(&caller, "queue.pause", &queue, Json::Null);
+    let mut act = Act::new(&caller, "queue.pause", &queue, Json::Null);
     let consumers: Vec<String> = consumers(&shared, &queue);
+    let was_paused = shared.v1.kept.paused.contains(&queue);
+    act.change(json!({"paused": was_paused, "consumers": consumers}), Json::Null);
     let result = match consumers.is_empty() {
         true => Err(Problem::conflict(format!("no worker consumes `{queue}`"))),
         false => tell(&shared, &queue, "cancel_consumer", &consumers).await,
     };
     if result.is_ok() {
+        act.change(json!({"paused": was_paused, "consumers": consumers}), json!({"paused": true}));
         shared.v1.kept.paused.set(&queue, Some(consumers));
     }
     finish(&shared, act, result).await
@@ -60,12 +63,14 @@ pub(super) async fn pause(State(shared): State<Shared>, caller: Caller, Path(que
 
 pub(super) async fn resume(State(shared): State<Shared>, caller: Caller, Path(queue): Path<String>) -> Reply {
     caller.require_on(Permission::QueuePause, Target::queue(&queue))?;
-    let act = Act::new(&caller, "queue.resume", &queue, Json::Null);
+    let mut act = Act::new(&caller, "queue.resume", &queue, Json::Null);
     let result = match shared.v1.kept.paused.set(&queue, None) {
         None => Err(Problem::conflict(format!("`{queue}` was not paused by this board"))
             .fix("add a consumer on the page of a worker")),
         Some(workers) => {
             let result = tell(&shared, &queue, "add_consumer", &workers).await;
+            let after = json!({"paused": result.is_err(), "consumers": workers});
+            act.change(json!({"paused": true, "consumers": []}), after);
             if result.is_err() {
                 shared.v1.kept.paused.set(&queue, Some(workers));
             }

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     known,
-    messages::{admin, key},
+    messages::{admin, depth, key},
 };
 use crate::{
     api::{
@@ -35,8 +35,10 @@ pub(super) async fn delete(
     body: Body,
 ) -> Reply {
     caller.require_on(Permission::QueueEdit, Target::queue(&queue))?;
-    let act = Act::new(&caller, "queue.delete", &queue, body.shown());
+    let mut act = Act::new(&caller, "queue.delete", &queue, body.shown());
+    let before = depth(&shared, &queue).await;
     let result = picked(&shared, &queue, &body, None).await;
+    act.change(before, depth(&shared, &queue).await);
     act.done(&shared, &result, Json::clone).await;
     Ok(reply(&shared, result?))
 }
@@ -51,8 +53,10 @@ pub(super) async fn move_to(
     caller.require_on(Permission::QueueEdit, Target::queue(&queue))?;
     let to = body.required("to")?;
     caller.require_on(Permission::QueueEdit, Target::queue(to))?;
-    let act = Act::new(&caller, "queue.move", &queue, body.shown());
+    let mut act = Act::new(&caller, "queue.move", &queue, body.shown());
+    let before = depth(&shared, &queue).await;
     let result = picked(&shared, &queue, &body, Some(to)).await;
+    act.change(before, depth(&shared, &queue).await);
     act.done(&shared, &result, Json::clone).await;
     Ok(reply(&shared, result?))
 }

@@ -12,7 +12,10 @@ use axum::extract::{Path, State};
 use serde_json::{Value as Json, json};
 use taskq_core::broker::Outgoing;
 
-use super::{known, messages::admin};
+use super::{
+    known,
+    messages::{admin, depth},
+};
 use crate::{
     api::{
         audit::Act,
@@ -91,8 +94,10 @@ pub(super) async fn purge(
     if body.text("confirm")? != Some(&queue) {
         return Err(Problem::argument("`confirm` has to be the name of the queue"));
     }
-    let act = Act::new(&caller, "queue.purge", &queue, body.shown());
+    let mut act = Act::new(&caller, "queue.purge", &queue, body.shown());
+    let before = depth(&shared, &queue).await;
     let result = purged(&shared, &queue, body.value("without_snapshot").and_then(|it| it.as_bool())).await;
+    act.change(before, depth(&shared, &queue).await);
     act.done(&shared, &result, Json::clone).await;
     Ok(reply(&shared, result?))
 }
@@ -166,8 +171,10 @@ pub(super) async fn restore(
 ) -> Reply {
     caller.require_on(Permission::QueuePurge, Target::queue(&queue))?;
     let id = body.required("snapshot")?;
-    let act = Act::new(&caller, "queue.restore", &queue, body.shown());
+    let mut act = Act::new(&caller, "queue.restore", &queue, body.shown());
+    let before = depth(&shared, &queue).await;
     let result = restored(&shared, &queue, id).await;
+    act.change(before, depth(&shared, &queue).await);
     act.done(&shared, &result, Json::clone).await;
     Ok(reply(&shared, result?))
 }

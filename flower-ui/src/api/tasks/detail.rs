@@ -11,7 +11,7 @@ use crate::{
     },
     auth::{Caller, Permission},
     query::{Page, TaskQuery},
-    record::{Attempt, TaskRecord},
+    record::{Attempt, EndReason, TaskRecord},
     server::Shared,
 };
 
@@ -44,6 +44,7 @@ pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(id
         &shared,
         json!({
             "task": whole(&task, &caller)?,
+            "by": by(&shared, &task, &caller).await,
             "attempts": task.attempts.iter().map(|it| attempt(it, payload)).collect::<Vec<_>>(),
             "relations": relations(&shared, &task, &caller).await?,
             "arguments": if payload { arguments::shown(&found, &task) } else { Json::Null },
@@ -54,6 +55,19 @@ pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(id
             "code": code,
         }),
     ))
+}
+
+/// Who asked for its end, if it was revoked through the board.
+async fn by(shared: &Shared, task: &TaskRecord, caller: &Caller) -> Option<Json> {
+    const ACTIONS: [&str; 2] = ["task.revoke", "task.terminate"];
+    let ended = matches!(task.reason, Some(EndReason::Revoked | EndReason::Terminated { .. }));
+    let known = if ended && caller.may(Permission::AuditView) {
+        shared.store.audits(Some(&task.id), None, AUDIT).await.ok()
+    } else {
+        None
+    };
+    let asked = known?.into_iter().find(|row| ACTIONS.contains(&row.entry.action.as_str()))?.entry;
+    Some(json!({"user": asked.actor, "action": asked.action, "at": asked.at}))
 }
 
 /// A task of history.
