@@ -5,6 +5,7 @@ use taskq_core::codec::{Map, Value};
 
 use super::fleet;
 use crate::auth::Caller;
+use crate::inspect::LIMITS;
 use crate::server::{Answer, Params, Refusal, Shared, json};
 
 pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: Params) -> Answer {
@@ -22,11 +23,24 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: P
     }
     match worker {
         None => Ok(json(
-            shared.workers.all().into_iter().map(|(name, said)| (name, caller.shown_of(said))).collect(),
+            shared
+                .workers
+                .all()
+                .into_iter()
+                .map(|(name, said)| (name, shown(&caller, said)))
+                .collect(),
         )),
         Some(worker) => match shared.workers.get(&worker) {
-            Some(said) => Ok(json(Map::from_iter([(worker, caller.shown_of(Value::Map(said)))]))),
+            Some(said) => Ok(json(Map::from_iter([(worker, shown(&caller, Value::Map(said)))]))),
             None => Err(Refusal::unknown_worker(&worker)),
         },
     }
+}
+
+/// What Flower would have asked a worker for.
+fn shown(caller: &Caller, mut said: Value) -> Value {
+    if let Value::Map(said) = &mut said {
+        said.shift_remove(LIMITS);
+    }
+    caller.shown_of(said)
 }

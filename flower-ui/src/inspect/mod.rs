@@ -22,7 +22,11 @@ use crate::server::Shared;
 /// What everybody is asked.
 const ALL: [&str; 4] = ["stats", "active_queues", "registered", "conf"];
 /// What one worker is asked besides: these answers may be long.
-const ONE: [&str; 4] = ["scheduled", "active", "reserved", "revoked"];
+const ONE: [&str; 5] = ["scheduled", "active", "reserved", "revoked", LIMITS];
+/// Our own name for `registered` with all limits, which Flower does not ask for.
+pub(crate) const LIMITS: &str = "limits";
+/// What limits a task, as Celery calls it.
+const LIMITING: [&str; 3] = ["rate_limit", "soft_time_limit", "time_limit"];
 
 /// How often new workers are looked for.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -152,6 +156,10 @@ pub(crate) async fn keep_asking(shared: Shared) {
 fn question(app: &App, method: &str) -> Ask {
     let ask = app.control().ask(method);
     match method {
+        LIMITS => {
+            let items = LIMITING.map(Value::from).to_vec();
+            app.control().ask("registered").arg("taskinfoitems", Value::List(items))
+        }
         "registered" => ask.arg("taskinfoitems", Value::List(Vec::new())),
         "conf" => ask.arg("with_defaults", false),
         // Arguments as texts, as Flower shows them.

@@ -24,6 +24,7 @@ use crate::{
         problem::{Problem, Reply, reply},
     },
     auth::{Caller, Permission, Target},
+    inspect::LIMITS,
     server::Shared,
 };
 
@@ -91,9 +92,9 @@ fn told(shared: &Shared, worker: &str, action: &str, body: &Body) -> Json {
             let queues = said["active_queues"].as_array();
             json!({"queues": queues.map(|all| all.iter().map(|queue| queue["name"].clone()).collect::<Vec<_>>())})
         }
-        "rate-limit" => {
+        "rate-limit" | "time-limit" => {
             let task = body.text("task").ok().flatten().unwrap_or_default();
-            let all = said["registered"].as_array();
+            let all = said[LIMITS].as_array().or(said["registered"].as_array());
             let own = |it: &&Json| it.as_str().and_then(|it| it.split(' ').next()) == Some(task);
             json!({"registered": all.and_then(|all| all.iter().find(own))})
         }

@@ -13,6 +13,7 @@ use crate::{
         problem::{Problem, Reply, now, reply},
     },
     auth::Caller,
+    inspect::LIMITS,
     server::Shared,
 };
 
@@ -74,19 +75,20 @@ pub(super) fn known(shared: &Shared, name: &str) -> Result<(), Problem> {
 
 /// `shop.add [rate_limit=10/m]` as name and limits.
 fn limits(said: &Map) -> Option<Vec<Json>> {
-    let registered = said.get("registered")?.as_list()?;
+    let told = said.get(LIMITS).or_else(|| said.get("registered"))?.as_list()?;
     let limit = |text: &str| {
         let (name, options) = text.split_once(" [")?;
         let options: BTreeMap<&str, &str> =
             options.trim_end_matches(']').split(' ').filter_map(|pair| pair.split_once('=')).collect();
+        let seconds = |name: &str| options.get(name).and_then(|text| text.parse::<f64>().ok());
         Some(json!({
             "task": name,
             "rate_limit": options.get("rate_limit"),
-            "time_limit": options.get("time_limit"),
-            "soft_time_limit": options.get("soft_time_limit"),
+            "time_limit": seconds("time_limit"),
+            "soft_time_limit": seconds("soft_time_limit"),
         }))
     };
-    Some(registered.iter().filter_map(Value::as_str).filter_map(limit).collect())
+    Some(told.iter().filter_map(Value::as_str).filter_map(limit).collect())
 }
 
 /// Settings in which it differs from most others.
@@ -133,10 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_read_from_registered() {
-        let said: Map = dialect::from_slice(br#"{"registered": ["a [rate_limit=10/m]", "b"]}"#).unwrap();
-        let limits = limits(&said).unwrap();
-        assert_eq!(limits.len(), 1);
-        assert_eq!(limits[0]["rate_limit"], "10/m");
+    fn limits_are_read_from_what_was_told_of_them_else_from_registered() {
+        let read = |text: &[u8]| limits(&dialect::from_slice(text).unwrap()).unwrap();
+        let told = read(br#"{"registered": ["a [rate_limit=10/m]", "b"]}"#);
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0]["rate_limit"], "10/m");
+        let told = read(
+            br#"{"registered": ["a [rate_limit=10/m]"], "limits": ["a [rate_limit=9/s soft_time_limit=2 time_limit=2.5]"]}"#,
+        );
+        assert_eq!(
+            told,
+            [json!({"task": "a", "rate_limit": "9/s", "soft_time_limit": 2.0, "time_limit": 2.5})]
+        );
     }
 }

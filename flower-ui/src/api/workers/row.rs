@@ -80,7 +80,7 @@ fn row(shared: &Shared, worker: &WorkerRecord, said: &Map) -> WorkerRow {
         status: if draining && is_up { "draining" } else { worker.status.word() },
         pid: worker.pid.or(number(&["stats", "pid"])),
         pool: find(said, &["stats", "pool", "implementation"]).and_then(Value::as_str).map(str::to_owned),
-        slots: number(&["stats", "pool", "max-concurrency"]),
+        slots: slots(kind(worker, said), said),
         busy: worker.active.filter(|_| is_up),
         queues: queues(said),
         processed: worker.processed.or_else(|| total(said)),
@@ -108,6 +108,17 @@ fn kind(worker: &WorkerRecord, said: &Map) -> Option<&'static str> {
     }
 }
 
+/// Tasks that it runs at a time. Celery's pool of processes goes on telling with how many it was started when it has
+/// grown or shrunk: its processes are counted.
+fn slots(kind: Option<&str>, said: &Map) -> Option<i64> {
+    let processes = || find(said, &["stats", "pool", "processes"])?.as_list().map(<[_]>::len);
+    let grown = processes().filter(|count| kind == Some("python") && *count > 0);
+    match grown {
+        Some(count) => i64::try_from(count).ok(),
+        None => find(said, &["stats", "pool", "max-concurrency"])?.as_i64(),
+    }
+}
+
 /// The queues it consumes, as it said last.
 fn queues(said: &Map) -> Option<Vec<String>> {
     let queues = said.get("active_queues")?.as_list()?;
@@ -123,4 +134,22 @@ fn total(said: &Map) -> Option<u64> {
 fn find<'a>(said: &'a Map, path: &[&str]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     rest.iter().try_fold(said.get(*first)?, |value, key| value.as_map()?.get(*key))
+}
+
+#[cfg(test)]
+mod tests {
+    use taskq_core::codec::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pool_of_celery_that_has_grown_is_counted_by_its_processes() {
+        let said = |text: &str| json::from_slice::<Map>(text.as_bytes()).unwrap();
+        let grown = said(r#"{"stats": {"pool": {"max-concurrency": 2, "processes": [11, 12, 13]}}}"#);
+        assert_eq!(slots(Some("python"), &grown), Some(3));
+        assert_eq!(slots(Some("rust"), &grown), Some(2), "it tells what it has now");
+        let threads = said(r#"{"stats": {"pool": {"max-concurrency": 8, "threads": 3}}}"#);
+        assert_eq!(slots(Some("python"), &threads), Some(8));
+        assert_eq!(slots(Some("python"), &said("{}")), None);
+    }
 }
