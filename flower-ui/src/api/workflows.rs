@@ -10,7 +10,7 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value as Json, json};
-use taskq_core::ErrorKind;
+use taskq_core::{ErrorKind, protocol::TaskId};
 
 use super::{
     audit::Act,
@@ -72,7 +72,7 @@ async fn detail(State(shared): State<Shared>, caller: Caller, Path(root): Path<S
     }
     let count = tasks.len();
     tasks.truncate(DRAWN);
-    let graph = layout(graph::graph(&tasks));
+    let graph = layout(graph::graph(&tasks, &stored(&shared, &tasks).await));
     let waterfall: Vec<Json> = tasks.iter().take(LISTED).map(bar).collect();
     let (failed, failed_note) = failed(&shared, &root).await;
     let listed: Vec<TaskRow> = rows(&tasks[..tasks.len().min(LISTED)], &caller);
@@ -84,6 +84,17 @@ async fn detail(State(shared): State<Shared>, caller: Caller, Path(root): Path<S
             "note": (count > LISTED).then(|| format!("{LISTED} of {count} tasks are listed")),
         }),
     ))
+}
+
+/// What the result backend tells of the first of them; nothing if it does not answer soon.
+async fn stored(shared: &Shared, tasks: &[TaskRecord]) -> graph::Stored {
+    if !has_backend(shared) {
+        return graph::Stored::default();
+    }
+    let ids: Vec<TaskId> = tasks.iter().take(LISTED).map(|task| TaskId::from(task.id.as_str())).collect();
+    let look = async { shared.app.backend().await.ok()?.fetch(&ids).await.ok() };
+    let found = tokio::time::timeout(PATIENCE, look).await.ok().flatten().unwrap_or_default();
+    graph::Stored::of(&found.into_iter().flatten().collect::<Vec<_>>())
 }
 
 /// The steps that can be run again with all that follows them, or why that is not known.

@@ -1,10 +1,13 @@
 //! The tasks of a workflow as a graph.
 //!
 //! Kept true here: an edge is drawn where a task says who sent it. Events do not tell chains, groups and chords
-//! apart, so that is concluded: tasks that one task sent together are a group, and what is sent when all of a
-//! group are done is the body of a chord.
+//! apart: what the result backend holds tells groups, and children of tasks whose events were lost. The rest is
+//! concluded: tasks that one task sent together are a group, and what is sent when all of a group are done is the body
+//! of a chord.
 
 use std::collections::{BTreeMap, HashMap};
+
+use taskq_core::backend::{Child, TaskMeta};
 
 use crate::{
     layout::{Edge, Graph, Group, Node},
@@ -14,7 +17,47 @@ use crate::{
 /// Tasks that one task sends within so many seconds of each other are sent together.
 const TOGETHER: f64 = 1.0;
 
-pub(super) fn graph(tasks: &[TaskRecord]) -> Graph {
+/// What the result backend tells.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stored {
+    /// Groups, by task.
+    groups: HashMap<String, String>,
+    /// Who sent a task.
+    parents: HashMap<String, String>,
+}
+
+impl Stored {
+    pub(super) fn of(metas: &[TaskMeta]) -> Self {
+        let mut stored = Self::default();
+        for meta in metas {
+            let id = meta.id.as_str();
+            if let Some(group) = &meta.group_id {
+                stored.groups.insert(id.to_owned(), group.clone());
+            }
+            if let Some(parent) = &meta.parent_id {
+                stored.parents.insert(id.to_owned(), parent.as_str().to_owned());
+            }
+            for child in meta.children.iter().flatten() {
+                stored.child(id, child);
+            }
+        }
+        stored
+    }
+
+    fn child(&mut self, of: &str, child: &Child) {
+        match &child.members {
+            None => _ = self.parents.insert(child.id.clone(), of.to_owned()),
+            Some(members) => {
+                for member in members {
+                    self.parents.insert(member.id.clone(), of.to_owned());
+                    self.groups.insert(member.id.clone(), child.id.clone());
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn graph(tasks: &[TaskRecord], stored: &Stored) -> Graph {
     let known: HashMap<&str, &TaskRecord> = tasks.iter().map(|task| (task.id.as_str(), task)).collect();
     let nodes = tasks.iter().map(|task| Node {
         id: task.id.clone(),
@@ -24,16 +67,20 @@ pub(super) fn graph(tasks: &[TaskRecord]) -> Graph {
     });
     let mut children: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for task in tasks {
-        if let Some(parent) =
-            task.parent_id.as_deref().filter(|parent| known.contains_key(parent) && *parent != task.id)
-        {
+        let parent = task.parent_id.as_deref().or(stored.parents.get(&task.id).map(String::as_str));
+        if let Some(parent) = parent.filter(|parent| known.contains_key(parent) && *parent != task.id) {
             children.entry(parent).or_default().push(task);
         }
     }
     let mut groups: Vec<Group> = Vec::new();
     for (parent, children) in &mut children {
         children.sort_by(|a, b| sent(a).total_cmp(&sent(b)).then_with(|| a.id.cmp(&b.id)));
-        let together = children.chunk_by(|a, b| sent(b) - sent(a) <= TOGETHER);
+        let group = |task: &TaskRecord| stored.groups.get(&task.id);
+        // Of two that are told to be of groups the groups say it, of others the time.
+        let together = children.chunk_by(|a, b| match (group(a), group(b)) {
+            (Some(a), Some(b)) => a == b,
+            _ => sent(b) - sent(a) <= TOGETHER,
+        });
         for (at, members) in together.filter(|members| members.len() > 1).enumerate() {
             groups.push(Group {
                 // By the parent, so that it stays when members come.
@@ -101,7 +148,10 @@ fn joins(
 
 #[cfg(test)]
 mod tests {
-    use taskq_core::backend::State;
+    use taskq_core::{
+        backend::{State, TaskOutput},
+        protocol::TaskId,
+    };
 
     use super::*;
 
@@ -124,7 +174,7 @@ mod tests {
             task("b", Some("a"), 1.0, Some(2.0)),
             task("c", Some("b"), 2.0, None),
         ];
-        let graph = graph(&tasks);
+        let graph = graph(&tasks, &Stored::default());
         let edges: Vec<_> = graph.edges.iter().map(|edge| (&*edge.from, &*edge.to, edge.kind)).collect();
         assert_eq!(edges, [("a", "b", "chain"), ("b", "c", "chain")]);
         assert!(graph.groups.is_empty());
@@ -135,20 +185,38 @@ mod tests {
         let mut tasks = vec![task("r", None, 0.0, Some(1.0))];
         tasks.extend(["x", "y", "z"].map(|id| task(id, Some("r"), 1.0, Some(5.0))));
         tasks.push(task("body", Some("z"), 5.0, None));
-        let chord = graph(&tasks);
+        let chord = graph(&tasks, &Stored::default());
         assert_eq!((chord.groups[0].kind, &*chord.groups[0].label), ("chord", "3 × t"));
         assert!(chord.edges.contains(&Edge { from: "group:r:0".into(), to: "body".into(), kind: "chord" }));
         // One that still runs: `body` is not theirs in common.
         tasks[1].succeeded = None;
         tasks[1].state = State::Started;
-        let group = graph(&tasks);
+        let group = graph(&tasks, &Stored::default());
         assert_eq!(group.groups[0].kind, "group");
         assert!(group.edges.contains(&Edge { from: "z".into(), to: "body".into(), kind: "chain" }));
     }
 
     #[test]
+    fn what_the_result_backend_holds_tells_groups_and_lost_children() {
+        let mut tasks = vec![task("r", None, 0.0, Some(1.0))];
+        tasks.extend(["a", "b", "c", "d"].map(|id| task(id, Some("r"), 1.0, None)));
+        tasks.push(task("lost", None, 9.0, None));
+        let child = |id: &str| Child { id: id.to_owned(), parent: None, members: None };
+        let group = |id: &str, of: &[&str]| Child {
+            members: Some(of.iter().map(|id| child(id)).collect()),
+            ..child(id)
+        };
+        let mut meta = TaskMeta::new(TaskId::from("r"), State::Success, TaskOutput::NULL);
+        meta.children = Some(vec![group("g1", &["a", "b"]), group("g2", &["c", "d"]), child("lost")]);
+        let graph = graph(&tasks, &Stored::of(&[meta]));
+        let members: Vec<_> = graph.groups.iter().map(|group| group.members.join(",")).collect();
+        assert_eq!(members, ["a,b", "c,d"], "sent together, and told apart");
+        assert!(graph.edges.contains(&Edge { from: "r".into(), to: "lost".into(), kind: "sent" }));
+    }
+
+    #[test]
     fn a_task_that_is_its_own_parent_or_whose_parent_is_unknown_stands_alone() {
         let tasks = [task("a", Some("a"), 0.0, None), task("b", Some("nobody"), 0.0, None)];
-        assert!(graph(&tasks).edges.is_empty());
+        assert!(graph(&tasks, &Stored::default()).edges.is_empty());
     }
 }
