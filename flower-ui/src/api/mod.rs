@@ -35,6 +35,7 @@ pub(crate) use self::{
     repeat::Turn,
     state::State,
     stream::run,
+    workers::fleet,
 };
 use crate::server::Shared;
 

@@ -37,6 +37,7 @@ pub(super) async fn metrics(State(shared): State<Shared>, headers: HeaderMap) ->
     work::of_queues(&mut text, &shared);
     work::of_tasks(&mut text, &shared);
     work::of_schedules(&mut text, &shared);
+    work::of_workers(&mut text, &shared);
     of_the_board(&mut text, &shared.live, &shared.store);
     let mut response = text.finish().into_response();
     let kind = if is_open { OPEN_TYPE } else { "text/plain" };
@@ -137,14 +138,6 @@ fn of_flower(text: &mut Text, counters: &Counters, live: &Live, label: Label) {
 
 fn of_the_board(text: &mut Text, live: &Live, store: &Store) {
     let (coverage, broker, store) = (live.coverage(), live.broker(), store.health());
-    let mut workers = [0_u32; 4];
-    for worker in live.workers() {
-        workers[worker.status as usize] += 1;
-    }
-    text.head("taskq_workers", "Workers by what is known of them", Kind::Gauge);
-    for status in [WorkerStatus::Online, WorkerStatus::Suspect, WorkerStatus::Lost, WorkerStatus::Offline] {
-        text.add("taskq_workers", &[("state", status.word())], f64::from(workers[status as usize]));
-    }
     let mut one = |name: &str, help: &str, kind: Kind, value: Option<f64>| {
         text.head(name, help, kind);
         if let Some(value) = value {

@@ -5,6 +5,7 @@
 
 use super::text::{Kind, Text, number};
 use crate::{
+    api::fleet,
     sample::QueueNow,
     server::Shared,
     store::{BOUNDS, Durations, OTHER, Spent},
@@ -12,6 +13,8 @@ use crate::{
 
 /// Queues that have series of their own.
 const QUEUES: usize = 500;
+/// What workers may be.
+const STATES: [&str; 5] = ["online", "draining", "suspect", "lost", "offline"];
 
 pub(super) fn of_queues(text: &mut Text, shared: &Shared) {
     let known = shared.v1.samples.queues();
@@ -85,6 +88,20 @@ fn histogram(text: &mut Text, name: &str, labels: [(&str, &str); 2], durations: 
     }
     text.add(&format!("{name}_count"), &labels, durations.count as f64);
     text.add(&format!("{name}_sum"), &labels, durations.sum);
+}
+
+/// All states of both kinds are there, so that a rule sees a worker come and go.
+pub(super) fn of_workers(text: &mut Text, shared: &Shared) {
+    let name = "taskq_workers";
+    text.head(name, "Workers by what is known of them, and by what they are", Kind::Gauge);
+    for kind in ["python", "rust"] {
+        for state in STATES {
+            text.add(name, &[("kind", kind), ("state", state)], 0.0);
+        }
+    }
+    for worker in fleet(shared) {
+        text.add(name, &[("kind", worker.kind.unwrap_or(OTHER)), ("state", worker.status)], 1.0);
+    }
 }
 
 pub(super) fn of_schedules(text: &mut Text, shared: &Shared) {

@@ -4,6 +4,7 @@ mod export;
 mod input;
 mod killed;
 mod link;
+mod measured;
 mod store;
 mod tell;
 
