@@ -116,9 +116,8 @@ impl Act {
     /// Writes it down.
     pub(crate) async fn write(mut self, shared: &Shared, outcome: &str, mut replies: Value) {
         self.caller.written();
-        let redact = shared.options.redact();
         for value in [&mut self.arguments, &mut self.before, &mut self.after, &mut replies] {
-            redact.json(value);
+            shared.redact.json(value);
         }
         let who = self.caller.shown();
         tracing::info!(who, action = self.action, target = self.target, outcome, "asked to act");

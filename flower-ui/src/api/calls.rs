@@ -23,6 +23,7 @@ use super::{
     audit::Act,
     body::Body,
     problem::{Problem, Reply, reply},
+    tasks::put_back,
 };
 use crate::{
     auth::{Caller, Permission},
@@ -76,6 +77,7 @@ async fn called(shared: &Shared, caller: &Caller, name: &str, body: &Body) -> Re
         return Err(Problem::argument(format!("`{unknown}` is no option of a call"))
             .fix(format!("options are {}", OPTIONS.join(", "))));
     }
+    let (args, kwargs) = put_back(shared, args, kwargs, None)?;
     send(shared, caller, Permission::TaskCall, (name, args, kwargs, options)).await
 }
 

@@ -87,11 +87,13 @@ async fn detail(State(shared): State<Shared>, caller: Caller, Path(name): Path<S
     let history = store.history(&name, HISTORY).await.map_err(|error| unreadable(&error))?;
     let mut body = row(&shared, &entry, &state, &history);
     body["history"] = history.iter().map(tick).collect();
-    if !caller.may_on(Permission::ViewPayloads, Target::task(Some(&entry.call.task), None)) {
+    let sight = caller.sight(&shared, Target::task(Some(&entry.call.task), None));
+    if !sight.any() {
         return Ok(reply(&shared, body));
     }
-    body["args"] = entry.call.args.iter().map(plain::plain).collect();
-    body["kwargs"] = plain::object(&entry.call.kwargs);
+    let args: Vec<Json> = entry.call.args.iter().map(plain::plain).collect();
+    let mut seen = sight.of(json!({"args": args, "kwargs": plain::object(&entry.call.kwargs)}));
+    (body["args"], body["kwargs"]) = (seen["args"].take(), seen["kwargs"].take());
     Ok(reply(&shared, body))
 }
 

@@ -153,7 +153,7 @@ mod tests {
     fn nobody_changes_anything_while_the_board_is_read_only() {
         let admin = Caller { rights: Role::Admin.into(), read_only: true, ..Caller::default() };
         let able: Vec<_> = Permission::ALL.iter().filter(|it| admin.may(**it)).map(|it| it.name()).collect();
-        assert_eq!(able, ["view", "view_payloads", "audit.view"]);
+        assert_eq!(able, ["view", "view_payloads", "view_payloads_raw", "audit.view"]);
         let (_, code, text) = admin.require(Permission::TaskRevoke).unwrap_err().into_parts();
         assert_eq!((code, text.as_str()), ("read_only", "Read only mode is enabled"));
     }

@@ -17,6 +17,7 @@ mod reach;
 mod reload;
 mod rights;
 mod session;
+mod sight;
 mod token;
 mod tokens;
 mod users;
@@ -41,6 +42,7 @@ pub(crate) use self::{
     permission::Permission,
     reload::keep_reading,
     rights::{Rights, Target},
+    sight::Sight,
 };
 pub use self::{
     basic::hash_password,

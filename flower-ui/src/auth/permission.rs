@@ -25,7 +25,8 @@ macro_rules! permissions {
 
 permissions! {
     View "view" "See tasks, workers and queues.";
-    ViewPayloads "view_payloads" "See arguments, results and errors.";
+    ViewPayloads "view_payloads" "See arguments, results and errors, without secrets.";
+    ViewPayloadsRaw "view_payloads_raw" "See secrets, too, where the broker, the result backend or a worker tells them.";
     TaskCall "task.call" "Send tasks, and edited ones again.";
     TaskRetry "task.retry" "Send tasks again as they were.";
     TaskRevoke "task.revoke" "Keep tasks from starting.";
@@ -56,7 +57,7 @@ impl Permission {
 
     /// Whether it lets somebody see rather than do.
     pub(crate) fn only_looks(self) -> bool {
-        matches!(self, Self::View | Self::ViewPayloads | Self::AuditView)
+        matches!(self, Self::View | Self::ViewPayloads | Self::ViewPayloadsRaw | Self::AuditView)
     }
 
     /// Whether it can be limited to queues and tasks: lists and charts show all or nothing.
@@ -99,9 +100,9 @@ impl Role {
         use Permission as P;
         match self {
             Self::Admin => true,
-            Self::Viewer => permission.only_looks(),
+            Self::Viewer => permission.only_looks() && permission != P::ViewPayloadsRaw,
             Self::Operator => {
-                permission.only_looks()
+                Self::Viewer.holds(permission)
                     || matches!(
                         permission,
                         P::TaskCall

@@ -11,7 +11,7 @@ use taskq_core::{
     routing::{Route, RouteQuery},
 };
 
-use super::{Caller, Permission, Target};
+use super::{Caller, Permission, Sight, Target};
 use crate::{
     query::{Search, SortField, TaskQuery},
     record::TaskRecord,
@@ -29,13 +29,13 @@ impl Caller {
         self.may_on(Permission::ViewPayloads, Target::task(task.name.as_deref(), task.queue.as_deref()))
     }
 
-    /// What a worker said of itself, without the arguments of its tasks for those who may not see them all.
-    pub(crate) fn shown_of(&self, mut said: Value) -> Value {
-        if self.may(Permission::ViewPayloads) {
-            return said;
-        }
-        if let Value::Map(parts) = &mut said {
-            parts.iter_mut().filter(|(part, _)| TASKS.contains(&part.as_str())).for_each(|(_, it)| hide(it));
+    /// What a worker said of itself, without the arguments of its tasks, or secrets in them, for those who may not
+    /// see them all.
+    pub(crate) fn shown_of(&self, shared: &Shared, mut said: Value) -> Value {
+        let sight = self.sight(shared, Target::default());
+        if let (false, Value::Map(parts)) = (matches!(sight, Sight::Whole), &mut said) {
+            let tasks = parts.iter_mut().filter(|(part, _)| TASKS.contains(&part.as_str()));
+            tasks.for_each(|(_, it)| hide(it, &sight));
         }
         said
     }
@@ -109,15 +109,16 @@ impl Caller {
     }
 }
 
-/// Takes the arguments out of tasks.
-fn hide(value: &mut Value) {
+/// Takes out of the arguments of tasks what is not seen.
+fn hide(value: &mut Value, sight: &Sight) {
     match value {
-        Value::List(items) => items.iter_mut().for_each(hide),
+        Value::List(items) => items.iter_mut().for_each(|item| hide(item, sight)),
         Value::Map(fields) => {
             for (name, field) in fields.iter_mut() {
-                match name.as_str() {
-                    "args" | "kwargs" => *field = Value::Null,
-                    _ => hide(field),
+                match (name.as_str(), sight) {
+                    ("args" | "kwargs", Sight::WithoutSecrets(redact)) => redact.value(name, field),
+                    ("args" | "kwargs", _) => *field = Value::Null,
+                    _ => hide(field, sight),
                 }
             }
         }

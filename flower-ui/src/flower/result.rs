@@ -47,7 +47,11 @@ pub(super) async fn result(
     let backend = backend(&shared).await?;
     let wait = timeout.filter(|seconds| *seconds > 0.0).map(duration);
     let meta = outcome(&*backend, &TaskId::from(id.as_str()), wait).await?;
-    Ok(json(shown(&id, meta.as_ref(), Order::StateFirst)))
+    let mut body = shown(&id, meta.as_ref(), Order::StateFirst);
+    if caller.require_on_task(&shared, Permission::ViewPayloadsRaw, &id).await.is_err() {
+        clean(&shared, &mut body);
+    }
+    Ok(json(body))
 }
 
 /// A time in seconds that somebody gave.
@@ -101,6 +105,15 @@ pub(super) fn shown(id: &str, meta: Option<&TaskMeta>, order: Order) -> Map {
         body.insert("state".to_owned(), Value::from(state.as_str()));
     }
     body
+}
+
+/// Takes secrets out of an answer.
+pub(super) fn clean(shared: &Shared, body: &mut Map) {
+    for root in ["result", "traceback"] {
+        if let Some(value) = body.get_mut(root) {
+            shared.redact.value(root, value);
+        }
+    }
 }
 
 /// A result as JSON can hold it, else as Python would show it.

@@ -15,7 +15,7 @@ use taskq_core::{
 use super::{
     body::{Call, bad},
     knows_task,
-    result::{Order, backend, duration, has_backend, outcome, shown},
+    result::{Order, backend, clean, duration, has_backend, outcome, shown},
 };
 use crate::api::Act;
 use crate::auth::{Caller, Permission};
@@ -43,7 +43,11 @@ pub(super) async fn apply(
         meta = outcome(&*backend, &id, Some(wait)) => meta?,
         () = shared.stop.cancelled() => None,
     };
-    Ok(answer(shown(id.as_str(), meta.as_ref(), Order::StateLast)))
+    let mut body = shown(id.as_str(), meta.as_ref(), Order::StateLast);
+    if !caller.may(Permission::ViewPayloadsRaw) {
+        clean(&shared, &mut body);
+    }
+    Ok(answer(body))
 }
 
 /// Sends.

@@ -27,20 +27,20 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller, params: P
                 .workers
                 .all()
                 .into_iter()
-                .map(|(name, said)| (name, shown(&caller, said)))
+                .map(|(name, said)| (name, shown(&shared, &caller, said)))
                 .collect(),
         )),
         Some(worker) => match shared.workers.get(&worker) {
-            Some(said) => Ok(json(Map::from_iter([(worker, shown(&caller, Value::Map(said)))]))),
+            Some(said) => Ok(json(Map::from_iter([(worker, shown(&shared, &caller, Value::Map(said)))]))),
             None => Err(Refusal::unknown_worker(&worker)),
         },
     }
 }
 
 /// What Flower would have asked a worker for.
-fn shown(caller: &Caller, mut said: Value) -> Value {
+fn shown(shared: &Shared, caller: &Caller, mut said: Value) -> Value {
     if let Value::Map(said) = &mut said {
         said.shift_remove(LIMITS);
     }
-    caller.shown_of(said)
+    caller.shown_of(shared, said)
 }

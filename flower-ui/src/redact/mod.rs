@@ -1,17 +1,23 @@
-//! Secrets are taken out of arguments, results and errors before they are written down.
+//! Secrets are taken out of arguments, results and errors before they are written down, and before those see them who
+//! may not.
 //!
 //! Kept true here: whatever a text is - Python, JSON, a traceback, cut anywhere - it is gone through in one pass and
 //! never fails; what stands in for a secret tells that something was there, so that nobody sends it on as a value.
 
+mod again;
 mod path;
 mod scan;
+mod tree;
 
 use std::borrow::Cow;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde_json::Value as Json;
 
-use self::path::Path;
+use self::{
+    path::Path,
+    tree::{Branch, Tree},
+};
 use crate::record::Told;
 
 /// What stands in for a secret.
@@ -93,34 +99,38 @@ impl Redact {
 
     /// A value without secrets. Paths begin with its fields.
     pub(crate) fn json(&self, value: &mut Json) {
+        self.within_all(value);
+    }
+
+    fn within_all<T: Tree>(&self, value: &mut T) {
         let paths: Vec<(&Path, usize)> = self.paths.iter().map(|path| (path, 0)).collect();
         self.within(value, &paths);
     }
 
-    fn within(&self, value: &mut Json, paths: &[(&Path, usize)]) {
-        match value {
-            Json::Object(fields) => {
-                for (name, field) in fields.iter_mut() {
+    fn within<T: Tree>(&self, value: &mut T, paths: &[(&Path, usize)]) {
+        match value.branch() {
+            Branch::Fields(fields) => {
+                for (name, field) in fields {
                     self.child(field, self.hides(name), paths, |part| part.is_key(name));
                 }
             }
-            Json::Array(items) => {
+            Branch::Items(items) => {
                 for (at, item) in items.iter_mut().enumerate() {
                     self.child(item, false, paths, |part| part.is_index(at));
                 }
             }
-            Json::String(text) => {
+            Branch::Text(text) => {
                 if let Cow::Owned(clean) = self.text("", text) {
                     *text = clean;
                 }
             }
-            _ => {}
+            Branch::Leaf { .. } => {}
         }
     }
 
-    fn child(
+    fn child<T: Tree>(
         &self,
-        child: &mut Json,
+        child: &mut T,
         hidden: bool,
         paths: &[(&Path, usize)],
         fits: impl Fn(&path::Part) -> bool,
@@ -131,8 +141,8 @@ impl Redact {
             .map(|(path, at)| (*path, at + 1))
             .collect();
         let ends = on.iter().any(|(path, at)| path.parts.len() == *at);
-        if (hidden || ends) && !child.is_null() {
-            *child = MARK.into();
+        if (hidden || ends) && !matches!(child.branch(), Branch::Leaf { is_null: true }) {
+            *child = T::mark();
         } else {
             self.within(child, &on);
         }

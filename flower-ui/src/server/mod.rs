@@ -30,6 +30,7 @@ use crate::{
     feed,
     inspect::{self, Cache},
     live::Live,
+    redact::Redact,
     store::Store,
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct Board {
     pub(crate) app: App,
     pub(crate) options: Options,
     pub(crate) auth: Auth,
+    /// What is taken out of what is shown and written down.
+    pub(crate) redact: Arc<Redact>,
     /// What workers say about themselves.
     pub(crate) workers: Cache,
     /// History.
@@ -68,6 +71,7 @@ pub(crate) async fn serve(app: App, options: Options, stop: CancellationToken) -
         store: Arc::clone(&watch.store),
         live: Arc::clone(&watch.live),
         v1: api::State::default(),
+        redact: Arc::new(options.redact()),
         app,
         options,
         auth,

@@ -5,11 +5,11 @@
 
 use axum::extract::{Path, State};
 use serde::de::IgnoredAny;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use taskq_core::{
-    broker::Outgoing,
-    codec::{Accept, Map, Value, json as dialect},
-    protocol::{Arguments, Request, TaskId, TaskMessage},
+    broker::{EditedId, Outgoing, edited, rewritten},
+    codec::{Accept, Map, Value},
+    protocol::Arguments,
 };
 
 use super::letter::{Letter, find, mark};
@@ -17,16 +17,14 @@ use crate::{
     api::{
         audit::Act,
         body::Body,
+        plain,
         problem::{Problem, Reply, reply},
         queues::known,
-        tasks::request,
+        tasks::put_back,
     },
     auth::{Caller, Permission, Target},
     server::Shared,
 };
-
-/// The header that names the task that the edited one was made from.
-const EDIT_OF: &str = "retry_of";
 
 /// `{id, args, kwargs, to?, same_id?}`
 pub(super) async fn edit(
@@ -37,21 +35,26 @@ pub(super) async fn edit(
 ) -> Reply {
     caller.require_some(Permission::DeadEdit)?;
     let id = body.required("id")?;
-    let act = Act::new(&caller, "dead.edit", &queue, body.shown());
-    let result = edited(&shared, &caller, &queue, id, &body).await;
-    act.done(&shared, &result, |task| json!({"task": task})).await;
-    let task = result?;
+    let mut act = Act::new(&caller, "dead.edit", &queue, body.shown());
+    let result = sent(&shared, &caller, &queue, id, &body).await;
+    if let Ok((_, before)) = &result {
+        let mut after = body.shown();
+        act.change(before.clone(), json!({"args": after["args"].take(), "kwargs": after["kwargs"].take()}));
+    }
+    act.done(&shared, &result, |(task, _)| json!({"task": task})).await;
+    let (task, _) = result?;
     let note = "the letter itself stays where it is, as it came";
     Ok(reply(&shared, json!({"task_id": task, "of": id, "note": note})))
 }
 
-async fn edited(
+/// Sends it; answers the id of the new task, and the arguments of the letter.
+async fn sent(
     shared: &Shared,
     caller: &Caller,
     queue: &str,
     id: &str,
     body: &Body,
-) -> Result<String, Problem> {
+) -> Result<(String, Json), Problem> {
     let (Some(args), Some(kwargs)) = (body.list("args")?, body.map("kwargs")?) else {
         return Err(Problem::argument("`args`, a list, and `kwargs`, an object, are missing"));
     };
@@ -61,23 +64,28 @@ async fn edited(
     let letter = find(shared, queue, id).await?.ok_or_else(gone)?;
     let unreadable =
         |why: &str| Problem::conflict(format!("the message cannot be read, and so not edited: {why}"));
-    let message = letter.message.clone().ok_or_else(|| unreadable("kombu or taskq did not write it"))?;
-    let mut request = request(shared, message).map_err(|why| unreadable(&why))?;
+    let accept = Accept::all();
+    let request = letter.request(shared.app.settings(), &accept).map_err(|why| unreadable(&why))?;
     let of = request.id().as_str().to_owned();
-    if body.value("same_id").and_then(Value::as_bool) != Some(true) {
-        renamed(&mut request, &of);
-    }
-    let task = request.id().as_str().to_owned();
+    let before = request.arguments.to_values().map_err(|error| unreadable(&error.to_string()))?;
+    let (args, kwargs) = put_back(shared, args.to_vec(), kwargs.clone(), Some((&before.0, &before.1)))?;
     let name = request.headers.task.clone();
     caller.require_on(Permission::DeadEdit, Target::task(Some(&name), Some(to)))?;
-    checked(shared, &name, args, kwargs)?;
-    let out = Outgoing::to_queue(to, encoded(request, args, kwargs)?);
+    checked(shared, &name, &args, &kwargs)?;
+    let same = body.value("same_id").and_then(Value::as_bool) == Some(true);
+    let request = edited(request, args, kwargs, if same { EditedId::Same } else { EditedId::New });
+    let task = request.id().as_str().to_owned();
+    let message = rewritten(&request, &accept)
+        .map_err(|error| Problem::argument(format!("the arguments cannot be written: {error}")))?;
+    let out = Outgoing::to_queue(to, message);
     let failed = |error: &dyn std::error::Error| Problem::unavailable("the task cannot be sent", error);
     let broker = shared.app.broker().await.map_err(|error| failed(&error))?;
     broker.publish(&[out]).await.map_err(|error| failed(&error))?;
     let letter = Letter { queue: queue.to_owned(), id: id.to_owned(), task_id: Some(of), name: Some(name) };
     mark(shared, caller, &letter, "edited", Some(&task)).await;
-    Ok(task)
+    let (args, kwargs) = before;
+    let args: Vec<Json> = args.iter().map(plain::plain).collect();
+    Ok((task, json!({"args": args, "kwargs": plain::object(&kwargs)})))
 }
 
 /// Where the board's own program has the task, its parameters are known.
@@ -88,36 +96,4 @@ fn checked(shared: &Shared, name: &str, args: &[Value], kwargs: &Map) -> Result<
     bound.map(drop).map_err(|error| {
         Problem::argument(error.to_string()).fix("the parameters of the task are shown above the arguments")
     })
-}
-
-/// Another task, made from this one.
-fn renamed(request: &mut Request, of: &str) {
-    let id = TaskId::new();
-    if request.headers.root_id.as_ref().is_some_and(|root| root.as_str() == of) {
-        request.headers.root_id = Some(id.clone());
-    }
-    request.headers.id = id;
-    request.properties.correlation_id = None;
-    request.headers.extra.insert(EDIT_OF.to_owned(), Value::from(of));
-}
-
-/// The message anew: from the first try on, with no end and no time that has passed.
-fn encoded(request: Request, args: &[Value], kwargs: &Map) -> Result<taskq_core::protocol::Message, Problem> {
-    let failed = |error: taskq_core::codec::CodecError| {
-        Problem::argument(format!("the arguments cannot be written: {error}"))
-    };
-    let (mut headers, mut properties) = (request.headers, request.properties);
-    (headers.retries, headers.eta, headers.expires) = (0, None, None);
-    (headers.argsrepr, headers.kwargsrepr) = (None, None);
-    properties.expiration = None;
-    let compression = headers.compression.clone();
-    let serializer = Accept::all().check(&request.content_type).map_err(failed)?;
-    let message = TaskMessage {
-        headers,
-        properties,
-        args: dialect::to_bytes(&args.to_vec()).map_err(failed)?,
-        kwargs: dialect::to_bytes(kwargs).map_err(failed)?,
-        embed: request.embed,
-    };
-    message.encode(request.protocol, serializer, compression.as_deref()).map_err(failed)
 }

@@ -20,7 +20,7 @@ use super::{
     queues::{admin, describe},
 };
 use crate::{
-    auth::{Caller, Permission, Target},
+    auth::{Caller, Permission, Sight, Target},
     sample,
     server::{Params, Shared},
 };
@@ -64,10 +64,10 @@ async fn list(State(shared): State<Shared>, caller: Caller, params: Params) -> R
         letters.extend(found);
     }
     letters.sort_by_key(|letter| std::cmp::Reverse(letter.at));
-    let sees = |letter: &DeadLetter| caller.may_on(Permission::ViewPayloads, Target::queue(&letter.queue));
+    let sight = |letter: &DeadLetter| caller.sight(&shared, Target::queue(&letter.queue));
     let marks = letter::marks(&shared).await;
     let mut shown: Vec<Json> =
-        letters.iter().map(|letter| letter_shown(&shared, letter, sees(letter))).collect();
+        letters.iter().map(|letter| letter_shown(&shared, letter, &sight(letter))).collect();
     for (shown, letter) in shown.iter_mut().zip(&letters) {
         shown["mark"] = marks.get(&letter::place(&letter.queue, &letter.id)).cloned().unwrap_or_default();
     }
@@ -75,15 +75,18 @@ async fn list(State(shared): State<Shared>, caller: Caller, params: Params) -> R
     Ok(reply(&shared, json!({"queues": counts, "letters": shown, "next": next})))
 }
 
-fn letter_shown(shared: &Shared, letter: &DeadLetter, payload: bool) -> Json {
-    let mut body = describe(shared, letter.message.as_ref(), &letter.original, SHOWN, payload);
+fn letter_shown(shared: &Shared, letter: &DeadLetter, sight: &Sight) -> Json {
+    let mut body = describe(shared, letter.message.as_ref(), &letter.original, SHOWN, sight);
     // `id` names the letter; its task has an id of its own.
     body["task_id"] = body["id"].take();
     body["task"] = body["name"].clone();
     body["id"] = letter.id.as_str().into();
     body["queue"] = letter.queue.as_str().into();
     body["reason"] = letter.reason.kind.as_str().into();
-    body["detail"] = letter.reason.detail.as_str().into();
+    body["detail"] = match sight {
+        Sight::Whole => letter.reason.detail.as_str().into(),
+        _ => shared.redact.text("exception", &letter.reason.detail).into(),
+    };
     body["at"] = json!(plain::seconds(letter.at));
     body["deliveries"] = letter.deliveries.into();
     body

@@ -16,7 +16,7 @@ use crate::{
         problem::{Problem, Reply, reply},
         tasks::request,
     },
-    auth::{Caller, Permission, Target},
+    auth::{Caller, Sight, Target},
     server::{Params, Shared},
 };
 
@@ -46,13 +46,13 @@ pub(super) async fn messages(
     }
     let Some(admin) = broker.admin() else { return unsupported("this broker cannot be looked into") };
     let peeked = admin.peek(&queue, limit).await.map_err(|error| failed(&error))?;
-    let payload = caller.may_on(Permission::ViewPayloads, Target::queue(&queue));
-    let messages: Vec<Json> = peeked.iter().map(|peeked| shown(&shared, peeked, payload)).collect();
+    let sight = caller.sight(&shared, Target::queue(&queue));
+    let messages: Vec<Json> = peeked.iter().map(|peeked| shown(&shared, peeked, &sight)).collect();
     Ok(reply(&shared, json!({"messages": messages, "supported": true, "note": null})))
 }
 
-fn shown(shared: &Shared, peeked: &PeekedMessage, payload: bool) -> Json {
-    let mut body = describe(shared, peeked.message.as_ref(), &peeked.original, SHOWN, payload);
+fn shown(shared: &Shared, peeked: &PeekedMessage, sight: &Sight) -> Json {
+    let mut body = describe(shared, peeked.message.as_ref(), &peeked.original, SHOWN, sight);
     body["not_before"] = json!(peeked.not_before.map(plain::seconds));
     body["key"] = key(peeked).into();
     body
@@ -72,32 +72,39 @@ pub(crate) fn describe(
     message: Option<&Message>,
     original: &[u8],
     most: usize,
-    payload: bool,
+    sight: &Sight,
 ) -> Json {
     let mut body = match message {
-        Some(message) => read(shared, message, payload),
+        Some(message) => read(shared, message, sight),
         None => json!({"readable": false, "note": "this is no message that kombu or taskq wrote"}),
     };
     body["bytes"] = original.len().into();
-    if body["readable"] == false && payload {
+    if body["readable"] == false {
         let start = &original[..original.len().min(most)];
-        body["original"] = String::from_utf8_lossy(start).into_owned().into();
+        if let Some(text) = sight.text("", &String::from_utf8_lossy(start)) {
+            body["original"] = text.into();
+        }
     }
     body
 }
 
-fn read(shared: &Shared, message: &Message, payload: bool) -> Json {
-    let headers = dialect::from_slice::<Map>(&message.headers.0).ok();
-    let headers_shown = headers.as_ref().filter(|_| payload).map(plain::object);
+fn read(shared: &Shared, message: &Message, sight: &Sight) -> Json {
+    let headers = dialect::from_slice::<Map>(&message.headers.0).ok().filter(|_| sight.any());
+    let headers_shown = headers.map(|headers| headers_seen(&headers, sight));
     match request(shared, message.clone()) {
         Ok(request) => {
-            let values = request.arguments.to_values().ok().filter(|_| payload);
-            let (args, kwargs) = values.unzip();
+            let values = request.arguments.to_values().ok();
+            let values = values.map(|(args, kwargs)| {
+                let args: Vec<Json> = args.iter().map(plain::plain).collect();
+                json!({"args": args, "kwargs": plain::object(&kwargs)})
+            });
+            let mut seen = sight.of(values.unwrap_or_default());
+            let mut part = |name: &str| seen.get_mut(name).map(Json::take);
             json!({
                 "id": request.headers.id.as_str(),
                 "name": request.headers.task,
-                "args": args.map(|args| args.iter().map(plain::plain).collect::<Vec<_>>()),
-                "kwargs": kwargs.as_ref().map(plain::object),
+                "args": part("args"),
+                "kwargs": part("kwargs"),
                 "headers": headers_shown,
                 "eta": request.headers.eta,
                 "expires": request.headers.expires,
@@ -111,6 +118,17 @@ fn read(shared: &Shared, message: &Message, payload: bool) -> Json {
         }
         Err(why) => json!({"headers": headers_shown, "readable": false, "note": why}),
     }
+}
+
+/// Headers, of which two show the arguments as Python does.
+fn headers_seen(headers: &Map, sight: &Sight) -> Json {
+    let mut shown = sight.of(plain::object(headers));
+    for (name, root) in [("argsrepr", "args"), ("kwargsrepr", "kwargs")] {
+        if let Some(text) = headers.get(name).and_then(|text| text.as_str()) {
+            shown[name] = sight.text(root, text).into();
+        }
+    }
+    shown
 }
 
 /// How much waits in a queue, for the audit log; nothing where that is not known.

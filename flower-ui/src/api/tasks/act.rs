@@ -23,6 +23,7 @@ use crate::{
     },
     auth::{Caller, Permission},
     flower::result::has_backend,
+    redact::MARK,
     server::Shared,
 };
 
@@ -66,6 +67,8 @@ pub(crate) async fn again(shared: &Shared, caller: &Caller, id: &str, body: &Bod
         Some(edit) => {
             caller.require_some(Permission::TaskCall)?;
             let (args, kwargs) = edited(edit)?;
+            let known = found.as_ref().ok().map(|found| (&found.args, &found.kwargs));
+            let (args, kwargs) = put_back(shared, args, kwargs, known)?;
             (args, kwargs, "edit")
         }
         None => match found {
@@ -98,6 +101,30 @@ fn edited(edit: &Map) -> Result<(Vec<Value>, Map), Problem> {
         (Some(Value::List(args)), Some(Value::Map(kwargs))) => Ok((args.clone(), kwargs.clone())),
         _ => Err(Problem::argument("`edit` has to hold `args`, a list, and `kwargs`, an object")),
     }
+}
+
+/// Arguments that somebody filled in, with what stands behind marks at the same places of those that are known.
+pub(crate) fn put_back(
+    shared: &Shared,
+    mut args: Vec<Value>,
+    mut kwargs: Map,
+    known: Option<(&Vec<Value>, &Map)>,
+) -> Result<(Vec<Value>, Map), Problem> {
+    let mut whole = true;
+    for (at, value) in args.iter_mut().enumerate() {
+        whole &= shared.redact.put_back(value, known.and_then(|(args, _)| args.get(at)));
+    }
+    for (name, value) in &mut kwargs {
+        whole &= shared.redact.put_back(value, known.and_then(|(_, kwargs)| kwargs.get(name)));
+    }
+    if whole {
+        return Ok((args, kwargs));
+    }
+    Err(Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        format!("`{MARK}` stands for a secret, and nobody knows which one at its place"),
+    )
+    .fix("fill it in, or leave it where it was"))
 }
 
 pub(super) async fn revoke(State(shared): State<Shared>, caller: Caller, Path(id): Path<String>) -> Reply {

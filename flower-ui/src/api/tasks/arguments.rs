@@ -12,7 +12,7 @@ use taskq_core::{
 };
 
 use super::{literal, stored};
-use crate::{api::plain, record::TaskRecord, redact, server::Shared};
+use crate::{api::plain, auth::Sight, record::TaskRecord, redact, server::Shared};
 
 /// Messages of a queue that are looked through.
 const LOOK: usize = 1_000;
@@ -156,16 +156,31 @@ pub(crate) fn request(shared: &Shared, message: Message) -> Result<Request, Stri
         .map_err(|malformed| malformed.detail)
 }
 
+/// The arguments without the secrets that somebody may not see.
+pub(super) fn seen(found: &Found, sight: &Sight) -> (Vec<Value>, Map) {
+    let (args, kwargs) = (found.args.clone(), found.kwargs.clone());
+    match sight {
+        Sight::Whole => (args, kwargs),
+        Sight::WithoutSecrets(redact) => redact.arguments(args, kwargs),
+        Sight::Nothing => (Vec::new(), Map::default()),
+    }
+}
+
 /// For answers: what is known, where from, and what it is worth.
-pub(super) fn shown(found: &Result<Found, String>, task: &TaskRecord) -> Json {
+pub(super) fn shown(found: &Result<Found, String>, task: &TaskRecord, sight: &Sight) -> Json {
     match found {
-        Ok(found) => json!({
-            "args": found.args.iter().map(plain::plain).collect::<Vec<_>>(),
-            "kwargs": plain::object(&found.kwargs),
-            "source": found.source.word(),
-            "exact": true,
-            "note": found.source.note(),
-        }),
+        Ok(found) => {
+            let (args, kwargs) = seen(found, sight);
+            let whole = args == found.args && kwargs == found.kwargs;
+            let note = found.source.note();
+            json!({
+                "args": args.iter().map(plain::plain).collect::<Vec<_>>(),
+                "kwargs": plain::object(&kwargs),
+                "source": found.source.word(),
+                "exact": true,
+                "note": if whole { note.to_owned() } else { format!("{note}; secrets are sent again, and not shown") },
+            })
+        }
         Err(why) => json!({
             "args": task.args, "kwargs": task.kwargs, "source": "repr", "exact": false,
             "note": format!("{why}; it can be sent again only with arguments that somebody fills in"),

@@ -9,7 +9,7 @@ use crate::{
         audit,
         problem::{Problem, Reply, reply},
     },
-    auth::{Caller, Permission},
+    auth::{Caller, Permission, Target},
     query::{Page, TaskQuery},
     record::{Attempt, EndReason, TaskRecord},
     server::Shared,
@@ -34,9 +34,11 @@ pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(id
         true => audit::entries(&shared, Some(&id), AUDIT).await?,
         false => Vec::new(),
     };
+    let sight = caller.sight(&shared, Target::task(task.name.as_deref(), task.queue.as_deref()));
     let code = match (&found, &task.name) {
         (Ok(found), Some(name)) if payload => {
-            code::code(name, &found.args, &found.kwargs, task.queue.as_deref())
+            let (args, kwargs) = arguments::seen(found, &sight);
+            code::code(name, &args, &kwargs, task.queue.as_deref())
         }
         _ => Json::Null,
     };
@@ -47,8 +49,8 @@ pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(id
             "by": by(&shared, &task, &caller).await,
             "attempts": task.attempts.iter().map(|it| attempt(it, payload)).collect::<Vec<_>>(),
             "relations": relations(&shared, &task, &caller).await?,
-            "arguments": if payload { arguments::shown(&found, &task) } else { Json::Null },
-            "stored": stored.as_ref().filter(|_| payload).map(stored::shown),
+            "arguments": if payload { arguments::shown(&found, &task, &sight) } else { Json::Null },
+            "stored": stored.as_ref().and_then(|meta| stored::shown(meta, &sight)),
             "stored_note": stored_note,
             "similar": similar(&shared, &task, &caller).await?,
             "audit": audit,

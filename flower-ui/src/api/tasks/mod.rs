@@ -16,7 +16,7 @@ use axum::{
 };
 
 pub(crate) use self::{
-    act::again,
+    act::{again, put_back},
     arguments::request,
     list::search,
     row::{TaskRow, rows},

@@ -9,6 +9,7 @@ use taskq_core::{
 
 use crate::{
     api::{Problem, plain},
+    auth::Sight,
     flower::result::has_backend,
     server::Shared,
 };
@@ -26,8 +27,8 @@ pub(super) async fn meta(shared: &Shared, id: &str) -> Result<Option<TaskMeta>, 
     Ok(found.into_iter().next().flatten())
 }
 
-/// For answers.
-pub(super) fn shown(meta: &TaskMeta) -> Json {
+/// For answers; `None` for those who may see nothing of it.
+pub(super) fn shown(meta: &TaskMeta, sight: &Sight) -> Option<Json> {
     let result = match &meta.output {
         TaskOutput::Value(value) => plain::plain(value),
         TaskOutput::Json(bytes) => match dialect::from_slice(bytes) {
@@ -40,10 +41,12 @@ pub(super) fn shown(meta: &TaskMeta) -> Json {
             "exc_module": error.exc_module,
         }),
     };
-    json!({
+    let traceback = meta.traceback.as_deref().and_then(|text| sight.text("traceback", text));
+    let shown = json!({
         "state": meta.state.as_str(),
         "result": result,
-        "traceback": meta.traceback,
+        "traceback": traceback,
         "date_done": meta.date_done.map(plain::seconds),
-    })
+    });
+    sight.any().then(|| sight.of(shown))
 }

@@ -49,7 +49,7 @@ pub(super) async fn detail(State(shared): State<Shared>, caller: Caller, Path(na
     let mut body = serde_json::to_value(&row)
         .map_err(|error| Problem::unavailable("the worker cannot be shown", &error))?;
     let as_of = as_of(&said);
-    let said = caller.shown_of(Value::Map(said.unwrap_or_default()));
+    let said = caller.shown_of(&shared, Value::Map(said.unwrap_or_default()));
     let said = said.as_map().cloned().unwrap_or_default();
     if let Json::Object(body) = &mut body {
         for part in PARTS {
