@@ -14,6 +14,7 @@ pub mod rabbit_server;
 pub mod redis_server;
 pub mod sentinels;
 pub mod sim;
+pub mod soak;
 pub mod tls_front;
 
 pub use given::given;

@@ -96,6 +96,14 @@ impl Node {
         self.start(Command::new(binary))
     }
 
+    /// The same with further variables.
+    #[must_use]
+    pub fn start_rust_with(&self, binary: &Path, variables: &[(&str, &str)]) -> Running {
+        let mut command = Command::new(binary);
+        command.envs(variables.iter().copied());
+        self.start(command)
+    }
+
     /// Starts a Celery worker with the same tasks and waits until it consumes.
     #[must_use]
     pub fn start_python(&self) -> Running {

@@ -112,6 +112,16 @@ impl Running {
         self.signal("TERM", &self.id().to_string());
     }
 
+    /// Freezes it: it does nothing, and does not know.
+    pub fn pause(&self) {
+        self.signal("STOP", &format!("-{}", self.id()));
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal("CONT", &format!("-{}", self.id()));
+    }
+
     /// Kills it and everything in its group, as a power cut does, and collects it.
     pub fn kill(&mut self) {
         // The leader first: children must not see it alive while they die.

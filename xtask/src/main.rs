@@ -2,8 +2,9 @@
 //!
 //! * `cargo xtask test` sets a machine up and runs every test: [`mod@test`].
 //! * `cargo xtask bench` measures: [`mod@bench`]; `bench-board` the board: [`mod@bench_board`].
+//! * `cargo xtask soak` lets everything around brokers and workers fail: [`mod@soak`].
 //!
-//! Both start private servers on free ports in a folder of their own and never touch a server that already
+//! All start private servers on free ports in a folder of their own and never touch a server that already
 //! runs. Whatever a run started ends with it, also after Ctrl-C, a panic or `kill -9`: see [`reap`].
 //!
 //! # What the tests find in their environment
@@ -34,11 +35,13 @@ mod bench;
 mod bench_board;
 mod deny;
 mod examples;
+mod program;
 mod progress;
 mod reap;
 mod run;
 mod servers;
 mod setup;
+mod soak;
 mod test;
 mod totals;
 mod workspace;
@@ -64,6 +67,8 @@ enum Command {
     Bench(bench::Options),
     /// Measure the board under load, one number per line.
     BenchBoard(bench_board::Options),
+    /// Let everything around brokers and workers fail, and count what is lost.
+    Soak(soak::Options),
     /// Check licences, sources and banned crates; advisories where `cargo-deny` is installed.
     Deny,
     /// End what a run left behind (started by the run itself).
@@ -79,6 +84,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::BenchBoard(options) => bench_board::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Deny => deny::run(),
         Command::Reap { dir } => reap::serve(&dir).map(|()| ExitCode::SUCCESS),
     };

@@ -67,6 +67,21 @@ pub(crate) async fn slow_record(
     Ok(id)
 }
 
+/// Appends `id hostname start end` when it ends.
+#[task(bind)]
+pub(crate) async fn record_run(
+    cx: &TaskContext,
+    #[state] interop: &Interop,
+    id: String,
+    seconds: f64,
+    #[default = "rec"] key: String,
+) -> Result<String, TaskError> {
+    let began = now();
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+    interop.push(&key, &format!("{id} {} {began:.3} {:.3}", cx.hostname(), now())).await?;
+    Ok(id)
+}
+
 #[task]
 pub(crate) async fn redis_echo(
     #[state] interop: &Interop,

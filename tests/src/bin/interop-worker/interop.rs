@@ -1,7 +1,7 @@
 //! What the tasks share: where they account, and the Python module their exceptions are of.
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Cmd, FromRedisValue, RedisError};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError};
 use taskq::{Failure, Value};
 use tokio::sync::OnceCell;
 
@@ -23,8 +23,10 @@ impl Interop {
     /// Runs one command on the accounting database. It is done when this returns, and it is never repeated:
     /// after an error the task fails.
     pub(crate) async fn account<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
-        let connection =
-            self.connection.get_or_try_init(|| self.account.get_multiplexed_async_connection()).await?;
+        // A worker that was frozen finds its answer late, not never.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let open = || self.account.get_multiplexed_async_connection_with_config(&config);
+        let connection = self.connection.get_or_try_init(open).await?;
         command.query_async(&mut connection.clone()).await
     }
 

@@ -3,7 +3,8 @@
 //! An ordinary taskq program, written with public items only. It is configured by environment variables:
 //! `BROKER_URL`, `RESULT_BACKEND` (empty: none), `QUEUES` (with commas; empty: all), `CONCURRENCY`, `HOSTNAME`
 //! (the complete node name), `CONF` (a JSON object of settings), `LOGLEVEL`, `ACCOUNT_URL` (a Redis where the
-//! accounting tasks write) and `TASK_PREFIX` (what task names begin with, `conf_tasks.` unless given).
+//! accounting tasks write), `TASK_PREFIX` (what task names begin with, `conf_tasks.` unless given) and `CLOCK_OFFSET`
+//! (seconds that its clock is off).
 //! It logs a line with `ready` when it consumes. With the argument `beat` it is the scheduler: see [`beat`].
 
 #![allow(clippy::disallowed_names, reason = "parameters are named as in Python: callers give them by name")]

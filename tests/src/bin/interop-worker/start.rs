@@ -1,10 +1,13 @@
 //! What the worker is told by its environment.
 
 use std::env;
+use std::sync::Arc;
 
+use jiff::SignedDuration;
 use taskq::core::codec::{Map, json};
 use taskq::core::config::Sources;
-use taskq::{App, Error, ErrorKind, Registry, Value};
+use taskq::core::time::Clock;
+use taskq::{App, Error, ErrorKind, Registry, Timestamp, Value};
 use taskq_worker::WorkerOptions;
 
 use crate::interop::Interop;
@@ -20,6 +23,8 @@ pub(crate) struct Start {
     hostname: String,
     conf: Map,
     mingle: bool,
+    /// How far its clock is off, in seconds.
+    clock_offset: i64,
     /// What task names begin with.
     pub(crate) prefix: String,
 }
@@ -38,6 +43,8 @@ impl Start {
             hostname: required("HOSTNAME")?,
             conf,
             mingle: optional("MINGLE").is_some_and(|mingle| mingle == "1"),
+            clock_offset: optional("CLOCK_OFFSET")
+                .map_or(Ok(0), |offset| offset.parse().map_err(|_| wrong("CLOCK_OFFSET", "no number")))?,
             prefix: optional("TASK_PREFIX").unwrap_or_else(|| "conf_tasks.".to_owned()),
         })
     }
@@ -55,7 +62,11 @@ impl Start {
             .set_all(self.conf.clone())
             .set("broker_url", Value::Str(self.broker.clone()))
             .set("result_backend", Value::Str(self.backend.clone()));
-        App::builder().sources(sources).registry(registry).state(interop).build()
+        let app = App::builder().sources(sources).registry(registry).state(interop);
+        match self.clock_offset {
+            0 => app.build(),
+            offset => app.clock(Arc::new(Off(SignedDuration::from_secs(offset)))).build(),
+        }
     }
 
     /// What `celery worker` takes as flags.
@@ -67,6 +78,16 @@ impl Start {
             .mingle(self.mingle)
             // A configuration of Celery's works as far as it can.
             .unenforced_limits(true)
+    }
+}
+
+/// The machine's clock, but off.
+#[derive(Debug)]
+struct Off(SignedDuration);
+
+impl Clock for Off {
+    fn now(&self) -> Timestamp {
+        Timestamp::now().saturating_add(self.0).unwrap_or(Timestamp::MAX)
     }
 }
 

@@ -40,8 +40,8 @@ pub(crate) fn registry(prefix: &str) -> Result<Registry, Error> {
             return_nested_signature_group_chain, return_nested_signature_group_group,
             return_nested_signature_group_chord, return_nested_signature_chord_chain,
             return_nested_signature_chord_group, return_nested_signature_chord_chord;
-        accounting: record, record_result, record_worker, record_time, slow_record, redis_echo, redis_echo_group_id,
-            redis_count, crash, hang, alloc, log, progress;
+        accounting: record, record_result, record_worker, record_time, record_run, slow_record, redis_echo,
+            redis_echo_group_id, redis_count, crash, hang, alloc, log, progress;
     );
     Ok(registry)
 }
