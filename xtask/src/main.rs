@@ -2,7 +2,8 @@
 //!
 //! * `cargo xtask test` sets a machine up and runs every test: [`mod@test`].
 //! * `cargo xtask bench` measures: [`mod@bench`]; `bench-board` the board: [`mod@bench_board`].
-//! * `cargo xtask soak` lets everything around brokers and workers fail: [`mod@soak`].
+//! * `cargo xtask soak` lets everything around brokers and workers fail: [`mod@soak`]; `compare` does so to workers of
+//!   Celery and of taskq: [`mod@compare`].
 //!
 //! All start private servers on free ports in a folder of their own and never touch a server that already
 //! runs. Whatever a run started ends with it, also after Ctrl-C, a panic or `kill -9`: see [`reap`].
@@ -33,6 +34,7 @@
 
 mod bench;
 mod bench_board;
+mod compare;
 mod deny;
 mod examples;
 mod program;
@@ -69,6 +71,8 @@ enum Command {
     BenchBoard(bench_board::Options),
     /// Let everything around brokers and workers fail, and count what is lost.
     Soak(soak::Options),
+    /// Give workers of Celery and of taskq the same faults: a Markdown table.
+    Compare(compare::Options),
     /// Check licences, sources and banned crates; advisories where `cargo-deny` is installed.
     Deny,
     /// End what a run left behind (started by the run itself).
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::BenchBoard(options) => bench_board::run(&options),
         Command::Soak(options) => soak::run(&options),
+        Command::Compare(options) => compare::run(&options),
         Command::Deny => deny::run(),
         Command::Reap { dir } => reap::serve(&dir).map(|()| ExitCode::SUCCESS),
     };

@@ -6,6 +6,7 @@ mod canvas;
 mod canvas_client;
 mod client;
 mod commands;
+mod compare;
 mod control;
 mod crontab;
 mod doctor;
