@@ -35,6 +35,8 @@ points! {
     EarlyAcked = "early-acked",
     /// A task is about to begin.
     Beginning = "beginning",
+    /// Process pool: a child has the task.
+    HandedOver = "handed-over",
     /// It has ended; nothing of what it came to is anywhere else.
     Ended = "ended",
     /// Results are stored.

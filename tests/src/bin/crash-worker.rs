@@ -1,15 +1,18 @@
 //! The worker of the crash matrix: tasks that write into a book that they ran, on one slot.
 //!
 //! Configured by its environment: `CONF` (a JSON object of settings), `QUEUE`, `HOSTNAME`, `BOOK` (the file; each
-//! line is the name of a run that ended, or that name after a `+` when a run began that waits) and `GATE` (what
-//! waits goes on when that file is there). It logs a line with `ready` when it consumes. With the argument `replay`
-//! it puts the dead letters of the queue back instead, and says `replayed`.
+//! line is the name of a run that ended, or that name after a `+` when a run began that waits), `GATE` (what
+//! waits goes on when that file is there) and `POOL` (how tasks run). It logs a line with `ready` when it consumes.
+//! With the argument `replay` it puts the dead letters of the queue back instead, and says `replayed`.
 
 use std::{env, fs, io, path::Path, process::ExitCode, time::Duration};
 
 use taskq::{
     App, Error, ErrorKind, Value,
-    core::{codec::json, config::Sources},
+    core::{
+        codec::json,
+        config::{PoolKind, Sources},
+    },
     prelude::*,
     task,
     telemetry::{LogFormat, LogLevel, Logging},
@@ -73,6 +76,13 @@ async fn retried(cx: &TaskContext, name: String, then: String) -> Result<String,
     Err(cx.retry().countdown(100.milliseconds()).into())
 }
 
+/// Fails.
+#[task(name = "crash.broken")]
+async fn broken(name: String) -> io::Result<String> {
+    note(&name)?;
+    Err(io::Error::other("as planned"))
+}
+
 /// Is put aside while the gate is shut.
 #[task(name = "crash.picky")]
 async fn picky(name: String) -> Result<String, TaskError> {
@@ -107,13 +117,19 @@ async fn run() -> Result<(), Error> {
         .map_err(|error| Error::with_source(ErrorKind::Config, "could not read `CONF`", error))?;
     let app = App::builder().sources(Sources::none().set_all(conf)).build()?;
     app.install();
+    if taskq_worker::is_child() {
+        return taskq_worker::serve_child(&app).await;
+    }
     let queue = given("QUEUE")?;
     if env::args().nth(1).as_deref() == Some("replay") {
         return replay(&app, &queue).await;
     }
+    let pool = PoolKind::from_name(&given("POOL")?)
+        .ok_or_else(|| Error::new(ErrorKind::Config, "`POOL` names no pool"))?;
     let options = WorkerOptions::new()
         .queues([queue])
         .concurrency(1)
+        .pool(pool)
         .hostname(given("HOSTNAME")?)
         .mingle(false)
         // Something waits here when it stops, so that there is something to give back.

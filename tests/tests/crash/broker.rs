@@ -63,6 +63,7 @@ impl Broker {
             "result_backend": stored,
             "lease": LEASE,
             "publish_timeout": PATIENCE,
+            "broker_connection_timeout": PATIENCE,
             "task_default_queue": queue,
             "task_default_queue_type": if self.kind == Kind::Quorum { "quorum" } else { "classic" },
         });

@@ -4,6 +4,7 @@ use std::{
     cell::OnceCell,
     env,
     fs::{self, File},
+    io::Write as _,
     os::unix::process::ExitStatusExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
@@ -35,18 +36,19 @@ const KILL: i32 = 9;
 const LOOK: Duration = Duration::from_millis(100);
 const LOOKS: u32 = 3;
 /// What a worker logs when a delivery is over.
-const ENDS: [&str; 6] = [
+const ENDS: [&str; 7] = [
     "task succeeded",
     "task failed",
     "task retries",
     "task rejected",
+    "task skipped",
     "task waits in the broker",
     "message put aside",
 ];
 
 /// Plays a row; what goes wrong is in what it answers.
 pub(crate) fn play(broker: &Broker, number: usize, row: Row) -> Played {
-    let played = catch_unwind(AssertUnwindSafe(|| Stage::new(broker, number).play(&row)));
+    let played = catch_unwind(AssertUnwindSafe(|| Stage::new(broker, number, row.scene).play(&row)));
     let found = match played {
         Ok(found) => found.map_err(|error| error.to_string()),
         Err(panic) => Err(panic
@@ -69,9 +71,12 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(broker: &Broker, number: usize) -> Self {
+    fn new(broker: &Broker, number: usize, scene: Scene) -> Self {
         let dir = tempfile::Builder::new().prefix("crash-").tempdir().expect("a folder");
-        let (queue, conf) = broker.settings(number, dir.path());
+        let (queue, mut conf) = broker.settings(number, dir.path());
+        if scene == Scene::Asked {
+            conf["result_backend"] = "rpc://".into();
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Self { dir, queue, conf, runtime: runtime.expect("a runtime"), app: OnceCell::new() }
     }
@@ -84,10 +89,22 @@ impl Stage {
 
     /// Sends what a scene is made of, and is gone again: whoever is connected to SQLite helps to give back what
     /// a dead worker held, and only the process that is to die may do so.
+    /// Only one that waits for a result stays.
     fn send(&self, scene: Scene) -> Result<(), Error> {
         let app = self.program();
         self.runtime.block_on(async {
-            scene.send(&app).await?;
+            let sent = scene.send(&app, &self.queue).await?;
+            if let Some(sent) = sent.filter(|_| scene == Scene::Asked) {
+                let book = self.file("book");
+                tokio::spawn(async move {
+                    let answer = sent.get_within(PATIENCE).await;
+                    assert_eq!(answer.expect("a result"), "a".into());
+                    let mut book = File::options().create(true).append(true).open(book).expect("the book");
+                    book.write_all(b"b\n").expect("a line");
+                    app.close().await
+                });
+                return Ok(());
+            }
             app.close().await
         })
     }
@@ -96,8 +113,8 @@ impl Stage {
         self.dir.path().join(name)
     }
 
-    /// Starts a process, which dies at `armed`.
-    fn start(&self, name: &str, args: &[&str], armed: Option<&str>) -> Running {
+    /// Starts a process of a scene, which dies at `armed`.
+    fn start(&self, scene: Scene, name: &str, args: &[&str], armed: Option<&str>) -> Running {
         let mut command = Command::new(WORKER);
         command
             .args(args)
@@ -105,7 +122,8 @@ impl Stage {
             .env("QUEUE", &self.queue)
             .env("HOSTNAME", format!("{name}@crash"))
             .env("BOOK", self.file("book"))
-            .env("GATE", self.file("gate"));
+            .env("GATE", self.file("gate"))
+            .env("POOL", scene.pool());
         if let Some(armed) = armed {
             command.env("TASKQ_TEST_CRASH_POINT", armed);
         }
@@ -128,30 +146,30 @@ impl Stage {
 
     fn play(&self, row: &Row) -> Result<Found, Error> {
         let armed = format!("{}:{}", row.point.name(), row.nth);
-        if row.scene != Scene::Delayed {
+        if !matches!(row.scene, Scene::Delayed | Scene::Parked) {
             self.send(row.scene)?;
         }
         let mut victim = match row.scene {
             Scene::TakeOver => {
-                let mut first = self.start("first", &[], None);
+                let mut first = self.start(row.scene, "first", &[], None);
                 self.await_line("+a");
                 first.kill();
-                self.start("victim", &[], Some(&armed))
+                self.start(row.scene, "victim", &[], Some(&armed))
             }
             Scene::Replay => {
-                let first = self.start("first", &[], None);
+                let first = self.start(row.scene, "first", &[], None);
                 self.await_dead(1)?;
                 end(first);
-                self.start("victim", &["replay"], Some(&armed))
+                self.start(row.scene, "victim", &["replay"], Some(&armed))
             }
-            Scene::Delayed => {
+            Scene::Delayed | Scene::Parked => {
                 // It is there while the message waits for its time.
-                let mut victim = self.start("victim", &[], Some(&armed));
+                let mut victim = self.start(row.scene, "victim", &[], Some(&armed));
                 victim.wait_for_output("ready", PATIENCE);
                 self.send(row.scene)?;
                 victim
             }
-            _ => self.start("victim", &[], Some(&armed)),
+            _ => self.start(row.scene, "victim", &[], Some(&armed)),
         };
         if row.scene == Scene::Stop {
             self.await_line("+a");
@@ -166,18 +184,22 @@ impl Stage {
         );
 
         let began = Instant::now();
-        if row.scene.holds() || row.scene == Scene::Replay {
+        if (row.scene.holds() && row.scene != Scene::ChildHolds) || row.scene == Scene::Replay {
             self.open_gate();
         }
         if row.scene == Scene::Replay {
-            let status = self.start("again", &["replay"], None).wait(PATIENCE);
+            let status = self.start(row.scene, "again", &["replay"], None).wait(PATIENCE);
             assert!(status.success(), "the replay ended with {status}");
         }
-        let mut second = self.start("second", &[], None);
+        let mut second = self.start(row.scene, "second", &[], None);
         second.wait_for_output("ready", PATIENCE);
+        if row.scene == Scene::ChildHolds {
+            self.open_gate(); // a child of the dead worker that goes on would run it, too
+        }
         let recovered = self.await_done(row, &second, began)?;
         end(second);
         let mut found = Found { a: self.count("a"), b: self.count("b"), recovered, ..Found::default() };
+        assert_eq!(self.count("never"), 0, "the body of a chord that failed ran");
         found.x = OTHERS.map(|other| self.count(other));
         let left = self.left()?;
         found.dead = left.dead;

@@ -103,9 +103,12 @@ pub(crate) fn all() -> Vec<Row> {
 
 /// On Redis the first worker that takes a message with a time in the future parks it, so that it is settled twice.
 const ONLY_REDIS: [(Kind, &str); 3] = [(Sqlite, PARKED), (Classic, PARKED), (Quorum, PARKED)];
+/// There it is the only way in which one is delayed.
+const PARKED_ALWAYS: [(Kind, &str); 1] = [(Redis, "see the rows of a delayed task")];
 const PARKED: &str = "who sends it parks it";
 const BROKER_DELAYS: &str = "the broker itself makes it ready";
 const ONE_SCRIPT: &str = "one script does both";
+const NO_REPLIES: [(Kind, &str); 2] = [(Redis, "no `rpc://`"), (Sqlite, "no `rpc://`")];
 const IN_TRANSACTION: &str = "one transaction does both";
 const BROKER_RETURNS: &str = "the broker itself returns what a dead connection held";
 
@@ -118,17 +121,35 @@ fn rows(point: Point) -> Vec<Row> {
             (Quorum, BROKER_DELAYS),
         ])],
         Point::Fetched => vec![at(Plain), at(Delayed), at(Chain)],
-        Point::Taken | Point::Passed => vec![at(Plain), at(Delayed)],
+        Point::Taken => vec![at(Plain), at(Delayed), at(Parked).absent_on(&PARKED_ALWAYS)],
+        Point::Passed => vec![at(Plain), at(Delayed)],
         // The only loss, and the one that was asked for: `acks_late = false`.
         Point::EarlyAcked => vec![at(Early).a(NEVER)],
-        Point::Beginning => vec![at(Plain)],
-        Point::Ended => vec![at(Plain).repeats(), at(Chord).nth(3).repeats()],
-        Point::Stored => {
-            vec![at(Plain).repeats(), at(Chain).repeats(), at(Retry).repeats(), at(Dead).repeats()]
-        }
+        Point::Beginning => vec![at(Plain), at(InChild)],
+        // Whatever the child has come to, it does not go on.
+        Point::HandedOver => vec![at(InChild).a(AGAIN), at(ChildHolds)],
+        Point::Ended => vec![
+            at(Plain).repeats(),
+            at(Chord).nth(3).repeats(),
+            at(InChild).repeats(),
+            at(Asked).repeats().b(ONCE).absent_on(&NO_REPLIES),
+        ],
+        Point::Stored => vec![
+            at(Plain).repeats(),
+            at(Chain).repeats(),
+            at(Retry).repeats(),
+            at(Dead).repeats(),
+            at(Asked).repeats().b(ONCE).absent_on(&NO_REPLIES),
+        ],
         Point::ChordStarted => vec![at(ChordAfter).repeats()],
-        Point::Counted => vec![at(Chord).repeats(), at(Chord).nth(3).repeats()],
-        Point::Claimed | Point::Joined => vec![at(Chord).repeats()],
+        Point::Counted => vec![
+            at(Chord).repeats(),
+            at(Chord).nth(3).repeats(),
+            at(ChordFails).repeats(),
+            at(ChordFails).nth(3).repeats(),
+        ],
+        Point::Claimed => vec![at(Chord).repeats(), at(ChordFails).repeats()],
+        Point::Joined => vec![at(Chord).repeats()],
         Point::Settling => {
             vec![
                 at(Chain).repeats(),
@@ -137,12 +158,15 @@ fn rows(point: Point) -> Vec<Row> {
                 at(Delayed).absent_on(&ONLY_REDIS),
                 at(Delayed).nth(2).repeats().absent_on(&ONLY_REDIS),
                 at(Delayed).repeats().absent_on(&[(Redis, "see the rows of a worker that parks it")]),
+                at(Parked).absent_on(&PARKED_ALWAYS),
+                at(Parked).nth(2).repeats().absent_on(&PARKED_ALWAYS),
+                at(InChild).repeats(),
             ]
         }
         Point::HalfSettled => {
             // Published and not settled: what follows comes twice. The first of them may have run before the
-            // kill: it is in the queue of the process that dies.
-            let (twice, again) = (2..=3, 1..=3);
+            // kill: it is in the queue of the process that dies. Of what ends a chord one message runs.
+            let twice = 2..=3;
             let on_amqp = &[(Redis, ONE_SCRIPT), (Sqlite, "see the rows in a transaction")];
             let on_sqlite = &[
                 (Redis, ONE_SCRIPT),
@@ -152,11 +176,15 @@ fn rows(point: Point) -> Vec<Row> {
             vec![
                 at(Chain).repeats().b(twice.clone()).absent_on(on_amqp),
                 at(Retry).repeats().b(twice).absent_on(on_amqp),
-                at(Chord).repeats().b(again).absent_on(on_amqp),
+                at(Chord).repeats().b(AGAIN).absent_on(on_amqp),
+                at(ChordFails).repeats().b(AGAIN).absent_on(on_amqp),
+                at(Parked).a(TWICE).absent_on(on_amqp),
                 at(Dead).repeats().dead(TWICE).absent_on(on_amqp),
                 at(Chain).repeats().absent_on(on_sqlite),
                 at(Retry).repeats().absent_on(on_sqlite),
                 at(Chord).nth(3).repeats().absent_on(on_sqlite),
+                at(ChordFails).nth(3).repeats().absent_on(on_sqlite),
+                at(Parked).absent_on(on_sqlite),
                 at(Dead).repeats().absent_on(on_sqlite),
             ]
         }
@@ -166,13 +194,16 @@ fn rows(point: Point) -> Vec<Row> {
             at(Chain).a(AGAIN).settled(),
             at(Retry).a(AGAIN).settled(),
             at(Dead).dead(AGAIN).settled(),
+            at(Asked).a(AGAIN).settled().b(ONCE).absent_on(&NO_REPLIES),
             at(Delayed).absent_on(&ONLY_REDIS),
             at(Delayed).nth(2).absent_on(&ONLY_REDIS),
             at(Delayed).absent_on(&[(Redis, "see the rows of a worker that parks it")]),
+            at(Parked).absent_on(&PARKED_ALWAYS),
+            at(Parked).nth(2).absent_on(&PARKED_ALWAYS),
             // Nothing else is settled there: `a` still runs.
             at(Stop),
         ],
-        Point::ChordSettled | Point::ChordFinished => vec![at(Chord).settled()],
+        Point::ChordSettled | Point::ChordFinished => vec![at(Chord).settled(), at(ChordFails).settled()],
         Point::GivingBack => vec![at(Stop)],
         // Published with its count and not acknowledged: there are two of it. All that came back are counted at once,
         // so which of them that is, is not told.

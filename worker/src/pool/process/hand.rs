@@ -14,7 +14,10 @@ use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
-use taskq_core::event::EventBus;
+use taskq_core::{
+    crash::{self, Point},
+    event::EventBus,
+};
 use tokio::{
     io::AsyncWriteExt,
     net::UnixStream,
@@ -129,6 +132,7 @@ impl Hand {
     /// Gives the order and listens until the run is over.
     async fn talk(&mut self, order: &[u8], events: &EventBus) -> io::Result<(Box<Done>, bytes::Bytes)> {
         self.stream.write_all(order).await?;
+        crash::reached(Point::HandedOver);
         loop {
             let frame = Frame::read(&mut self.stream).await?;
             match frame.head()? {
