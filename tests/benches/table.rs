@@ -9,6 +9,7 @@ use clap::Parser as _;
 use taskq_benches::options::Options;
 use taskq_benches::rows::Bench;
 use taskq_benches::table::HEADER;
+use tokio::sync::OnceCell;
 
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
@@ -21,6 +22,7 @@ fn main() -> Result<ExitCode> {
         python,
         program: PathBuf::from(env!("CARGO_BIN_EXE_bench-app")),
         folder: folder.path().to_path_buf(),
+        drained: OnceCell::new(),
         options,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

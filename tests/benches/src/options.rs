@@ -14,7 +14,7 @@ pub struct Options {
     /// Divides the amount of work: 10 takes a tenth of the time, and says less.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub shrink: u32,
-    /// Fails when a row is under the floor that no noise of a shared machine explains.
+    /// Only rows that have a floor, which no noise of a shared machine explains; fails when one is under it.
     #[arg(long)]
     pub floors: bool,
     /// Leaves Celery out.

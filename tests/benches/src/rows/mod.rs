@@ -12,9 +12,14 @@ mod workflows;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use tokio::sync::OnceCell;
 
+pub use self::delayed::Drained;
 use crate::options::Options;
 use crate::table::Row;
+
+/// Rows with a floor: what the smoke form measures.
+const FLOORED: &[&str] = &["redis-noop", "redis-results", "amqp-noop", "sqlite-noop"];
 
 /// What the rows need: servers, programs, and how much to do.
 pub struct Bench {
@@ -30,6 +35,8 @@ pub struct Bench {
     pub program: PathBuf,
     /// For files.
     pub folder: PathBuf,
+    /// What the rows of the long queue share.
+    pub drained: OnceCell<Drained>,
 }
 
 impl Bench {
@@ -40,7 +47,8 @@ impl Bench {
     /// Measures every row that was asked for; each is given to `done` with its name when it has ended.
     pub async fn run(&self, mut done: impl FnMut(&'static str, Result<Row>)) {
         for (name, row) in self.rows() {
-            if name.contains(&self.options.filter) {
+            let asked = !self.options.floors || FLOORED.contains(&name);
+            if asked && name.contains(&self.options.filter) {
                 eprintln!("measuring {name}");
                 done(name, row.await);
             }
