@@ -16,7 +16,7 @@ use taskq_tests::redis_server::RedisServer;
 
 use crate::WORKER;
 use crate::crash::left;
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 
 const ROUNDS: usize = 20;
 const MEMBERS: usize = 1_000;
@@ -26,7 +26,7 @@ const KILLED_AT: [std::ops::Range<usize>; 2] = [50..900, 960..1_001];
 /// How much longer it lives, in microseconds: the counting of the last members comes after their end.
 const LONGER: std::ops::Range<u64> = 0..60_000;
 /// What one worker may have ended and not settled: what runs, and one batch of settlements.
-const UNSETTLED: usize = CONCURRENCY as usize + 256;
+const UNSETTLED: usize = CONCURRENCY as usize + ledger::UNSETTLED;
 /// One chord, on a loaded machine: a lease or the claim of a dead worker has to lapse first.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often the queue is looked at.

@@ -14,7 +14,7 @@ use taskq_tests::redis_server::RedisServer;
 use serde_json::json;
 
 use crate::WORKER;
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 
 const TASKS: usize = 20_000;
 const CONCURRENCY: u32 = 4;
@@ -22,8 +22,8 @@ const CONCURRENCY: u32 = 4;
 const KILLS: usize = 8;
 /// How long a worker lives at most, in milliseconds from the moment it consumes.
 const LIFE: std::ops::Range<u64> = 100..700;
-/// What one worker may have ended and not settled: what runs, and one batch of settlements.
-const UNSETTLED: usize = CONCURRENCY as usize + 256;
+/// What one worker may have ended and not settled.
+const UNSETTLED: usize = CONCURRENCY as usize + ledger::UNSETTLED;
 /// All of it, on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(200);
 const STOPPING: Duration = Duration::from_secs(30);

@@ -6,6 +6,10 @@
 
 use std::collections::HashMap;
 
+/// The most runs of a worker that have ended and are not settled, beside those in its slots: what the specification of
+/// delivery promises.
+pub(crate) const UNSETTLED: usize = 512;
+
 /// The ends of tasks, in order, and where each worker's part begins.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {

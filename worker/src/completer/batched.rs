@@ -46,7 +46,13 @@ pub(super) async fn run(
         let may_go = waiting && (finishing || batches.len() < IN_FLIGHT);
         // When nothing else is on its way, waiting for company is pointless.
         if may_go && (standing.waiting >= BATCH || finishing || inbox.is_all() || Instant::now() >= due) {
-            batches.spawn(apply::batch(Arc::clone(&node), Arc::clone(&settler), inbox.take()));
+            let (batch, mut applying) = inbox.take();
+            let apply = apply::batch(Arc::clone(&node), Arc::clone(&settler), batch);
+            batches.spawn(async move {
+                let waiting = apply.await;
+                applying.keep(waiting.len());
+                waiting
+            });
             continue;
         }
         if finishing {

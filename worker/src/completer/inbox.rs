@@ -1,26 +1,27 @@
 //! Where completions wait for the completer.
 //!
-//! Kept true here: no more than a number of them wait, whoever brings one more waits with it; none is taken once the
-//! completer is gone. The completer is woken once a batch, not for each of them: by the first, whose wait it times,
-//! by the one that fills a batch, and by one after which no other can come.
+//! Kept true here: no more than [`UNSETTLED`] wait or are being applied, whoever brings one more waits with it; none is
+//! taken once the completer is gone. The completer is woken once a batch, not for each of them: by the first, whose wait
+//! it times, by the one that fills a batch, and by one after which no other can come.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 
-use super::BATCH;
+use super::{BATCH, UNSETTLED};
 use crate::{effects::Completion, node::Node};
 
 #[derive(Debug)]
 pub(super) struct Inbox {
     node: Arc<Node>,
     state: Mutex<State>,
-    /// Most that wait.
-    bound: usize,
     /// Wakes the completer.
     arrived: Notify,
-    /// Wakes those who wait for room.
-    room: Notify,
+    /// Who brings one waits here for its turn, and only as many are woken as there is room for: thousands may wait.
+    room: Semaphore,
 }
 
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub(super) struct Standing {
 }
 
 impl Inbox {
-    pub(super) fn new(node: Arc<Node>, bound: usize) -> Self {
+    pub(super) fn new(node: Arc<Node>) -> Self {
         Self {
             node,
             state: Mutex::new(State {
@@ -48,9 +49,8 @@ impl Inbox {
                 since: Instant::now(),
                 closed: false,
             }),
-            bound,
             arrived: Notify::new(),
-            room: Notify::new(),
+            room: Semaphore::new(UNSETTLED),
         }
     }
 
@@ -60,24 +60,18 @@ impl Inbox {
 
     /// Puts one in; waits while there is no room. False: the completer is gone.
     pub(super) async fn put(&self, completion: Completion) -> bool {
-        loop {
-            // Made before the look: it hears of what happens from here on.
-            let room = self.room.notified();
-            {
-                let state = self.lock();
-                if state.closed {
-                    return false;
-                }
-                if state.waiting.len() < self.bound {
-                    self.add(state, completion);
-                    return true;
-                }
-            }
-            room.await;
+        let Ok(room) = self.room.acquire().await else { return false };
+        let state = self.lock();
+        if state.closed {
+            return false;
         }
+        // Until it was applied.
+        room.forget();
+        self.add(state, completion);
+        true
     }
 
-    /// Puts one in that was taken out before; there is always room for it.
+    /// Puts one in that was taken out and [kept](Applying::keep): it still has its room.
     pub(super) fn put_back(&self, completion: Completion) {
         self.add(self.lock(), completion);
     }
@@ -104,8 +98,8 @@ impl Inbox {
         Standing { waiting: waiting.len(), since: *since }
     }
 
-    /// Takes out a batch, oldest first.
-    pub(super) fn take(&self) -> Vec<Completion> {
+    /// Takes out a batch, oldest first. It has its room until the guard is dropped.
+    pub(super) fn take(self: &Arc<Self>) -> (Vec<Completion>, Applying) {
         let mut state = self.lock();
         let left = match state.waiting.len() > BATCH {
             true => state.waiting.split_off(BATCH),
@@ -113,9 +107,8 @@ impl Inbox {
         };
         let batch = std::mem::replace(&mut state.waiting, left);
         state.since = Instant::now();
-        drop(state);
-        self.room.notify_waiters();
-        batch
+        let applying = Applying { inbox: Arc::clone(self), count: batch.len() };
+        (batch, applying)
     }
 
     /// Waits until there is reason to look again. One waiter.
@@ -126,6 +119,26 @@ impl Inbox {
     /// Takes no more.
     pub(super) fn close(&self) {
         self.lock().closed = true;
-        self.room.notify_waiters();
+        self.room.close();
+    }
+}
+
+/// The room of a batch that is being applied.
+#[derive(Debug)]
+pub(super) struct Applying {
+    inbox: Arc<Inbox>,
+    count: usize,
+}
+
+impl Applying {
+    /// So many of it are to be applied again, and keep their room.
+    pub(super) fn keep(&mut self, count: usize) {
+        self.count -= count;
+    }
+}
+
+impl Drop for Applying {
+    fn drop(&mut self) {
+        self.inbox.room.add_permits(self.count);
     }
 }

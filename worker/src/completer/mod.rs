@@ -23,6 +23,10 @@ use crate::{effects::Completion, node::Node};
 /// Settlements in one batch.
 pub(crate) const BATCH: usize = 256;
 
+/// The most runs that have ended and are not settled, beside those that wait in their slots to be one of them: what a
+/// worker that is killed may leave to be run again.
+pub(crate) const UNSETTLED: usize = 2 * BATCH;
+
 /// The running completer.
 #[derive(Debug)]
 pub(crate) struct Completer {
@@ -46,8 +50,7 @@ impl Completions {
 
 impl Completer {
     pub(crate) fn start(node: Arc<Node>, settler: Arc<dyn Settler>) -> Self {
-        let bound = node.prefetch.bound().saturating_mul(4).clamp(BATCH, 1 << 16);
-        let inbox = Arc::new(Inbox::new(Arc::clone(&node), bound));
+        let inbox = Arc::new(Inbox::new(Arc::clone(&node)));
         let finish = CancellationToken::new();
         let run = batched::run(node, settler, Arc::clone(&inbox), finish.clone());
         Self { inbox, finish, task: AbortOnDropHandle::new(tokio::spawn(run)) }
