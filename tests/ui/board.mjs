@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 
 import { count, missed } from './buttons.mjs';
-import { ask, broker, close, complaints, row, step, visit } from './pilot.mjs';
+import { broker, close, complaints, row, step, visit } from './pilot.mjs';
 import * as access from './steps/access.mjs';
 import * as dead from './steps/dead.mjs';
 import * as keyboard from './steps/keyboard.mjs';
@@ -33,8 +33,7 @@ await keyboard.steps();
 // Pages look the same on all brokers.
 if (broker === 'redis') await look.steps();
 await access.steps();
-const scheduled = await ask('/schedules');
-await (scheduled.schedules.length ? schedules.steps() : schedules.none(scheduled.readable));
+await schedules.steps();
 await workers.end();
 await watching.written();
 await step(`every button that was seen was pressed (${count()} on ${broker})`, () => assert.deepEqual(missed().sort(), []));

@@ -81,22 +81,10 @@ fn pressed(kind: &str, broker: &str, backend: &str, more: &[&str]) {
     let board = Board::start(&dir.path().join("board.log"), &[], &options);
     rust.wait_for_output("worker is ready", STARTING);
     celery.wait_for_output("ready.", STARTING);
-    if kind == "redis" {
-        for name in ["often", "seldom"] {
-            let mut add = program();
-            add.args([
-                "schedule",
-                "add",
-                name,
-                "--task",
-                "demo.add",
-                "--args",
-                "[1,1]",
-                "--cron",
-                "0 * * * *",
-            ]);
-            assert!(add.status().expect("it runs").success());
-        }
+    for name in ["often", "seldom"] {
+        let mut add = program();
+        add.args(["schedule", "add", name, "--task", "demo.add", "--args", "[1,1]", "--cron", "0 * * * *"]);
+        assert!(add.status().expect("it runs").success());
     }
     let file = dir.path().join("made-later").display().to_string();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

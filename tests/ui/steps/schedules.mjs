@@ -1,6 +1,6 @@
 // Schedules: run, held, sent for times that have passed, deleted.
 
-import { all, ask, broker, button, confirmed, main, page, pick, row, said, step, until, visit } from '../pilot.mjs';
+import { all, ask, button, confirmed, main, page, pick, row, said, step, until, visit } from '../pilot.mjs';
 import { confirmedJob } from './tasks.mjs';
 
 const entry = (name) => ask(`/schedules/${name}`);
@@ -41,13 +41,5 @@ export const steps = async () => {
     await page.waitForURL(/schedules$/);
     await confirmed(() => pick(row(/^seldom/).getByRole('button', { name: 'Actions of seldom' }), 'Delete …'), 'Delete', typed('seldom'));
     await main().getByText('Nothing is scheduled').waitFor();
-  });
-};
-
-/** Where there is none the page says so, or why they cannot be read, and has no buttons. */
-export const none = async (isReadable) => {
-  await step(`there are no schedules on ${broker}, which is said`, async () => {
-    await visit('/schedules');
-    await main().getByText(isReadable ? 'Nothing is scheduled' : 'They cannot be read').waitFor();
   });
 };
