@@ -1,6 +1,7 @@
 //! What the Redis driver owes beyond the contract: a server that is full or holds keys of another type, and
 //! whatever Python workers left in it.
 
+mod ahead;
 mod full;
 mod mirror;
 mod restore;

@@ -1,44 +1,34 @@
-//! The consumer: a fetch that outlives whoever waits for it, so that waiting can be cancelled at any time.
+//! The consumer: [fetches](fetch) that outlive whoever waits for them, so that waiting can be cancelled at any time.
 //!
-//! States: consuming (health is fine), or away with a reason; every failed take leads to away, every take
-//! that works back to consuming.
+//! Kept true here: what was fetched and is not handed out goes back, uncounted, when the consumer stops, and when its
+//! window becomes too small for it.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use taskq_core::{
     BoxFuture,
     broker::{BrokerError, BrokerErrorKind, ConsumeSpec, Consumer, Delivery, Queue, Settler, Topology},
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc,
+        oneshot::{self, error::TryRecvError},
+    },
     task::JoinSet,
-    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Shared,
+    fetch::{Batch, Fetch, Fetched, State},
     held::Held,
     reclaim,
     settle::{self, RETURNS, RedisSettler},
-    take::{self, Terms},
+    take::Terms,
     topology, unacked,
-    wait::{self, Watch},
+    wait::Watch,
 };
 use crate::options::QueueOrder;
-
-/// First and longest pause between attempts while the server is away.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-
-/// How often the server is asked whether we hold more than we know: a take can be done long after its answer
-/// was given up, when the network held it back.
-const AUDIT: Duration = Duration::from_secs(15);
-
-type Fetched = Result<Vec<Delivery>, BrokerError>;
 
 pub(super) struct RedisConsumer {
     shared: Arc<Shared>,
@@ -47,14 +37,13 @@ pub(super) struct RedisConsumer {
     queues: Vec<String>,
     terms: Terms,
     watch: Watch,
-    /// A fetch that is under way, and what ends it.
+    state: Arc<State>,
+    /// A fetch that is under way, and what ends it and those that follow it.
     fetching: Option<(CancellationToken, oneshot::Receiver<Fetched>)>,
     /// Fetched, not handed out yet.
     ready: VecDeque<Delivery>,
     /// Where round robin goes on.
     turn: usize,
-    away: Arc<Mutex<Option<String>>>,
-    audit: Arc<Mutex<Audit>>,
     stop: CancellationToken,
     /// Loops that end with the consumer.
     duties: JoinSet<()>,
@@ -84,11 +73,10 @@ impl RedisConsumer {
             queues: Vec::new(),
             terms: Terms { lease: spec.lease, max_deliveries: spec.max_deliveries },
             watch,
+            state: Arc::default(),
             fetching: None,
             ready: VecDeque::new(),
             turn: 0,
-            away: Arc::default(),
-            audit: Arc::new(Mutex::new(Audit::At(Instant::now() + AUDIT))),
             stop,
             duties,
         };
@@ -115,7 +103,6 @@ impl RedisConsumer {
     }
 
     fn fetch(&mut self, max: usize) -> (CancellationToken, oneshot::Receiver<Fetched>) {
-        let (send, receive) = oneshot::channel();
         let end = self.stop.child_token();
         let fetch = Fetch {
             shared: Arc::clone(&self.shared),
@@ -126,132 +113,40 @@ impl RedisConsumer {
             max,
             wake: Arc::clone(&self.watch.wake),
             arm: self.watch.armed(),
-            away: Arc::clone(&self.away),
-            audit: Arc::clone(&self.audit),
+            state: Arc::clone(&self.state),
             stop: end.clone(),
         };
-        // Not aborted with the consumer: a take whose answer nobody reads would leave messages held. It ends
-        // within a read deadline of `stop`, and what it took goes back.
-        tokio::spawn(async move {
-            let settler = Arc::clone(&fetch.settler);
-            if let Err(Ok(unseen)) = send.send(fetch.run().await) {
-                settler.give_back_unseen(unseen);
-            }
-        });
-        (end, receive)
+        (end, fetch.start())
     }
-}
 
-/// When to look for messages that were taken without our knowing.
-#[derive(Clone, Copy, Debug)]
-enum Audit {
-    /// An answer was lost: before anything else is taken.
-    Now,
-    /// To be safe.
-    At(Instant),
-}
+    /// Takes in what one fetch has brought; the one that follows it is under way.
+    fn take_in(&mut self, end: CancellationToken, fetched: Fetched) -> Result<(), BrokerError> {
+        let Batch { deliveries, next } = fetched?;
+        self.ready.extend(deliveries);
+        self.fetching = next.map(|next| (end, next));
+        Ok(())
+    }
 
-/// One fetch: takes as soon as there is something.
-struct Fetch {
-    shared: Arc<Shared>,
-    held: Arc<Held>,
-    settler: Arc<RedisSettler>,
-    queues: Vec<String>,
-    terms: Terms,
-    max: usize,
-    wake: Arc<tokio::sync::Notify>,
-    arm: Vec<Arc<tokio::sync::Notify>>,
-    away: Arc<Mutex<Option<String>>>,
-    audit: Arc<Mutex<Audit>>,
-    stop: CancellationToken,
-}
-
-impl Fetch {
-    async fn run(self) -> Fetched {
-        let mut pause = PAUSE.0;
-        let mut found_nothing = 0;
-        while !self.stop.is_cancelled() {
-            match self.attempt(wait::pause(found_nothing)).await {
-                Ok(Some(deliveries)) => return Ok(deliveries),
-                Ok(None) => {
-                    found_nothing = found_nothing.saturating_add(1);
-                    pause = PAUSE.0;
-                }
-                Err(error) if matches!(error.kind(), BrokerErrorKind::Refused | BrokerErrorKind::Config) => {
-                    return Err(error);
-                }
-                Err(error) => {
-                    self.set_away(Some(error.to_string()));
-                    tracing::warn!(%error, "could not take messages; trying again");
-                    self.set_audit(Audit::Now);
-                    tokio::select! {
-                        () = self.stop.cancelled() => {}
-                        () = sleep(pause) => {}
-                    }
-                    pause = (pause * 2).min(PAUSE.1);
-                }
+    /// Takes in what was fetched until now, without waiting.
+    fn take_in_what_is_there(&mut self) {
+        while let Some((end, mut fetching)) = self.fetching.take() {
+            match fetching.try_recv() {
+                Ok(fetched) => drop(self.take_in(end, fetched)),
+                Err(TryRecvError::Empty) => return self.fetching = Some((end, fetching)),
+                Err(TryRecvError::Closed) => {}
             }
         }
-        Ok(Vec::new())
     }
 
-    /// Takes; waits when there is nothing, at most for `tick`.
-    async fn attempt(&self, tick: Duration) -> Result<Option<Vec<Delivery>>, BrokerError> {
-        let found = self.audit().await?;
-        if !found.is_empty() {
-            self.consuming();
-            return Ok(Some(found));
+    /// Lets every fetch that is under way come to its end.
+    async fn end_fetching(&mut self) -> Result<(), BrokerError> {
+        while let Some((end, fetching)) = self.fetching.take() {
+            end.cancel();
+            if let Ok(fetched) = fetching.await {
+                self.take_in(end, fetched)?;
+            }
         }
-        let taken =
-            take::take(&self.shared, &self.held, &self.settler, &self.queues, self.max, &self.terms).await?;
-        self.consuming();
-        if !taken.deliveries.is_empty() {
-            return Ok(Some(taken.deliveries));
-        }
-        let next = Instant::now() + taken.next_due.map_or(tick, |due| due.min(tick));
-        self.arm.iter().for_each(|arm| arm.notify_one());
-        tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = self.wake.notified() => {}
-            () = sleep_until(next) => {}
-        }
-        Ok(None)
-    }
-
-    /// What was taken without our knowing.
-    async fn audit(&self) -> Result<Vec<Delivery>, BrokerError> {
-        let audit = *self.audit.lock().unwrap_or_else(PoisonError::into_inner);
-        let look = match audit {
-            Audit::Now => true,
-            Audit::At(at) => at <= Instant::now() && take::unknown(&self.shared, &self.held).await? > 0,
-        };
-        let found = if look {
-            take::recover(&self.shared, &self.held, &self.settler, &self.terms).await?
-        } else {
-            Vec::new()
-        };
-        if look || matches!(audit, Audit::At(at) if at <= Instant::now()) {
-            self.set_audit(Audit::At(Instant::now() + AUDIT));
-        }
-        Ok(found)
-    }
-
-    fn set_audit(&self, audit: Audit) {
-        *self.audit.lock().unwrap_or_else(PoisonError::into_inner) = audit;
-    }
-
-    fn consuming(&self) {
-        if self.set_away(None) {
-            tracing::info!("consuming again");
-        }
-    }
-
-    /// True when that is news.
-    fn set_away(&self, reason: Option<String>) -> bool {
-        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = away.is_some() != reason.is_some();
-        *away = reason;
-        news
+        Ok(())
     }
 }
 
@@ -272,11 +167,11 @@ impl Consumer for RedisConsumer {
                 if self.fetching.is_none() {
                     self.fetching = Some(self.fetch(max));
                 }
-                let Some((_, fetching)) = &mut self.fetching else { return Ok(()) };
-                let fetched = fetching.await;
+                let Some((end, fetching)) = &mut self.fetching else { return Ok(()) };
+                let (end, fetched) = (end.clone(), fetching.await);
                 self.fetching = None;
                 match fetched {
-                    Ok(fetched) => self.ready.extend(fetched?),
+                    Ok(fetched) => self.take_in(end, fetched)?,
                     Err(_) => {
                         return Err(BrokerError::new(
                             BrokerErrorKind::Closed,
@@ -291,6 +186,13 @@ impl Consumer for RedisConsumer {
         })
     }
 
+    fn set_window(&mut self, most: Option<usize>) {
+        self.state.set_window(most);
+        self.take_in_what_is_there();
+        let beyond = self.held.total().saturating_sub(most.unwrap_or(0)).min(self.ready.len());
+        self.settler.give_back_unseen(self.ready.drain(self.ready.len() - beyond..));
+    }
+
     fn settler(&self) -> Arc<dyn Settler> {
         Arc::<RedisSettler>::clone(&self.settler)
     }
@@ -299,13 +201,9 @@ impl Consumer for RedisConsumer {
         Box::pin(async move {
             self.stop.cancel();
             self.duties.abort_all();
-            if let Some((_, fetching)) = self.fetching.take()
-                && let Ok(Ok(unseen)) = fetching.await
-            {
-                self.ready.extend(unseen);
-            }
+            let ended = self.end_fetching().await;
             self.settler.give_back_unseen(self.ready.drain(..));
-            Ok(())
+            ended
         })
     }
 
@@ -314,33 +212,21 @@ impl Consumer for RedisConsumer {
             topology::declare(&self.shared, &Topology { queues: queues.clone() }).await?;
             self.watch_queues(queues);
             // A fetch that is under way looks at the old queues: it ends, and what it has comes first.
-            if let Some((end, fetching)) = self.fetching.take() {
-                end.cancel();
-                if let Ok(fetched) = fetching.await {
-                    self.ready.extend(fetched?);
-                }
-            }
-            Ok(())
+            self.end_fetching().await
         })
     }
 
     fn health(&self) -> Result<(), String> {
-        match &*self.away.lock().unwrap_or_else(PoisonError::into_inner) {
-            None => Ok(()),
-            Some(reason) => Err(reason.clone()),
-        }
+        self.state.health()
     }
 }
 
 impl Drop for RedisConsumer {
     fn drop(&mut self) {
         self.stop.cancel();
-        if let Some((_, mut fetching)) = self.fetching.take() {
-            fetching.close();
-            if let Ok(Ok(unseen)) = fetching.try_recv() {
-                self.ready.extend(unseen);
-            }
-        }
+        // A fetch that has brought nothing yet finds that nobody waits, and gives back itself.
+        self.fetching.iter_mut().for_each(|(_, fetching)| fetching.close());
+        self.take_in_what_is_there();
         self.settler.give_back_unseen(self.ready.drain(..));
     }
 }

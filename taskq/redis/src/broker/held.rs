@@ -215,6 +215,11 @@ impl Held {
         }
     }
 
+    /// How many are not settled for sure, or were in a batch of which others are not.
+    pub(super) fn total(&self) -> usize {
+        self.inner().holdings.len()
+    }
+
     /// How many are held.
     pub(super) fn count(&self) -> usize {
         self.inner().known().count()

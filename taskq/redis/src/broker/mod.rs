@@ -5,6 +5,7 @@ mod broadcast;
 mod checkup;
 mod consumer;
 mod dead;
+mod fetch;
 mod held;
 mod pick;
 pub(crate) mod publish;

@@ -21,11 +21,31 @@ use super::{
 };
 use crate::{keys::Keys, script, wire};
 
-/// What one call found.
+/// What one call took, still to be [read](Taken::read).
 pub(super) struct Taken {
-    pub(super) deliveries: Vec<Delivery>,
+    /// The name it was taken under.
+    owner: String,
+    messages: Vec<Found>,
     /// Until the next delayed message is due.
     pub(super) next_due: Option<Duration>,
+}
+
+impl Taken {
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Reads it, counts the deliveries, and puts aside what was delivered too often.
+    pub(super) async fn read(
+        self,
+        shared: &Shared,
+        held: &Held,
+        settler: &Arc<RedisSettler>,
+        queues: &[String],
+        terms: &Terms,
+    ) -> Result<Vec<Delivery>, BrokerError> {
+        deliver(shared, held, settler, (&self.owner, queues), self.messages, terms).await
+    }
 }
 
 /// How to take.
@@ -109,25 +129,23 @@ fn command(
 pub(super) async fn take(
     shared: &Shared,
     held: &Held,
-    settler: &Arc<RedisSettler>,
     queues: &[String],
     max: usize,
-    terms: &Terms,
+    lease: Duration,
 ) -> Result<Taken, BrokerError> {
     let mut owner = held.taker();
-    let mut answer: Answer = run(shared, held, queues, &owner, max, terms.lease).await?;
+    let mut answer: Answer = run(shared, held, queues, &owner, max, lease).await?;
     if !answer.owns {
         held.lose(&owner.0);
         owner = held.taker();
-        answer = run(shared, held, queues, &owner, max, terms.lease).await?;
+        answer = run(shared, held, queues, &owner, max, lease).await?;
     }
     if !answer.messages.is_empty() {
         crash::reached(Point::Fetched);
     }
     shared.newest.set(u64::try_from(answer.revoked).unwrap_or(0));
     let next_due = u64::try_from(answer.next_due).ok().map(Duration::from_millis);
-    let deliveries = deliver(shared, held, settler, (&owner.0, queues), answer.messages, terms).await?;
-    Ok(Taken { deliveries, next_due })
+    Ok(Taken { owner: owner.0, messages: answer.messages, next_due })
 }
 
 async fn run(

@@ -1,0 +1,290 @@
+//! Fetching: takes as soon as there is something, and takes on while that is read.
+//!
+//! Kept true here: a fetch that follows another one asks for no more than the consumer's window leaves, waits for
+//! nothing, and leaves what goes wrong to the next one that is asked for; what was taken without our knowing is looked
+//! for only while no other take is under way. States of the consumer: consuming (health is fine), or away with a
+//! reason; every failed take leads to away, every take that works back to consuming.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use taskq_core::{
+    BoxFuture,
+    broker::{BrokerError, BrokerErrorKind, Delivery},
+};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Shared,
+    held::Held,
+    settle::RedisSettler,
+    take::{self, Taken, Terms},
+    wait,
+};
+
+/// First and longest pause between attempts while the server is away.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// How often the server is asked whether we hold more than we know: a take can be done long after its answer
+/// was given up, when the network held it back.
+const AUDIT: Duration = Duration::from_secs(15);
+
+/// The most that a fetch takes that was not asked for.
+const MOST_AHEAD: usize = 512;
+
+/// What a fetch brings.
+pub(super) type Fetched = Result<Batch, BrokerError>;
+
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) deliveries: Vec<Delivery>,
+    /// The fetch that follows, if there is one.
+    pub(super) next: Option<oneshot::Receiver<Fetched>>,
+}
+
+/// How a consumer stands.
+#[derive(Debug)]
+pub(super) struct State {
+    /// Why it cannot take.
+    away: Mutex<Option<String>>,
+    audit: Mutex<Audit>,
+    /// How many may be held without being asked for; 0: none.
+    window: AtomicUsize,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let audit = Mutex::new(Audit::At(Instant::now() + AUDIT));
+        Self { away: Mutex::default(), audit, window: AtomicUsize::new(0) }
+    }
+}
+
+/// When to look for messages that were taken without our knowing.
+#[derive(Clone, Copy, Debug)]
+enum Audit {
+    /// An answer was lost: before anything else is taken.
+    Now,
+    /// To be safe.
+    At(Instant),
+}
+
+impl Audit {
+    fn is_due(self) -> bool {
+        match self {
+            Self::Now => true,
+            Self::At(at) => at <= Instant::now(),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn set_window(&self, most: Option<usize>) {
+        self.window.store(most.unwrap_or(0), Relaxed);
+    }
+
+    fn window(&self) -> usize {
+        self.window.load(Relaxed)
+    }
+
+    /// The reason for which it is away, as an error.
+    pub(super) fn health(&self) -> Result<(), String> {
+        match &*self.away.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(reason) => Err(reason.clone()),
+        }
+    }
+
+    fn audit(&self) -> Audit {
+        *self.audit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_audit(&self, audit: Audit) {
+        *self.audit.lock().unwrap_or_else(PoisonError::into_inner) = audit;
+    }
+
+    fn consuming(&self) {
+        if self.set_away(None) {
+            tracing::info!("consuming again");
+        }
+    }
+
+    /// True when that is news.
+    fn set_away(&self, reason: Option<String>) -> bool {
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = away.is_some() != reason.is_some();
+        *away = reason;
+        news
+    }
+}
+
+/// One fetch.
+#[derive(Clone)]
+pub(super) struct Fetch {
+    pub(super) shared: Arc<Shared>,
+    pub(super) held: Arc<Held>,
+    pub(super) settler: Arc<RedisSettler>,
+    pub(super) queues: Vec<String>,
+    pub(super) terms: Terms,
+    pub(super) max: usize,
+    pub(super) wake: Arc<Notify>,
+    pub(super) arm: Vec<Arc<Notify>>,
+    pub(super) state: Arc<State>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Fetch {
+    /// Fetches, whether somebody waits for it or not: a take whose answer nobody reads would leave messages held. It
+    /// ends within a read deadline of `stop`.
+    pub(super) fn start(self) -> oneshot::Receiver<Fetched> {
+        self.spawn(Self::run)
+    }
+
+    fn spawn<F>(self, run: impl FnOnce(Self) -> F) -> oneshot::Receiver<Fetched>
+    where
+        F: Future<Output = Fetched> + Send + 'static,
+    {
+        let (send, receive) = oneshot::channel();
+        let settler = Arc::clone(&self.settler);
+        let run = run(self);
+        tokio::spawn(async move {
+            if let Err(unseen) = send.send(run.await) {
+                give_back(&settler, unseen);
+            }
+        });
+        receive
+    }
+
+    async fn run(self) -> Fetched {
+        let mut pause = PAUSE.0;
+        let mut found_nothing = 0;
+        while !self.stop.is_cancelled() {
+            match self.attempt(wait::pause(found_nothing)).await {
+                Ok(Some(batch)) => return Ok(batch),
+                Ok(None) => {
+                    found_nothing = found_nothing.saturating_add(1);
+                    pause = PAUSE.0;
+                }
+                Err(error) if matches!(error.kind(), BrokerErrorKind::Refused | BrokerErrorKind::Config) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    self.state.set_away(Some(error.to_string()));
+                    tracing::warn!(%error, "could not take messages; trying again");
+                    self.state.set_audit(Audit::Now);
+                    tokio::select! {
+                        () = self.stop.cancelled() => {}
+                        () = sleep(pause) => {}
+                    }
+                    pause = (pause * 2).min(PAUSE.1);
+                }
+            }
+        }
+        Ok(Batch::default())
+    }
+
+    /// Takes; waits when there is nothing, at most for `tick`.
+    async fn attempt(&self, tick: Duration) -> Result<Option<Batch>, BrokerError> {
+        let found = self.audit().await?;
+        if !found.is_empty() {
+            self.state.consuming();
+            return Ok(Some(Batch { deliveries: found, next: None }));
+        }
+        let taken = self.take().await?;
+        self.state.consuming();
+        let next_due = taken.next_due;
+        let batch = self.read(taken).await?;
+        if !batch.deliveries.is_empty() {
+            return Ok(Some(batch));
+        }
+        let next = Instant::now() + next_due.map_or(tick, |due| due.min(tick));
+        self.arm.iter().for_each(|arm| arm.notify_one());
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.wake.notified() => {}
+            () = sleep_until(next) => {}
+        }
+        Ok(None)
+    }
+
+    async fn take(&self) -> Result<Taken, BrokerError> {
+        take::take(&self.shared, &self.held, &self.queues, self.max, self.terms.lease).await
+    }
+
+    /// Reads what was taken, while the next fetch is under way.
+    async fn read(&self, taken: Taken) -> Fetched {
+        let next = self.ahead(taken.len());
+        let deliveries =
+            taken.read(&self.shared, &self.held, &self.settler, &self.queues, &self.terms).await?;
+        Ok(Batch { deliveries, next })
+    }
+
+    /// The fetch that follows one that took so many, if there is likely to be more, and room for it.
+    fn ahead(&self, taken: usize) -> Option<oneshot::Receiver<Fetched>> {
+        let window = self.state.window();
+        let room = window.saturating_sub(self.held.total() + taken);
+        let is_worth_it = taken == self.max && room > 0 && room >= window / 4;
+        // Before anything was taken under it, nobody knows whether the owner's name is still good.
+        if !is_worth_it || !self.held.taker().1 || self.state.audit().is_due() || self.stop.is_cancelled() {
+            return None;
+        }
+        let next = Self { max: room.min(MOST_AHEAD), ..self.clone() };
+        // Boxed: it may be followed by one of its own.
+        Some(next.spawn(|fetch| -> BoxFuture<'static, Fetched> { Box::pin(fetch.run_ahead()) }))
+    }
+
+    /// Takes once.
+    async fn run_ahead(self) -> Fetched {
+        match self.take().await {
+            Ok(taken) => {
+                let mut batch = self.read(taken).await?;
+                // It may have become smaller meanwhile.
+                let beyond = self.held.total().saturating_sub(self.state.window());
+                let fits = batch.deliveries.len().saturating_sub(beyond);
+                self.settler.give_back_unseen(batch.deliveries.drain(fits..));
+                Ok(batch)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "could not take ahead");
+                self.state.set_audit(Audit::Now);
+                Ok(Batch::default())
+            }
+        }
+    }
+
+    /// What was taken without our knowing.
+    async fn audit(&self) -> Result<Vec<Delivery>, BrokerError> {
+        let audit = self.state.audit();
+        if !audit.is_due() {
+            return Ok(Vec::new());
+        }
+        let look = matches!(audit, Audit::Now) || take::unknown(&self.shared, &self.held).await? > 0;
+        let found = if look {
+            take::recover(&self.shared, &self.held, &self.settler, &self.terms).await?
+        } else {
+            Vec::new()
+        };
+        self.state.set_audit(Audit::At(Instant::now() + AUDIT));
+        Ok(found)
+    }
+}
+
+/// Gives back what nobody waits for, and what follows it.
+fn give_back(settler: &RedisSettler, fetched: Fetched) {
+    let mut fetched = Some(fetched);
+    while let Some(Ok(Batch { deliveries, next })) = fetched {
+        settler.give_back_unseen(deliveries);
+        fetched = next.and_then(|mut next| {
+            next.close();
+            next.try_recv().ok()
+        });
+    }
+}
