@@ -8,6 +8,7 @@ pub mod health;
 pub mod hole;
 pub mod node;
 pub mod otlp;
+pub mod ports;
 pub mod process;
 pub mod python;
 pub mod rabbit_server;

@@ -3,7 +3,7 @@
 use std::env;
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::ports::free_ports;
 use crate::process::{Running, eventually};
 
 /// How long a node may take until it answers; it needs some seconds on an idle machine.
@@ -257,18 +258,4 @@ fn script(dir: &Path, ports: Ports, name: &str) -> Command {
              -rabbit dead_letter_worker_publisher_confirm_timeout 5000",
         );
     command
-}
-
-fn free_ports<const N: usize>() -> [u16; N] {
-    // All of them held at once, so that they differ.
-    let held: [TcpListener; N] = std::array::from_fn(|_| {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .unwrap_or_else(|error| panic!("could not find a free port: {error}"))
-    });
-    held.map(|listener| {
-        listener
-            .local_addr()
-            .unwrap_or_else(|error| panic!("could not read the port that was found: {error}"))
-            .port()
-    })
 }

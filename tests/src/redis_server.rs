@@ -2,13 +2,13 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 use std::time::Duration;
 
 use redis::{Client, Connection};
 use tempfile::TempDir;
 
+use crate::ports::free_port;
 use crate::process::{Running, eventually};
 
 /// How long a server may take to answer for the first time.
@@ -158,11 +158,4 @@ fn answers(process: &mut Running, port: u16) -> bool {
         up || process.exited().is_some()
     });
     up && process.exited().is_none()
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .unwrap_or_else(|error| panic!("could not find a free port: {error}"))
-        .port()
 }

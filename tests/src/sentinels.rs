@@ -6,7 +6,7 @@ use redis::{Client, Connection, RedisResult, Value};
 use tempfile::TempDir;
 
 use crate::process::{Running, eventually};
-use crate::redis_server::{RedisServer, free_port};
+use crate::{ports::free_port, redis_server::RedisServer};
 
 /// Sentinels find each other by messages that they send every two seconds.
 const STARTING: Duration = Duration::from_secs(60);

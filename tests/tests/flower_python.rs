@@ -1,11 +1,12 @@
 //! Flower 2.2 from PyPI in front of a Rust worker: what it shows, and that its actions work.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use taskq_tests::demo::Demo;
+use taskq_tests::ports::free_port;
 use taskq_tests::process::{Running, eventually};
 use taskq_tests::python;
 use taskq_tests::redis_server::RedisServer;
@@ -29,8 +30,7 @@ impl Garden {
         let options = "-P processes -c 2 -E -l DEBUG -- worker_pool_restarts=true";
         let mut worker = demo.start(&format!("-b {} worker -n {WORKER} {options}", redis.url(0)));
         worker.wait_for_output("worker is ready", SOON);
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let port = free_port();
         let mut command = python::command();
         command
             .args(["-m", "celery", "-A", "flower_app", "flower", "--address=127.0.0.1"])

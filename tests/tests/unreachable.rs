@@ -31,7 +31,7 @@ async fn fails_in_time(port: u16) -> Error {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = taskq_tests::ports::free_port();
     let error = fails_in_time(port).await;
     assert!(matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout), "{error:?}");
 }
