@@ -93,7 +93,7 @@ async fn limit(shared: &Shared, task: &str, worker: &str, ask: Ask, failed: &str
     if !shared.workers.knows(worker) {
         return Err(Refusal::unknown_worker(worker));
     }
-    match pool::ask(worker, ask.arg("task_name", task)).await? {
+    match pool::ask(shared, worker, ask.arg("task_name", task)).await? {
         Ok(said) => Ok(message(pool::words(said))),
         Err(why) => {
             Err(Refusal::html(StatusCode::FORBIDDEN, "refused_by_worker", format!("{failed}: '{why}'")))

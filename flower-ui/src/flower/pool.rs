@@ -11,15 +11,14 @@ use taskq_core::{codec::Value, control::Ask};
 use crate::auth::{Caller, Permission, Target};
 use crate::server::{Answer, Params, Refusal, Shared, message};
 
-/// How long a worker's answer is waited for. As Celery.
-const TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Asks a worker. The inner error is what the worker said, or that it said nothing.
-pub(super) async fn ask(worker: &str, ask: Ask) -> Result<Result<Value, String>, Refusal> {
-    let mut replies = ask.destination([worker]).timeout(TIMEOUT).await.map_err(|error| {
-        tracing::warn!(%error, worker, "could not ask a worker");
-        Refusal::unavailable()
-    })?;
+/// Asks a worker, and waits as long as for what workers are looked into for. The inner error is what the worker said, or
+/// that it said nothing.
+pub(super) async fn ask(shared: &Shared, worker: &str, ask: Ask) -> Result<Result<Value, String>, Refusal> {
+    let mut replies =
+        ask.destination([worker]).timeout(shared.options.inspect_timeout).await.map_err(|error| {
+            tracing::warn!(%error, worker, "could not ask a worker");
+            Refusal::unavailable()
+        })?;
     let Some(Value::Map(mut reply)) = replies.remove(worker) else { return Ok(Err(nothing())) };
     if let Some(ok) = reply.shift_remove("ok") {
         return Ok(Ok(ok));
@@ -71,8 +70,14 @@ pub(super) async fn tell(ask: Ask) -> Result<(), Refusal> {
 
 /// Gives one worker a command and says what came of it: `done` makes a text of its answer, `failed` goes before its
 /// reason.
-async fn command(order: Ask, worker: &str, done: impl FnOnce(Value) -> String, failed: &str) -> Answer {
-    match ask(worker, order).await? {
+async fn command(
+    shared: &Shared,
+    order: Ask,
+    worker: &str,
+    done: impl FnOnce(Value) -> String,
+    failed: &str,
+) -> Answer {
+    match ask(shared, worker, order).await? {
         Ok(said) => Ok(message(done(said))),
         Err(why) => Err(Refusal::refused(format!("{failed}: {why}"))),
     }
@@ -87,7 +92,7 @@ pub(super) async fn restart(
     known(&shared, &worker)?;
     let restart = shared.app.control().ask("pool_restart").arg("reload", false);
     let done = |_| format!("Restarting '{worker}' worker's pool");
-    command(restart, &worker, done, &format!("Failed to restart the '{worker}' pool")).await
+    command(&shared, restart, &worker, done, &format!("Failed to restart the '{worker}' pool")).await
 }
 
 pub(super) async fn grow(
@@ -124,7 +129,7 @@ async fn resize(
     }
     let resize = shared.app.control().ask(method).arg("n", n);
     let done = |_| format!("{doing} '{worker}' worker's pool by {n}");
-    command(resize, &worker, done, &format!("Failed to {verb} '{worker}' worker's pool")).await
+    command(&shared, resize, &worker, done, &format!("Failed to {verb} '{worker}' worker's pool")).await
 }
 
 pub(super) async fn autoscale(
@@ -145,7 +150,7 @@ pub(super) async fn autoscale(
     }
     let autoscale = shared.app.control().ask("autoscale").arg("min", min).arg("max", max);
     let done = |_| format!("Autoscaling '{worker}' worker (min={min}, max={max})");
-    command(autoscale, &worker, done, &format!("Failed to autoscale '{worker}' worker")).await
+    command(&shared, autoscale, &worker, done, &format!("Failed to autoscale '{worker}' worker")).await
 }
 
 pub(super) async fn add_consumer(
@@ -179,6 +184,12 @@ async fn consume(
     let queue = params.required("queue")?;
     caller.require_on(Permission::WorkerConsumers, Target::queue(&queue))?;
     let consume = shared.app.control().ask(method).arg("queue", queue.as_str());
-    command(consume, &worker, words, &format!("Failed to {verb} '{queue}' consumer {of} '{worker}' worker"))
-        .await
+    command(
+        &shared,
+        consume,
+        &worker,
+        words,
+        &format!("Failed to {verb} '{queue}' consumer {of} '{worker}' worker"),
+    )
+    .await
 }
