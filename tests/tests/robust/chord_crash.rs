@@ -25,7 +25,7 @@ const CONCURRENCY: u32 = 4;
 const KILLED_AT: [std::ops::Range<usize>; 2] = [50..900, 960..1_001];
 /// How much longer it lives, in microseconds: the counting of the last members comes after their end.
 const LONGER: std::ops::Range<u64> = 0..60_000;
-/// What one worker may have ended and not settled: what runs, and one batch of settlements.
+/// What one worker may have ended and not settled.
 const UNSETTLED: usize = CONCURRENCY as usize + ledger::UNSETTLED;
 /// One chord, on a loaded machine: a lease or the claim of a dead worker has to lapse first.
 const PATIENCE: Duration = Duration::from_secs(60);
