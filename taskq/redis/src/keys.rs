@@ -133,7 +133,8 @@ impl Keys {
         format!("{}taskq:held:{owner}", self.prefix)
     }
 
-    /// What an owner holds of a queue.
+    /// What an owner holds of a queue: number → message. Numbers are those of the owner's deliveries; the oldest has
+    /// the smallest.
     pub(crate) fn in_flight(&self, owner: &str, queue: &str) -> String {
         format!("{}taskq:inflight:{owner}:{queue}", self.prefix)
     }

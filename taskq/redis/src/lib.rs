@@ -3,9 +3,9 @@
 //! Python sees the keys it knows: queues as lists, bindings as sets, results under `celery-task-meta-…`. What
 //! kombu does in two steps, and loses work between, is one step here:
 //!
-//! * **Take** moves messages from the queue to a list of the consumer's own, in one script. That list *is* the
-//!   record of what is in flight: there is no moment in which a message is in neither.
-//! * **Settle** removes a message from that list and does what follows (retry, next step, dead letter) in the
+//! * **Take** moves messages from the queue to a hash of the consumer's own, by number, in one script. That hash *is*
+//!   the record of what is in flight: there is no moment in which a message is in neither.
+//! * **Settle** removes a message from that hash and does what follows (retry, next step, dead letter) in the
 //!   same step; when the message is no longer there, the lease was lost, and nothing is done.
 //! * **Lease**: an owner's deadline is renewed while it lives. When it has passed, any consumer gives back what
 //!   the owner held, oldest first to the front, and counts the delivery.

@@ -35,6 +35,7 @@ macro_rules! scripts {
 
 scripts! {
     TAKE = "scripts/mirrored.lua", "scripts/take.lua";
+    ACK = "scripts/ack.lua";
     SETTLE = "scripts/mirrored.lua", "scripts/settle.lua";
     MIRROR_NAME = "scripts/mirrored.lua", "scripts/mirror_name.lua";
     EXTEND = "scripts/extend.lua";
@@ -58,10 +59,18 @@ scripts! {
     FAILED_REPLACE = "scripts/failed_replace.lua";
 }
 
+const EVALSHA: &str = "EVALSHA";
+
 /// The command that runs a script, without keys and arguments.
 pub(crate) fn call(script: &Script, keys: usize) -> Cmd {
-    let mut command = redis::cmd("EVALSHA");
-    command.arg(&script.hash).arg(keys);
+    call_sized(script, keys, 0, 0)
+}
+
+/// The same with room for so many keys and arguments, which are so long together.
+pub(crate) fn call_sized(script: &Script, keys: usize, count: usize, bytes: usize) -> Cmd {
+    // The number of keys has a few digits.
+    let mut command = Cmd::with_capacity(3 + count, EVALSHA.len() + script.hash.len() + 4 + bytes);
+    command.arg(EVALSHA).arg(&script.hash).arg(keys);
     command
 }
 

@@ -3,6 +3,7 @@
 
 mod ahead;
 mod full;
+mod held;
 mod mirror;
 mod restore;
 mod results;

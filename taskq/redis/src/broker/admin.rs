@@ -48,7 +48,7 @@ impl RedisAdmin {
         let mut pipeline = Pipeline::new();
         for queue in queues {
             for owner in &owners {
-                pipeline.cmd("LLEN").arg(keys.in_flight(owner, queue));
+                pipeline.cmd("HLEN").arg(keys.in_flight(owner, queue));
             }
         }
         let lengths: Vec<u64> = self.0.link.pipe("count", &pipeline).await?;
@@ -251,9 +251,9 @@ impl BrokerAdmin for RedisAdmin {
             let mut pipeline = Pipeline::new();
             // The oldest first, so that they come out in their order.
             for (text, stored) in letters.iter().rev() {
-                let mut command = script::call(&script::SETTLE, 2);
+                let mut command = script::call(&script::PICK, 2);
                 command.arg(self.0.keys.dead(queue)).arg(self.0.keys.list(queue, stored.priority));
-                command.arg(text).arg("L").arg("").arg(&stored.original()[..]);
+                command.arg("L").arg(text).arg(&stored.original()[..]);
                 pipeline.add_command(command);
             }
             let done: Vec<u64> = script::pipe(&self.0.link, "replay dead letters", &pipeline).await?;

@@ -201,7 +201,7 @@ impl Fetch {
         let taken = self.take().await?;
         self.state.consuming();
         let next_due = taken.next_due;
-        let batch = self.read(taken).await?;
+        let batch = self.read(taken).await;
         if !batch.deliveries.is_empty() {
             return Ok(Some(batch));
         }
@@ -220,11 +220,10 @@ impl Fetch {
     }
 
     /// Reads what was taken, while the next fetch is under way.
-    async fn read(&self, taken: Taken) -> Fetched {
+    async fn read(&self, taken: Taken) -> Batch {
         let next = self.ahead(taken.len());
-        let deliveries =
-            taken.read(&self.shared, &self.held, &self.settler, &self.queues, &self.terms).await?;
-        Ok(Batch { deliveries, next })
+        let deliveries = taken.read(&self.shared, &self.held, &self.settler, &self.queues, &self.terms).await;
+        Batch { deliveries, next }
     }
 
     /// The fetch that follows one that took so many, if there is likely to be more, and room for it.
@@ -233,7 +232,7 @@ impl Fetch {
         let room = window.saturating_sub(self.held.total() + taken);
         let is_worth_it = taken == self.max && room > 0 && room >= window / 4;
         // Before anything was taken under it, nobody knows whether the owner's name is still good.
-        if !is_worth_it || !self.held.taker().1 || self.state.audit().is_due() || self.stop.is_cancelled() {
+        if !is_worth_it || !self.held.has_taken() || self.state.audit().is_due() || self.stop.is_cancelled() {
             return None;
         }
         let next = Self { max: room.min(MOST_AHEAD), ..self.clone() };
@@ -245,7 +244,7 @@ impl Fetch {
     async fn run_ahead(self) -> Fetched {
         match self.take().await {
             Ok(taken) => {
-                let mut batch = self.read(taken).await?;
+                let mut batch = self.read(taken).await;
                 // It may have become smaller meanwhile.
                 let beyond = self.held.total().saturating_sub(self.state.window());
                 let fits = batch.deliveries.len().saturating_sub(beyond);
@@ -262,16 +261,10 @@ impl Fetch {
 
     /// What was taken without our knowing.
     async fn audit(&self) -> Result<Vec<Delivery>, BrokerError> {
-        let audit = self.state.audit();
-        if !audit.is_due() {
+        if !self.state.audit().is_due() {
             return Ok(Vec::new());
         }
-        let look = matches!(audit, Audit::Now) || take::unknown(&self.shared, &self.held).await? > 0;
-        let found = if look {
-            take::recover(&self.shared, &self.held, &self.settler, &self.terms).await?
-        } else {
-            Vec::new()
-        };
+        let found = take::recover(&self.shared, &self.held, &self.settler, &self.terms).await?;
         self.state.set_audit(Audit::At(Instant::now() + AUDIT));
         Ok(found)
     }

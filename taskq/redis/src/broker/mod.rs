@@ -7,6 +7,7 @@ mod consumer;
 mod dead;
 mod fetch;
 mod held;
+mod numbers;
 mod pick;
 pub(crate) mod publish;
 mod rates;

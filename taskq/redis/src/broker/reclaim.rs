@@ -66,21 +66,30 @@ async fn lapsed(shared: &Shared) -> Result<usize, BrokerError> {
     Ok(moved)
 }
 
-/// The newest is at the left: moved first, each to the front, so that the oldest comes out first. Answers how
-/// many were moved, and how many could not be.
+/// The newest is moved first, each to the front, so that the oldest comes out first. Nothing is added meanwhile: who
+/// is leaving takes nothing. Answers how many were moved, and how many could not be.
 async fn give_back(shared: &Shared, owner: &str, queue: &str) -> Result<(usize, usize), BrokerError> {
-    let list = shared.keys.in_flight(owner, queue);
+    const WHAT: &str = "read what a dead worker held";
+    let key = shared.keys.in_flight(owner, queue);
+    let mut command = redis::cmd("HKEYS");
+    command.arg(&key);
+    let mut numbers: Vec<Vec<u8>> = shared.link.run(WHAT, &command).await?;
+    // As numbers, though nobody has to read them: the longer, the greater.
+    numbers.sort_unstable_by(|a, b| (b.len(), b).cmp(&(a.len(), a)));
     let (mut moved, mut stuck) = (0, 0);
-    loop {
-        let mut command = redis::cmd("LRANGE");
-        command.arg(&list).arg(stuck).arg(stuck + STEP - 1);
-        let messages: Vec<Vec<u8>> = shared.link.run("read what a dead worker held", &command).await?;
-        if messages.is_empty() {
-            return Ok((moved, stuck));
+    for numbers in numbers.chunks(STEP) {
+        let mut command = redis::cmd("HMGET");
+        command.arg(&key).arg(numbers);
+        let messages: Vec<Option<Vec<u8>>> = shared.link.run(WHAT, &command).await?;
+        let mut pipeline = Pipeline::with_capacity(numbers.len());
+        for (number, message) in numbers.iter().zip(messages) {
+            // Else another was quicker.
+            if let Some(message) = message.map(Bytes::from) {
+                pipeline.add_command(requeue(shared, owner, queue, (&key, number), &message));
+            }
         }
-        let mut pipeline = Pipeline::new();
-        for message in messages.into_iter().map(Bytes::from) {
-            pipeline.add_command(requeue(shared, owner, queue, &list, &message));
+        if pipeline.is_empty() {
+            continue;
         }
         for answer in script::each(&shared.link, "give back what a dead worker held", &pipeline).await? {
             match answer {
@@ -90,9 +99,10 @@ async fn give_back(shared: &Shared, owner: &str, queue: &str) -> Result<(usize, 
             }
         }
     }
+    Ok((moved, stuck))
 }
 
-fn requeue(shared: &Shared, owner: &str, queue: &str, list: &str, message: &Bytes) -> Cmd {
+fn requeue(shared: &Shared, owner: &str, queue: &str, (key, number): (&str, &[u8]), message: &Bytes) -> Cmd {
     let keys = &shared.keys;
     let envelope = wire::read(message, queue);
     let priority = match &envelope.payload {
@@ -102,11 +112,11 @@ fn requeue(shared: &Shared, owner: &str, queue: &str, list: &str, message: &Byte
     let mirrors = keys::mirrors(owner);
     let [counts, _] = keys.deliveries();
     let mut command = script::call(&script::SETTLE, if mirrors { 5 } else { 3 });
-    command.arg(list);
+    command.arg(key);
     if mirrors {
         command.arg(keys.unacked()).arg(keys.unacked_index());
     }
-    command.arg(keys.list(queue, priority)).arg(counts).arg(&message[..]);
+    command.arg(keys.list(queue, priority)).arg(counts).arg(number);
     if mirrors {
         command.arg("U").arg("").arg("").arg("V").arg("").arg("");
     }

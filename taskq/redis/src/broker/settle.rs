@@ -1,11 +1,12 @@
 //! Settling: the whole batch in one pipeline, each settlement in one atomic step.
 //!
-//! Kept true here: a plain acknowledgement is one `LREM` from the owner's own list, which is its own fence:
-//! when the lease was lost the message is no longer in it. Everything else is one script call.
+//! Kept true here: a message is settled where it is held, in the owner's own hash, which is its own fence: when the
+//! lease was lost the message is no longer in it. Plain acknowledgements are one script call for each hash, everything
+//! else is one for each message.
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{Cmd, Pipeline, Value};
+use redis::{Cmd, FromRedisValue, ParsingError, Pipeline, Value};
 use taskq_core::{
     BoxFuture, Timestamp,
     broker::{BrokerError, Delivery, DeliveryTag, Outgoing, Settle, Settled, Settlement, Settler},
@@ -14,14 +15,16 @@ use tokio::sync::{Notify, mpsc};
 
 use super::{
     Shared, dead,
-    held::{Begun, Held, Holding},
+    held::{Acks, Held, Holding, Tried},
     publish::{self, Write},
     wake::Written,
 };
-use crate::{script, wire};
+use crate::{error, script, wire};
 
 /// Deliveries that wait to be given back. When it is full their lease lapses instead.
 pub(super) const RETURNS: usize = 4_096;
+
+const WHAT: &str = "settle";
 
 /// A delivery that nobody wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,8 +76,8 @@ struct Actions {
 }
 
 impl Actions {
-    fn new(holding: &Holding) -> Self {
-        Self { keys: vec![holding.place.list.clone()], args: vec![holding.original.to_vec()] }
+    fn new(holding: &Holding, number: u64) -> Self {
+        Self { keys: vec![holding.place.key.clone()], args: vec![number.to_string().into_bytes()] }
     }
 
     fn add(&mut self, what: &str, key: String, field: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
@@ -89,25 +92,34 @@ impl Actions {
     }
 }
 
-const LREM: &str = "LREM";
+/// The command for plain acknowledgements.
+fn acknowledgement(shared: &Shared, held: &Held, acks: &mut Acks) -> Cmd {
+    /// More than a number has after a billion tasks.
+    const DIGITS: usize = 10;
+    // Tags follow numbers.
+    acks.tags.sort_unstable_by_key(|tried| tried.tag.id);
+    let (owners, place) = (shared.keys.owners(), &acks.place);
+    let bytes = owners.len() + place.key.len() + place.owner.len() + DIGITS * acks.tags.len();
+    let mut command = script::call_sized(&script::ACK, 2, 3 + acks.tags.len(), bytes);
+    command.arg(&place.key).arg(owners).arg(if acks.unsure { "" } else { &place.owner });
+    for tried in &acks.tags {
+        command.arg(held.number(tried.tag));
+    }
+    command
+}
 
-/// The command that ends a delivery.
+/// The command that ends a delivery with all that goes with it.
 async fn command(
     shared: &Shared,
     holding: &Holding,
+    number: u64,
     how: &Settle,
     follow_ups: &[Outgoing],
     written: &mut Written,
 ) -> Result<Cmd, BrokerError> {
     let keys = &shared.keys;
     let first = holding.deliveries <= 1;
-    if *how == Settle::Ack && follow_ups.is_empty() && first && holding.mirror.is_none() {
-        let (list, original) = (&holding.place.list, &holding.original);
-        let mut command = Cmd::with_capacity(4, list.len() + original.len() + LREM.len() + 2);
-        command.arg(LREM).arg(list).arg(-1).arg(&original[..]);
-        return Ok(command);
-    }
-    let mut actions = Actions::new(holding);
+    let mut actions = Actions::new(holding, number);
     if let Some(mirror) = &holding.mirror {
         actions.add("U", keys.unacked().to_owned(), mirror.as_str(), "");
         actions.add("V", keys.unacked_index().to_owned(), "", "");
@@ -187,58 +199,76 @@ pub(super) async fn give_back(shared: Arc<Shared>, held: Arc<Held>, mut returns:
     }
 }
 
+/// Which of those that one command settles were no longer held.
+struct Gone(Vec<usize>);
+
+impl FromRedisValue for Gone {
+    fn from_redis_value(answer: Value) -> Result<Self, ParsingError> {
+        match answer {
+            Value::Int(0) => Ok(Self(vec![0])),
+            Value::Int(_) => Ok(Self(Vec::new())),
+            several => Vec::from_redis_value(several).map(Self),
+        }
+    }
+}
+
 /// One that fails does not undo the others: they stand, and are answered again when the batch is repeated.
 async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Settled, BrokerError> {
-    let mut settled = Settled::default();
+    let begun = held.begin(batch);
+    let mut settled = Settled { lost: begun.lost };
     let mut failed = None;
-    let mut pipeline = Pipeline::with_capacity(batch.len());
-    let mut sent = Vec::with_capacity(batch.len());
+    let mut pipeline = Pipeline::with_capacity(begun.acks.len() + begun.others.len());
+    // What each command settles.
+    let mut sent: Vec<Vec<Tried>> = Vec::with_capacity(begun.acks.len() + begun.others.len());
     let mut written = Written::default();
-    let begun = held.begin(batch.iter().map(|settlement| settlement.tag));
-    for (settlement, begun) in batch.iter().zip(begun) {
-        let tag = settlement.tag;
-        let holding = match begun {
-            Begun::Holding(holding) => holding,
-            Begun::Ended { lost: false } => continue,
-            Begun::Ended { lost: true } | Begun::Lost => {
-                settled.lost.push(tag);
-                continue;
-            }
-        };
-        match command(shared, &holding, &settlement.how, &settlement.publish, &mut written).await {
+    for mut acks in begun.acks {
+        pipeline.add_command(acknowledgement(shared, held, &mut acks));
+        sent.push(acks.tags);
+    }
+    for (at, holding) in begun.others {
+        let Settlement { tag, how, publish, .. } = &batch[at];
+        match command(shared, &holding, held.number(*tag), how, publish, &mut written).await {
             Ok(command) => {
                 pipeline.add_command(command);
-                sent.push((tag, holding.tried));
+                sent.push(vec![Tried { tag: *tag, before: holding.tried }]);
             }
             Err(error) => {
-                held.retry(tag, false);
+                held.retry(*tag, false);
                 failed.get_or_insert(error);
             }
         }
     }
     if !sent.is_empty() {
         written.announce(&shared.keys, &mut pipeline);
-        let answers = match script::each(&shared.link, "settle", &pipeline).await {
+        let answers = match script::each(&shared.link, WHAT, &pipeline).await {
             Ok(answers) => answers,
             Err(error) => {
-                sent.into_iter().for_each(|(tag, _)| held.retry(tag, true));
+                sent.iter().flatten().for_each(|tried| held.retry(tried.tag, true));
                 return Err(error);
             }
         };
         let mut done = Vec::with_capacity(sent.len());
-        for ((tag, tried), answer) in sent.into_iter().zip(answers) {
-            match answer {
-                Value::ServerError(error) => {
-                    held.retry(tag, false);
-                    failed.get_or_insert_with(|| shared.link.refused("settle", error));
-                }
-                // Gone, although the lease is ours: the attempt whose answer was lost has settled it.
-                answer => done.push((tag, answer == Value::Int(0) && !tried)),
-            }
+        for (tags, answer) in sent.into_iter().zip(answers) {
+            let (error, unsure) = match answer {
+                Value::ServerError(error) => (shared.link.refused(WHAT, error), false),
+                answer => match Gone::from_redis_value(answer) {
+                    Ok(Gone(gone)) => {
+                        // Gone although the lease is ours: the attempt whose answer was lost has settled it.
+                        let lost = gone.iter().filter_map(|at| tags.get(*at)).filter(|tried| !tried.before);
+                        settled.lost.extend(lost.map(|tried| tried.tag));
+                        done.push(tags);
+                        continue;
+                    }
+                    Err(error) => (error::broker(WHAT, shared.link.shown(), error.into()), true),
+                },
+            };
+            tags.iter().for_each(|tried| held.retry(tried.tag, unsure));
+            failed.get_or_insert(error);
         }
-        settled.lost.extend(done.iter().filter(|(_, lost)| *lost).map(|(tag, _)| *tag));
         if failed.is_some() {
-            done.iter().for_each(|(tag, lost)| held.end_of_some(*tag, *lost));
+            for tried in done.iter().flatten() {
+                held.end_of_some(tried.tag, settled.lost.contains(&tried.tag));
+            }
         }
     }
     match failed {

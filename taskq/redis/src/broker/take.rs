@@ -1,9 +1,9 @@
-//! Taking: one script call promotes what is due and moves messages into the owner's in-flight lists.
+//! Taking: one script call promotes what is due and moves messages into the owner's in-flight hashes.
 //!
 //! Kept true here: a message whose move is known only to the server (the answer got lost) is found again and
-//! delivered; a message that was delivered too often goes to the dead letters instead.
+//! delivered, once; a message that was delivered too often goes to the dead letters instead.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, ops::Range, slice, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Value};
@@ -16,15 +16,22 @@ use uuid::Uuid;
 
 use super::{
     Shared,
-    held::{Held, Holding, Place},
+    held::{Held, Holding, Place, Reserved},
     settle::RedisSettler,
 };
 use crate::{keys::Keys, script, wire};
+
+/// The most that one take moves: the server does nothing else meanwhile.
+const MOST: usize = 1 << 16;
+/// Messages read in one step when they are looked for.
+const STEP: usize = 200;
 
 /// What one call took, still to be [read](Taken::read).
 pub(super) struct Taken {
     /// The name it was taken under.
     owner: String,
+    /// Those that were reserved for it.
+    numbers: Range<u64>,
     messages: Vec<Found>,
     /// Until the next delayed message is due.
     pub(super) next_due: Option<Duration>,
@@ -43,9 +50,27 @@ impl Taken {
         settler: &Arc<RedisSettler>,
         queues: &[String],
         terms: &Terms,
-    ) -> Result<Vec<Delivery>, BrokerError> {
-        deliver(shared, held, settler, (&self.owner, queues), self.messages, terms).await
+    ) -> Vec<Delivery> {
+        let batch = Unread {
+            owner: &self.owner,
+            queues,
+            numbers: slice::from_ref(&self.numbers),
+            messages: self.messages,
+            found_late: false,
+        };
+        deliver(shared, held, settler, batch, terms).await
     }
+}
+
+/// Messages that are to be delivered.
+struct Unread<'a> {
+    owner: &'a str,
+    queues: &'a [String],
+    /// The numbers that are accounted for with them.
+    numbers: &'a [Range<u64>],
+    /// The oldest first.
+    messages: Vec<Found>,
+    found_late: bool,
 }
 
 /// How to take.
@@ -64,13 +89,43 @@ struct Answer {
     messages: Vec<Found>,
 }
 
-/// A message in an in-flight list.
+/// A message in an in-flight hash.
 struct Found {
+    number: u64,
     /// The index of its queue.
     queue: usize,
     message: Bytes,
     /// The name of its mirrored entry.
     mirror: Option<String>,
+}
+
+/// Numbers of messages, the oldest first.
+enum Numbers {
+    From(u64),
+    Each(Vec<u64>),
+}
+
+impl FromRedisValue for Numbers {
+    fn from_redis_value(value: Value) -> Result<Self, redis::ParsingError> {
+        match value {
+            Value::Array(_) => Vec::from_redis_value(value).map(Self::Each),
+            first => u64::from_redis_value(first).map(Self::From),
+        }
+    }
+}
+
+impl Numbers {
+    fn get(&self, at: usize) -> Option<u64> {
+        match self {
+            Self::From(first) => Some(first + at as u64),
+            Self::Each(numbers) => numbers.get(at).copied(),
+        }
+    }
+}
+
+/// The name of a mirrored entry as scripts answer it.
+fn mirror(name: String) -> Option<String> {
+    Some(name).filter(|name| !name.is_empty())
 }
 
 impl FromRedisValue for Answer {
@@ -81,35 +136,38 @@ impl FromRedisValue for Answer {
         let state = number()?;
         let next_due = number()?;
         let revoked = number()?;
-        let mirrored = state == 2;
-        let mut messages = Vec::with_capacity(items.len());
+        let mut messages = Vec::new();
+        let mut lists = 0;
         while let Some(queue) = items.next() {
             let queue = usize::from_redis_value(queue)?.saturating_sub(1);
-            let count = items.next().map_or(Ok(0), usize::from_redis_value)?;
-            for _ in 0..count {
-                let Some(Value::BulkString(message)) = items.next() else {
+            let numbers = Numbers::from_redis_value(items.next().unwrap_or(Value::Nil))?;
+            let Some(Value::Array(list)) = items.next() else {
+                return Err("messages that are no list".into());
+            };
+            let mut names = match state {
+                2 => Vec::<String>::from_redis_value(items.next().unwrap_or(Value::Nil))?,
+                _ => Vec::new(),
+            };
+            messages.reserve(list.len());
+            for (at, message) in list.into_iter().rev().enumerate() {
+                let Value::BulkString(message) = message else {
                     return Err("a message that is no string".into());
                 };
-                let mirror = match mirrored.then(|| items.next()).flatten() {
-                    Some(name) => Some(String::from_redis_value(name)?).filter(|name| !name.is_empty()),
-                    None => None,
-                };
-                messages.push(Found { queue, message: message.into(), mirror });
+                let Some(number) = numbers.get(at) else { return Err("a message without a number".into()) };
+                let mirror = names.pop().and_then(mirror);
+                messages.push(Found { number, queue, message: message.into(), mirror });
             }
+            lists += 1;
+        }
+        if lists > 1 {
+            messages.sort_unstable_by_key(|found| found.number);
         }
         Ok(Self { owns: state > 0, next_due, revoked, messages })
     }
 }
 
-fn command(
-    keys: &Keys,
-    queues: &[String],
-    owner: &str,
-    used: bool,
-    mirror: bool,
-    max: usize,
-    lease: Duration,
-) -> Cmd {
+fn command(keys: &Keys, queues: &[String], reserved: &Reserved, mirror: bool, lease: Duration) -> Cmd {
+    let Reserved { owner, used, numbers } = reserved;
     let count = 4 + queues.len() * (2 + keys.step_count()) + if mirror { 2 } else { 0 };
     let mut command = script::call(&script::TAKE, count);
     command.arg(keys.owners()).arg(keys.held_queues(owner)).arg(keys.leaving()).arg(keys.revoked());
@@ -119,9 +177,10 @@ fn command(
     if mirror {
         command.arg(keys.unacked()).arg(keys.unacked_index());
     }
-    command.arg(owner).arg(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX)).arg(max);
-    command.arg(u8::from(used)).arg(keys.step_count()).arg(keys.sep()).arg(u8::from(mirror));
-    command.arg(keys.wake("")).arg(queues);
+    command.arg(owner).arg(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX));
+    command.arg(numbers.end - numbers.start);
+    command.arg(u8::from(*used)).arg(keys.step_count()).arg(keys.sep()).arg(u8::from(mirror));
+    command.arg(keys.wake("")).arg(numbers.start).arg(queues);
     command
 }
 
@@ -133,104 +192,83 @@ pub(super) async fn take(
     max: usize,
     lease: Duration,
 ) -> Result<Taken, BrokerError> {
-    let mut owner = held.taker();
-    let mut answer: Answer = run(shared, held, queues, &owner, max, lease).await?;
+    let max = max.min(MOST);
+    let mut reserved = held.reserve(max);
+    let mut answer: Answer = run(shared, held, queues, &reserved, lease).await?;
     if !answer.owns {
-        held.lose(&owner.0);
-        owner = held.taker();
-        answer = run(shared, held, queues, &owner, max, lease).await?;
+        held.lose(&reserved.owner);
+        reserved = held.reserve(max);
+        answer = run(shared, held, queues, &reserved, lease).await?;
     }
     if !answer.messages.is_empty() {
         crash::reached(Point::Fetched);
     }
     shared.newest.set(u64::try_from(answer.revoked).unwrap_or(0));
     let next_due = u64::try_from(answer.next_due).ok().map(Duration::from_millis);
-    Ok(Taken { owner: owner.0, messages: answer.messages, next_due })
+    Ok(Taken { owner: reserved.owner, numbers: reserved.numbers, messages: answer.messages, next_due })
 }
 
 async fn run(
     shared: &Shared,
     held: &Held,
     queues: &[String],
-    (owner, used): &(String, bool),
-    max: usize,
+    reserved: &Reserved,
     lease: Duration,
 ) -> Result<Answer, BrokerError> {
-    let command = command(&shared.keys, queues, owner, *used, held.mirrors, max, lease);
+    let command = command(&shared.keys, queues, reserved, held.mirrors, lease);
     script::run(&shared.link, "take messages", &command).await
 }
 
-/// How many more the server says we hold than we know of. What is being settled can only make it less.
-pub(super) async fn unknown(shared: &Shared, held: &Held) -> Result<usize, BrokerError> {
-    let known = held.count();
-    let (owner, _) = held.owner();
-    let mut command = redis::cmd("SMEMBERS");
-    command.arg(shared.keys.held_queues(&owner));
-    let queues: Vec<String> = shared.link.run("count what is held", &command).await?;
-    if queues.is_empty() {
-        return Ok(0);
-    }
-    let mut pipeline = redis::Pipeline::new();
-    for queue in &queues {
-        pipeline.cmd("LLEN").arg(shared.keys.in_flight(&owner, queue));
-    }
-    let lengths: Vec<usize> = shared.link.pipe("count what is held", &pipeline).await?;
-    Ok(lengths.iter().sum::<usize>().saturating_sub(known))
-}
-
-/// Messages that are in our in-flight lists although we do not know them: their take was done, its answer was
-/// lost. Only called when no other take is under way.
+/// Messages that are in our in-flight hashes although we do not know them: their take was done, its answer was
+/// lost. Only called when no other take is under way, and asks the server only after an answer was lost.
 pub(super) async fn recover(
     shared: &Shared,
     held: &Held,
     settler: &Arc<RedisSettler>,
     terms: &Terms,
 ) -> Result<Vec<Delivery>, BrokerError> {
-    // First what we know, then what the server has: what is settled in between is in neither, or in both.
-    let mut known = held.originals();
-    let (owner, _) = held.owner();
+    const WHAT: &str = "look for what was taken";
+    let Some(owner) = held.owner_of_unknown() else { return Ok(Vec::new()) };
     let mut command = redis::cmd("SMEMBERS");
     command.arg(shared.keys.held_queues(&owner));
-    let queues: Vec<String> = shared.link.run("look for what was taken", &command).await?;
+    let queues: Vec<String> = shared.link.run(WHAT, &command).await?;
     let mut found = Vec::new();
     for (at, queue) in queues.iter().enumerate() {
-        let mut command = redis::cmd("LRANGE");
-        command.arg(shared.keys.in_flight(&owner, queue)).arg(0).arg(-1);
-        let messages: Vec<Vec<u8>> = shared.link.run("look for what was taken", &command).await?;
-        let mut unknown = Vec::new();
-        // The oldest is at the right.
-        for message in messages.into_iter().rev().map(Bytes::from) {
-            match known.get_mut(&message) {
-                Some(times) if *times > 0 => *times -= 1,
-                _ => unknown.push(message),
+        let key = shared.keys.in_flight(&owner, queue);
+        let mut command = redis::cmd("HKEYS");
+        command.arg(&key);
+        let numbers: Vec<Vec<u8>> = shared.link.run(WHAT, &command).await?;
+        let number = |text: &Vec<u8>| std::str::from_utf8(text).ok()?.parse().ok();
+        let mut unknown: Vec<u64> = numbers.iter().filter_map(number).collect();
+        // What was never delivered is settled by nobody, so it does not matter when who looks.
+        held.retain_unknown(&mut unknown);
+        for numbers in unknown.chunks(STEP) {
+            let mut command = redis::cmd("HMGET");
+            command.arg(&key).arg(numbers);
+            let messages: Vec<Option<Vec<u8>>> = shared.link.run(WHAT, &command).await?;
+            let names: Vec<String> = match held.mirrors {
+                true => {
+                    let mut command = script::call(&script::MIRROR_NAME, 1);
+                    command.arg(&key).arg(numbers);
+                    script::run(&shared.link, "look for what was mirrored", &command).await?
+                }
+                false => Vec::new(),
+            };
+            let mut names = names.into_iter();
+            for (number, message) in numbers.iter().zip(messages) {
+                let mirror = names.next().and_then(mirror);
+                // Else the lease was lost in between.
+                if let Some(message) = message.map(Bytes::from) {
+                    found.push(Found { number: *number, queue: at, message, mirror });
+                }
             }
         }
-        let mirrors = mirrors(shared, held, &owner, queue, &unknown).await?;
-        let found_here = unknown.into_iter().zip(mirrors);
-        found.extend(found_here.map(|(message, mirror)| Found { queue: at, message, mirror }));
     }
-    deliver(shared, held, settler, (&owner, &queues), found, terms).await
-}
-
-/// The names of mirrored entries, of messages whose take told us none.
-async fn mirrors(
-    shared: &Shared,
-    held: &Held,
-    owner: &str,
-    queue: &str,
-    messages: &[Bytes],
-) -> Result<Vec<Option<String>>, BrokerError> {
-    if !held.mirrors || messages.is_empty() {
-        return Ok(vec![None; messages.len()]);
-    }
-    let mut pipeline = redis::Pipeline::with_capacity(messages.len());
-    for message in messages {
-        let mut command = script::call(&script::MIRROR_NAME, 1);
-        command.arg(shared.keys.in_flight(owner, queue)).arg(&message[..]);
-        pipeline.add_command(command);
-    }
-    let names: Vec<String> = script::pipe(&shared.link, "look for what was mirrored", &pipeline).await?;
-    Ok(names.into_iter().map(|name| Some(name).filter(|name| !name.is_empty())).collect())
+    found.sort_unstable_by_key(|found| found.number);
+    let numbers: Vec<Range<u64>> = found.iter().map(|found| found.number..found.number + 1).collect();
+    let batch =
+        Unread { owner: &owner, queues: &queues, numbers: &numbers, messages: found, found_late: true };
+    Ok(deliver(shared, held, settler, batch, terms).await)
 }
 
 /// Reads messages, counts their deliveries, and puts aside what was delivered too often.
@@ -238,12 +276,17 @@ async fn deliver(
     shared: &Shared,
     held: &Held,
     settler: &Arc<RedisSettler>,
-    (owner, queues): (&str, &[String]),
-    messages: Vec<Found>,
+    batch: Unread<'_>,
     terms: &Terms,
-) -> Result<Vec<Delivery>, BrokerError> {
+) -> Vec<Delivery> {
+    let Unread { owner, queues, numbers, messages, found_late } = batch;
+    if messages.is_empty() {
+        held.add(owner, numbers, Vec::new());
+        return Vec::new();
+    }
     let place = |queue: &String| {
-        Arc::new(Place { queue: queue.as_str().into(), list: shared.keys.in_flight(owner, queue) })
+        let key = shared.keys.in_flight(owner, queue);
+        Arc::new(Place { queue: queue.as_str().into(), owner: owner.to_owned(), key })
     };
     let places: Vec<Arc<Place>> = queues.iter().map(place).collect();
     let in_place = |found: Found| {
@@ -255,7 +298,7 @@ async fn deliver(
     let counts = counts(shared, read.iter().map(|(_, found, envelope)| (&found.message, envelope))).await;
     let mut taken = Vec::with_capacity(read.len());
     let mut handed_out = Vec::with_capacity(read.len());
-    for (place, Found { message: original, mirror, .. }, envelope) in read {
+    for (place, Found { number, message: original, mirror, .. }, envelope) in read {
         let before = match counts.is_empty() {
             true => 0,
             false => counts.get(&counted_as(&original, &envelope)).copied().unwrap_or(0),
@@ -273,20 +316,25 @@ async fn deliver(
         };
         let too_often = terms.max_deliveries > 0 && before >= terms.max_deliveries;
         let deliveries = if too_often { before } else { before.saturating_add(1) };
-        taken.push(Holding {
+        let holding = Holding {
             original,
             place: Arc::clone(place),
             mirror,
             priority,
             deliveries,
             tried: false,
-        });
+            found_late,
+        };
+        taken.push((number, holding));
         handed_out.push((envelope.payload, info, deliveries, too_often));
     }
-    let mut tag = held.add(taken);
+    let Some(tags) = held.add(owner, numbers, taken) else {
+        tracing::debug!(messages = handed_out.len(), "the lease was lost before they were read");
+        return Vec::new();
+    };
     let mut deliveries = Vec::with_capacity(handed_out.len());
     let mut poison = Vec::new();
-    for (payload, info, so_far, too_often) in handed_out {
+    for (tag, (payload, info, so_far, too_often)) in tags.into_iter().zip(handed_out) {
         if too_often {
             let reason =
                 DeadReason::new(DeadKind::Poison, format!("delivered {so_far} times without an end"));
@@ -295,7 +343,6 @@ async fn deliver(
             let settler: Arc<dyn Settler> = Arc::<RedisSettler>::clone(settler);
             deliveries.push(Delivery::new(tag, payload, info, so_far, settler));
         }
-        tag.id += 1;
     }
     if !poison.is_empty() {
         tracing::warn!(messages = poison.len(), "delivered too often: put aside as dead letters");
@@ -304,7 +351,7 @@ async fn deliver(
             tracing::warn!(%error, "could not put them aside");
         }
     }
-    Ok(deliveries)
+    deliveries
 }
 
 /// What the deliveries of a message are counted under: its tag, or what it holds when it has none.

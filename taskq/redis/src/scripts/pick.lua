@@ -4,7 +4,9 @@
 -- ARGV  1 L for lists, Z for zsets; 2 the message as it is there; 3 as it is put into the other
 -- Gives 1, or 0 when it is not there (nothing was done)
 --
--- The message is removed last: when the other key is of another type, or the server is full, it is still there.
+-- The message is removed last: when the other key is of another type, it is still there.
+-- The first write needs no memory, for a server that is full: see `take.lua`.
+redis.call('PERSIST', KEYS[1])
 if ARGV[1] == 'Z' then
   local due = redis.call('ZSCORE', KEYS[1], ARGV[2])
   if not due then return 0 end

@@ -1,7 +1,7 @@
 -- Ends one delivery, if it is still held, with everything that goes with it.
 --
--- KEYS  1 in-flight list, then one key for each action
--- ARGV  1 the message as it is in the list, then for each action: what, a field or score, a value
+-- KEYS  1 in-flight (hash), then one key for each action
+-- ARGV  1 the number of the message, then for each action: what, a field or score, a value
 --       what: L push to the back, R push to the front, Z add to a zset (score), I increment a field of a hash that expires in two weeks,
 --             D delete a field, P publish, S add to a set;
 --             U as the first: it is mirrored in this hash under a field, which is found out if it is empty,
@@ -13,13 +13,13 @@
 -- and what was done before is done again.
 -- The first write needs no memory, for a server that is full: see `take.lua`.
 redis.call('PERSIST', KEYS[1])
-if not redis.call('LPOS', KEYS[1], ARGV[1], 'RANK', -1) then return 0 end
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 local name
 if ARGV[2] == 'U' then
   name = ARGV[3]
-  if name == '' then name = mirrored(KEYS[1], ARGV[1]) end
+  if name == '' then name = mirrored(KEYS[1], redis.call('HGET', KEYS[1], ARGV[1])) end
   if name and redis.call('HEXISTS', KEYS[2], name) == 0 then
-    redis.call('LREM', KEYS[1], -1, ARGV[1])
+    redis.call('HDEL', KEYS[1], ARGV[1])
     return 0
   end
 end
@@ -41,4 +41,4 @@ if name then
   redis.call('HDEL', KEYS[2], name)
   redis.call('ZREM', KEYS[3], name)
 end
-return redis.call('LREM', KEYS[1], -1, ARGV[1])
+return redis.call('HDEL', KEYS[1], ARGV[1])

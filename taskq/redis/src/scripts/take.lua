@@ -1,15 +1,20 @@
--- Promotes what is due, then moves messages from queues to the owner's in-flight lists.
+-- Promotes what is due, then moves messages from queues to the owner's in-flight hashes.
 --
 -- KEYS  1 owners (zset), 2 queues of which the owner holds messages (set), 3 leaving (set),
---       4 what was revoked (zset), then for each queue: delayed (zset), in-flight (list), and its lists, most
+--       4 what was revoked (zset), then for each queue: delayed (zset), in-flight (hash), and its lists, most
 --       urgent first, then, if what is taken is mirrored: unacked (hash), unacked_index (zset)
 -- ARGV  1 owner, 2 lease in ms, 3 most messages, 4 "1" if the owner has taken before, 5 number of steps,
 --       6 separator of steps, 7 "1" to mirror, 8 what stands before a list's name in the channel
---       that announces a write to it, then the queues' names in the order of KEYS
+--       that announces a write to it, 9 the first of as many numbers as it may take messages, never used before,
+--       then the queues' names in the order of KEYS
 -- Gives {state, ms until the next is due or -1, when the youngest revocation was remembered or 0,
---       queue index, how many of it, these, queue index, how many of it, these, …}
+--       queue index, numbers, messages, queue index, numbers, messages, …}
+--       numbers: that of the oldest, if each that is younger has the next one, or a list, the oldest first, which
+--       may be longer; messages: a list, the youngest first
 --       state 0: the owner's lease has lapsed, its name must not be used again; nothing was taken
---       state 2: mirrored; after each message comes the name of its entry, empty if it has none
+--       state 2: mirrored; after the messages come the names of their entries, empty for what has none
+--
+-- Messages are held by number, and the numbers follow the order in which they were taken.
 --
 -- A full server (`noeviction`) refuses a script's first write if that needs memory, and no later one: so the
 -- first write here needs none. Taking and settling is what empties it.
@@ -17,7 +22,8 @@ redis.call('PERSIST', KEYS[1])
 local owner, lease, most, used = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local steps, sep = tonumber(ARGV[5]), ARGV[6]
 local mirror = ARGV[7] == '1'
-local queues = #ARGV - 8
+local first_number = tonumber(ARGV[9])
+local queues = #ARGV - 9
 if used and not redis.call('ZSCORE', KEYS[1], owner) then return {0, -1, 0} end
 if redis.call('SISMEMBER', KEYS[3], owner) == 1 then return {0, -1, 0} end
 local time = redis.call('TIME')
@@ -50,68 +56,95 @@ for q = 1, queues do
 end
 local revoked = redis.call('ZREVRANGE', KEYS[4], 0, 0, 'WITHSCORES')
 local out = {mirror and 2 or 1, next_due, revoked[2] and tonumber(revoked[2]) or 0}
-local count = 0
 local held = {}
-for step = 1, steps do
-  -- The queues take turns, one message each, as long as they have some and there is room.
-  local has, gets, turns, more = {}, {}, {}, count < most
-  for q = 1, more and queues or 0 do
-    has[q], gets[q] = redis.call('LLEN', KEYS[4 + (q - 1) * width + 2 + step]), 0
-  end
-  while more and count < most do
-    more = false
-    for q = 1, queues do
-      if gets[q] < has[q] and count < most then
-        more = true
-        count = count + 1
-        gets[q] = gets[q] + 1
-        turns[#turns + 1] = q
-      end
+
+-- Mirrors messages of a queue; gives the names of their entries.
+local function mirror_all(q, own, messages)
+  local names = {}
+  for at, message in ipairs(messages) do
+    local name = mirrored(own, message)
+    if name then
+      -- Dated at the end of the lease, so that it looks forgotten to nobody, however impatient, while we live.
+      local entry = '[' .. message .. ', "", ' .. cjson.encode(ARGV[9 + q]) .. ']'
+      redis.call('HSET', KEYS[#KEYS - 1], name, entry)
+      redis.call('ZADD', KEYS[#KEYS], (now + lease) / 1000, name)
     end
+    names[at] = name or ''
   end
-  local taken = {}
-  for q = 1, #turns > 0 and queues or 0 do
-    if gets[q] > 0 then
-      local base = 4 + (q - 1) * width
-      local list, own = KEYS[base + 2 + step], KEYS[base + 2]
-      local found, messages = redis.call('LRANGE', list, -gets[q], -1), {}
-      for at = #found, 1, -1 do messages[#messages + 1] = found[at] end
-      -- First there, then away: what fails in between leaves them twice, not nowhere. Lua passes so many at once.
-      for from = 1, #messages, 1000 do
-        redis.call('LPUSH', own, unpack(messages, from, math.min(from + 999, #messages)))
-      end
-      redis.call('LTRIM', list, 0, -#messages - 1)
-      held[q], taken[q] = true, messages
-    end
-  end
-  -- Handed out in turns, too: a queue, how many of it, and these.
-  local at, last, run = {}, nil, 0
-  for _, q in ipairs(turns) do
-    at[q] = (at[q] or 0) + 1
-    local message = taken[q][at[q]]
-    if message then -- else its list is also that of a queue before it
-      if q ~= last then
-        out[#out + 1] = q
-        out[#out + 1] = 0
-        last, run = q, #out
-      end
-      out[run] = out[run] + 1
-      out[#out + 1] = message
-      if mirror then
-        -- Dated at the end of the lease, so that it looks forgotten to nobody, however impatient, while we live.
-        local name = mirrored(KEYS[4 + (q - 1) * width + 2], message)
-        if name then
-          local entry = '[' .. message .. ', "", ' .. cjson.encode(ARGV[8 + q]) .. ']'
-          redis.call('HSET', KEYS[#KEYS - 1], name, entry)
-          redis.call('ZADD', KEYS[#KEYS], (now + lease) / 1000, name)
-        end
-        out[#out + 1] = name or ''
-      end
-    end
-  end
+  return names
 end
-if count > 0 then
-  redis.call('ZADD', KEYS[1], now + lease, owner)
-  for q in pairs(held) do redis.call('SADD', KEYS[2], ARGV[8 + q]) end
+
+-- Takes up to `most` of the list of a queue's step; gives how many there were. Numbers: as in the answer.
+local function take(q, step, most, numbers)
+  local base = 4 + (q - 1) * width
+  local own, list = KEYS[base + 2], KEYS[base + 2 + step]
+  local messages = redis.call('LRANGE', list, -most, -1)
+  local count = #messages
+  if count == 0 then return 0 end
+  -- The owner is known before it holds anything, so that what it holds is found whatever fails from here on.
+  if not next(held) then redis.call('ZADD', KEYS[1], now + lease, owner) end
+  if not held[q] then redis.call('SADD', KEYS[2], ARGV[9 + q]) end
+  held[q] = true
+  local names = mirror and mirror_all(q, own, messages)
+  local fields = {}
+  if type(numbers) == 'table' then
+    for at = 1, count do
+      fields[at * 2 - 1] = numbers[count - at + 1]
+      fields[at * 2] = messages[at]
+    end
+  else
+    for at = 1, count do
+      fields[at * 2 - 1] = numbers + count - at
+      fields[at * 2] = messages[at]
+    end
+  end
+  -- First there, then away: what fails in between leaves them twice, not nowhere. Lua passes so many at once.
+  for from = 1, count * 2, 2000 do
+    redis.call('HSET', own, unpack(fields, from, math.min(from + 1999, count * 2)))
+  end
+  redis.call('LTRIM', list, 0, -count - 1)
+  out[#out + 1] = q
+  out[#out + 1] = numbers
+  out[#out + 1] = messages
+  if names then out[#out + 1] = names end
+  return count
+end
+
+local count = 0
+for step = 1, steps do
+  if count >= most then break end
+  -- Which queues have something in this step.
+  local some, has = {}, {}
+  if queues == 1 then some[1] = 1
+  else
+    for q = 1, queues do
+      local length = redis.call('LLEN', KEYS[4 + (q - 1) * width + 2 + step])
+      if length > 0 then
+        some[#some + 1] = q
+        has[q] = length
+      end
+    end
+  end
+  if #some == 1 then count = count + take(some[1], step, most - count, first_number + count)
+  elseif #some > 1 then
+    -- They take turns, one message each, as long as they have some and there is room.
+    local numbers, more = {}, true
+    for _, q in ipairs(some) do numbers[q] = {} end
+    while more and count < most do
+      more = false
+      for _, q in ipairs(some) do
+        local own = numbers[q]
+        if #own < has[q] and count < most then
+          more = true
+          own[#own + 1] = first_number + count
+          count = count + 1
+        end
+      end
+    end
+    -- There may be fewer: two queues can have one list.
+    for _, q in ipairs(some) do
+      if #numbers[q] > 0 then take(q, step, #numbers[q], numbers[q]) end
+    end
+  end
 end
 return out
