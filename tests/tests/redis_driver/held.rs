@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use redis::Connection;
 use taskq_core::{
-    broker::{Broker, DeliveryTag, Outgoing, Queue, Settle, Settled, Settlement},
+    broker::{Broker, ConsumeSpec, DeliveryTag, Outgoing, Queue, QueueStats, Settle, Settled, Settlement},
     config::Urls,
 };
 use taskq_redis::{RedisBroker, RedisOptions};
@@ -28,12 +28,13 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const LATE: Duration = Duration::from_millis(1_500);
 
 /// A client that soon gives an answer up, and the line on which it gets late.
-async fn impatient(server: &RedisServer) -> (Hole, Arc<dyn Broker>) {
+async fn impatient(server: &RedisServer, mirrors: bool) -> (Hole, Arc<dyn Broker>) {
     let hole = Hole::before(server.port()).await;
     let urls = Urls::parse(&hole.url(0)).expect("a URL");
     let mut options = RedisOptions::default();
     options.socket_timeout = PATIENCE;
     options.connect_timeout = PATIENCE;
+    options.mirror_unacked = mirrors;
     let broker = RedisBroker::connect(&urls, options).await.expect("connect");
     (hole, Arc::new(broker))
 }
@@ -147,7 +148,7 @@ async fn what_a_dead_worker_held_comes_back_in_its_order() {
     let other = "other";
     bench.publish(QUEUE, 0..EACH).await;
     bench.publish(other, 0..EACH).await;
-    let both = |spec: &mut taskq_core::broker::ConsumeSpec| {
+    let both = |spec: &mut ConsumeSpec| {
         spec.queues.push(Queue::named(other));
         spec.lease = SHORT;
     };
@@ -167,8 +168,7 @@ async fn what_a_dead_worker_held_comes_back_in_its_order() {
 
     let _looks = bench.consumer_with("elsewhere", |spec| spec.lease = SHORT).await;
     for queue in [QUEUE, other] {
-        let back =
-            |stats: &taskq_core::broker::QueueStats| (stats.ready, stats.in_flight) == (u64::from(EACH), 0);
+        let back = |stats: &QueueStats| (stats.ready, stats.in_flight) == (u64::from(EACH), 0);
         bench.stats_until(queue, "it is back", back).await;
     }
     let mut live = bench.consumer_with(QUEUE, |spec| spec.queues.push(Queue::named(other))).await;
@@ -202,7 +202,7 @@ async fn a_large_batch_is_acknowledged_at_once() {
 #[tokio::test]
 async fn a_batch_that_was_settled_without_an_answer_is_not_lost() {
     let server = RedisServer::start();
-    let (hole, far) = impatient(&server).await;
+    let (hole, far) = impatient(&server, false).await;
     let bench = Bench::new(Redis(server)).await;
     bench.publish(QUEUE, 0..20).await;
     let mut taker = Taker::start(&far, QUEUE, |_| {}).await;
@@ -223,33 +223,41 @@ async fn a_batch_that_was_settled_without_an_answer_is_not_lost() {
 /// The server took, and the answer was given up before it came.
 #[tokio::test]
 async fn what_was_taken_without_an_answer_is_found() {
-    let server = RedisServer::start();
-    let (hole, far) = impatient(&server).await;
-    let bench = Bench::new(Redis(server)).await;
-    let mut taker = Taker::start(&far, QUEUE, |_| {}).await;
-    bench.publish(QUEUE, 0..5).await;
-    let mut held = taker.take(5).await;
-    taker.nothing().await;
-    hole.slow(LATE);
-    bench.publish(QUEUE, 5..12).await;
-    until_away(&mut taker).await;
-    bench.stats_until(QUEUE, "the server took them", |stats| (stats.ready, stats.in_flight) == (0, 12)).await;
-    hole.slow(Duration::ZERO);
-    bench.publish(QUEUE, 12..15).await;
-    held.extend(taker.take(10).await);
-    let numbers: Vec<u32> = held.iter().map(Held::number).collect();
-    assert_eq!(numbers, (0..15).collect::<Vec<_>>());
-    assert!(held.iter().all(|held| held.deliveries == 1));
-    taker.ack(&held).await;
-    taker.nothing().await;
-    assert_eq!(bench.stats(QUEUE).await.in_flight, 0);
+    for mirrors in [false, true] {
+        let server = RedisServer::start();
+        let mut look = server.connect(0);
+        let mut mirrored = move || -> usize {
+            redis::cmd("HLEN").arg("unacked").query(&mut look).expect("an answer from redis")
+        };
+        let (hole, far) = impatient(&server, mirrors).await;
+        let bench = Bench::new(Redis(server)).await;
+        let mut taker = Taker::start(&far, QUEUE, |_| {}).await;
+        bench.publish(QUEUE, 0..5).await;
+        let mut held = taker.take(5).await;
+        taker.nothing().await;
+        hole.slow(LATE);
+        bench.publish(QUEUE, 5..12).await;
+        until_away(&mut taker).await;
+        let took = |stats: &QueueStats| (stats.ready, stats.in_flight) == (0, 12);
+        bench.stats_until(QUEUE, "the server took them", took).await;
+        hole.slow(Duration::ZERO);
+        bench.publish(QUEUE, 12..15).await;
+        held.extend(taker.take(10).await);
+        let numbers: Vec<u32> = held.iter().map(Held::number).collect();
+        assert_eq!(numbers, (0..15).collect::<Vec<_>>());
+        assert!(held.iter().all(|held| held.deliveries == 1));
+        assert_eq!(mirrored(), if mirrors { held.len() } else { 0 });
+        taker.ack(&held).await;
+        taker.nothing().await;
+        assert_eq!((bench.stats(QUEUE).await.in_flight, mirrored()), (0, 0));
+    }
 }
 
 /// The line kept a take back for so long that others came and went before the server saw it.
 #[tokio::test]
 async fn a_take_that_comes_late_is_found_among_what_is_held_and_settled() {
     let server = RedisServer::start();
-    let (hole, far) = impatient(&server).await;
+    let (hole, far) = impatient(&server, false).await;
     let bench = Bench::new(Redis(server)).await;
     let mut taker = Taker::start(&far, QUEUE, |_| {}).await;
     bench.publish(QUEUE, 0..5).await;

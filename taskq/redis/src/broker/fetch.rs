@@ -34,8 +34,8 @@ use super::{
 /// First and longest pause between attempts while the server is away.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// How often the server is asked whether we hold more than we know: a take can be done long after its answer
-/// was given up, when the network held it back.
+/// How often the server is asked, once an answer was lost, whether we hold more than we know: a take can be done long
+/// after its answer was given up, when the network held it back.
 const AUDIT: Duration = Duration::from_secs(15);
 
 /// The most that a fetch takes that was not asked for.
