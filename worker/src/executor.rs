@@ -118,7 +118,7 @@ impl Executor {
         let started = Instant::now();
         let (cx, ended) = match hand {
             Some((crew, hand)) => {
-                let cx = self.node.place.context(request, &held.told);
+                let cx = self.node.place.context(request, None);
                 held.set_run(cx.clone(), self.since());
                 let ended = Box::pin(process::run(&self.node, crew, hand, &known, &held, &cx)).await;
                 (cx, ended)
@@ -181,7 +181,6 @@ impl Executor {
             place: &self.node.place,
             def: &known.def,
             limits: &|request| known.limits(request),
-            told: &held.told,
             begins: &|cx| held.set_run(cx.clone(), self.since()),
             builtin: known.is_builtin.then_some(&self.node),
             context: OnceLock::new(),

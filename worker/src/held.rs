@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
     },
     time::Duration,
 };
@@ -16,7 +16,6 @@ use std::{
 use nix::sys::signal::Signal;
 use taskq_core::{broker::DeliveryTag, protocol::TaskId, task::TaskContext};
 use tokio::{sync::Notify, time::Instant};
-use tokio_util::sync::CancellationToken;
 
 use crate::gate::Marks;
 
@@ -38,8 +37,6 @@ pub(crate) struct Held {
     pub(crate) tag: DeliveryTag,
     pub(crate) id: TaskId,
     pub(crate) marks: Marks,
-    /// The token its task sees. A soft time limit cancels it too, without a [`Why`].
-    pub(crate) told: CancellationToken,
     /// How often its message was delivered, this time included.
     pub(crate) deliveries: u32,
     /// Bytes of its message, until it runs.
@@ -73,7 +70,6 @@ impl Held {
             tag,
             id,
             marks: Marks::default(),
-            told: CancellationToken::new(),
             deliveries: 1,
             bytes: AtomicUsize::new(0),
             why: AtomicU8::new(0),
@@ -136,7 +132,11 @@ impl Held {
     /// Ends the run early. The first reason stays.
     pub(crate) fn cancel(&self, why: Why) {
         let _ = self.why.compare_exchange(0, why as u8, Ordering::AcqRel, Ordering::Acquire);
-        self.told.cancel();
+        // Either this sees the run, or the run sees why it is to end.
+        fence(Ordering::SeqCst);
+        if let Some(run) = self.run.get() {
+            run.cx.cancel();
+        }
         self.drop_it.notify_one();
     }
 
@@ -181,7 +181,11 @@ impl Held {
 
     /// Notes what runs, since when.
     pub(crate) fn set_run(&self, cx: TaskContext, since: f64) {
-        let _ = self.run.set(Run { cx, since }); // one run for each delivery
+        let run = self.run.get_or_init(|| Run { cx, since }); // one run for each delivery
+        fence(Ordering::SeqCst);
+        if self.why().is_some() {
+            run.cx.cancel();
+        }
     }
 
     /// What runs.

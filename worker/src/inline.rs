@@ -35,14 +35,14 @@ pub(crate) async fn run(
 ) -> Result<Bytes, TaskError> {
     let request = request(&known, id, Arguments::Values { args, kwargs }, trace);
     if let (Some(crew), false) = (&node.crew, known.is_builtin) {
-        return in_child(&node, crew, &known, request, &cancel).await;
+        return in_child(&node, crew, &known, request, cancel).await;
     }
     let cx = TaskContext::new(ContextParts {
         request: Box::new(request),
         hostname: Arc::clone(&node.name),
         states: node.app.states().clone(),
         backend: Arc::clone(&node.backend),
-        cancel,
+        cancel: Some(cancel),
         events: Some(node.events.clone()),
         is_eager: false,
     });
@@ -68,7 +68,7 @@ async fn in_child(
     crew: &Crew,
     known: &Known,
     request: Request,
-    cancel: &CancellationToken,
+    cancel: CancellationToken,
 ) -> Result<Bytes, TaskError> {
     let lost = |text: String| -> Result<Bytes, TaskError> {
         let lost = Failure::new("WorkerLostError", text).in_module("billiard.exceptions");
@@ -76,7 +76,7 @@ async fn in_child(
     };
     // Nobody else knows of this delivery: it is never cancelled by its number.
     let held = Held::new(DeliveryTag { id: 0, epoch: 0 }, request.id().clone());
-    let cx = node.place.context(Box::new(request), cancel);
+    let cx = node.place.context(Box::new(request), Some(cancel));
     let Some(hand) = crew.take().await else { return lost("the worker stops".to_owned()) };
     match process::run(node, crew, hand, known, &held, &cx).await {
         Ended::Outcome { outcome, .. } => match outcome {

@@ -12,7 +12,7 @@ use taskq_core::{
     task::{Failure, FailureKind, TaskContext, TaskError, TaskKind},
 };
 use tokio::time::sleep;
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 use crate::tasks::Limits;
@@ -24,28 +24,22 @@ pub(crate) async fn within(
     kind: TaskKind,
     limits: Limits,
     cx: &TaskContext,
-    told: &CancellationToken,
     run: impl Future<Output = Ran>,
 ) -> Ran {
     match kind {
-        TaskKind::Async => on_runtime(limits, cx, told, run).await,
-        TaskKind::Blocking => on_thread(limits, cx, told, run).await,
+        TaskKind::Async => on_runtime(limits, cx, run).await,
+        TaskKind::Blocking => on_thread(limits, cx, run).await,
     }
 }
 
-async fn on_runtime(
-    limits: Limits,
-    cx: &TaskContext,
-    told: &CancellationToken,
-    run: impl Future<Output = Ran>,
-) -> Ran {
+async fn on_runtime(limits: Limits, cx: &TaskContext, run: impl Future<Output = Ran>) -> Ran {
     let mut run = pin!(run);
     let mut hard = pin!(after(limits.hard));
     tokio::select! {
         biased;
         ran = &mut run => return ran,
-        () = &mut hard => { told.cancel(); return Err(hard_limit(limits.hard, DROPPED)); }
-        () = after(limits.soft) => told.cancel(),
+        () = &mut hard => { cx.cancel(); return Err(hard_limit(limits.hard, DROPPED)); }
+        () = after(limits.soft) => cx.cancel(),
     }
     if !cx.watches_cancellation() {
         return Err(soft_limit());
@@ -57,12 +51,7 @@ async fn on_runtime(
     }
 }
 
-async fn on_thread(
-    limits: Limits,
-    cx: &TaskContext,
-    told: &CancellationToken,
-    run: impl Future<Output = Ran>,
-) -> Ran {
+async fn on_thread(limits: Limits, cx: &TaskContext, run: impl Future<Output = Ran>) -> Ran {
     // One that the settings give to every task was told at the start.
     if cx.request().headers.timelimit.0.is_some() && limits.hard.is_some() {
         warn!(
@@ -70,7 +59,7 @@ async fn on_thread(
             "the call's hard time limit is not enforced: the task blocks a thread, which cannot be stopped"
         );
     }
-    let told = told.clone();
+    let told = cx.clone();
     let _watch = limits.soft.map(|soft| {
         AbortOnDropHandle::new(tokio::spawn(async move {
             sleep(soft).await;

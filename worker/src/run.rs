@@ -33,13 +33,13 @@ pub(crate) struct Place {
 
 impl Place {
     /// The context of a run here.
-    pub(crate) fn context(&self, request: Box<Request>, told: &CancellationToken) -> TaskContext {
+    pub(crate) fn context(&self, request: Box<Request>, cancel: Option<CancellationToken>) -> TaskContext {
         TaskContext::new(ContextParts {
             request,
             hostname: Arc::clone(&self.name),
             states: self.app.states().clone(),
             backend: Arc::clone(&self.backend),
-            cancel: told.clone(),
+            cancel,
             is_eager: false,
             events: Some(self.events.clone()),
         })
@@ -52,7 +52,6 @@ pub(crate) struct Run<'a> {
     pub(crate) def: &'a TaskDef,
     /// The limits of a request.
     pub(crate) limits: &'a (dyn Fn(&Request) -> Limits + Send + Sync),
-    pub(crate) told: &'a CancellationToken,
     /// Told when the task itself begins.
     pub(crate) begins: &'a (dyn Fn(&TaskContext) + Send + Sync),
     /// What a task of the worker's own needs.
@@ -74,7 +73,7 @@ impl Run<'_> {
             return self.task(request).await;
         }
         // Before the chain, so that a middleware that does not go on leaves a context all the same.
-        let _ = self.context.set(self.place.context(request.clone(), self.told));
+        let _ = self.context.set(self.place.context(request.clone(), None));
         self.place.app.scope(ExecuteNext::new(stack, self).run(&mut request)).await
     }
 
@@ -82,7 +81,7 @@ impl Run<'_> {
     async fn task(&self, request: Box<Request>) -> Outcome {
         let cx = match self.context.get() {
             Some(came) => came.with_request(*request),
-            None => self.context.get_or_init(|| self.place.context(request, self.told)).clone(),
+            None => self.context.get_or_init(|| self.place.context(request, None)).clone(),
         };
         (self.begins)(&cx);
         let app = &self.place.app;
@@ -95,7 +94,7 @@ impl Run<'_> {
         let run = async { run.await.unwrap_or_else(|payload| Err(panics::failure(&*payload).into())) };
         let result = match (self.limits)(cx.request()) {
             limits if limits.is_none() => run.await,
-            limits => Box::pin(limits::within(self.def.kind, limits, &cx, self.told, run)).await,
+            limits => Box::pin(limits::within(self.def.kind, limits, &cx, run)).await,
         };
         match result {
             Ok(value) => Outcome::Success(value),

@@ -11,7 +11,6 @@ use taskq::{
         task::{ContextParts, States, TaskDef},
     },
 };
-use tokio_util::sync::CancellationToken;
 
 /// A context of a request with these arguments, in JSON.
 pub(crate) fn context(task: &str, args: &str, kwargs: &str, states: States) -> TaskContext {
@@ -34,7 +33,7 @@ pub(crate) fn context(task: &str, args: &str, kwargs: &str, states: States) -> T
         hostname: "celery@test".into(),
         states,
         backend: Arc::new(DisabledBackend),
-        cancel: CancellationToken::new(),
+        cancel: None,
         is_eager: false,
         events: None,
     })

@@ -6,7 +6,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tokio_util::sync::CancellationToken;
 
 use super::{App, block_on};
 use crate::{
@@ -222,7 +221,7 @@ impl ExecuteEnd for Run<'_> {
                 hostname: self.app.origin().into(),
                 states: self.app.states().clone(),
                 backend: Arc::clone(&self.backend),
-                cancel: CancellationToken::new(),
+                cancel: None,
                 is_eager: true,
                 events: None,
             });

@@ -11,7 +11,7 @@ use std::{
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{RetryRequest, States, TaskError};
+use super::{RetryRequest, States, TaskError, cancel::Cancel};
 use crate::{
     Error, ErrorKind,
     app::App,
@@ -42,8 +42,9 @@ pub struct ContextParts {
     pub states: States,
     /// Where progress goes.
     pub backend: Arc<dyn ResultBackend>,
-    /// Cancelled when the run should end: revoked, lease lost, soft limit, shutdown.
-    pub cancel: CancellationToken,
+    /// Cancelled when the run should end: revoked, lease lost, soft limit, shutdown. `None`: one of its own, which
+    /// [`TaskContext::cancel`] cancels.
+    pub cancel: Option<CancellationToken>,
     /// Runs in the caller's process, without a broker.
     pub is_eager: bool,
     /// Where the task's own events go; `None`: nowhere.
@@ -62,17 +63,19 @@ struct Run {
     children: Mutex<Vec<Child>>,
     following: Mutex<Vec<Signature>>,
     trace: Mutex<TraceContext>,
+    cancel: Cancel,
     /// The task has looked at its cancellation token.
     watches: AtomicBool,
 }
 
 impl TaskContext {
     /// A context; made by workers and eager calls.
-    pub fn new(parts: ContextParts) -> Self {
+    pub fn new(mut parts: ContextParts) -> Self {
         let run = Run {
             children: Mutex::default(),
             following: Mutex::default(),
             trace: Mutex::new(TraceContext::of(&parts.request.headers)),
+            cancel: Cancel::by(parts.cancel.take()),
             watches: AtomicBool::new(false),
         };
         Self(Arc::new(Inner { parts, run: Arc::new(run) }))
@@ -81,13 +84,14 @@ impl TaskContext {
     /// The same run with another request: what middleware has made of the one that came.
     pub fn with_request(&self, request: Request) -> Self {
         self.set_trace(TraceContext::of(&request.headers));
-        let ContextParts { request: _, hostname, states, backend, cancel, is_eager, events } = &self.0.parts;
+        let ContextParts { request: _, hostname, states, backend, cancel: _, is_eager, events } =
+            &self.0.parts;
         let parts = ContextParts {
             request: Box::new(request),
             hostname: Arc::clone(hostname),
             states: states.clone(),
             backend: Arc::clone(backend),
-            cancel: cancel.clone(),
+            cancel: None, // that of the run
             is_eager: *is_eager,
             events: events.clone(),
         };
@@ -245,12 +249,17 @@ impl TaskContext {
     /// dropped.
     pub fn cancellation(&self) -> &CancellationToken {
         self.0.run.watches.store(true, Ordering::Relaxed);
-        &self.0.parts.cancel
+        self.0.run.cancel.token()
     }
 
     /// Whether the run should end early. Celery: `is_aborted()`.
     pub fn is_cancelled(&self) -> bool {
         self.cancellation().is_cancelled()
+    }
+
+    /// Tells the run to end early: its token is cancelled. For workers.
+    pub fn cancel(&self) {
+        self.0.run.cancel.cancel();
     }
 
     /// Whether the task has looked at its cancellation so far. For workers.

@@ -1,5 +1,6 @@
 //! A task: what `#[task]` generates, what a worker calls, and what a run may end with.
 
+mod cancel;
 mod context;
 #[doc(hidden)]
 pub mod convert;

@@ -34,7 +34,6 @@ use tokio::{
     sync::mpsc,
     time::sleep,
 };
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
@@ -157,12 +156,10 @@ impl Child {
         let place = self.place(delivered.hostname()).await;
         let limits = Limits { soft: delivered.soft(), hard: None };
         let run = async move {
-            let told = CancellationToken::new();
             let run = Run {
                 place: &place,
                 def: &def,
                 limits: &|_| limits,
-                told: &told,
                 begins: &|_| {},
                 builtin: None,
                 context: OnceLock::new(),

@@ -7,7 +7,6 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, Serializer};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     BoxFuture, Error,
@@ -162,7 +161,7 @@ pub(super) fn context(app: &App, id: &str) -> TaskContext {
         hostname: app.origin().into(),
         states: States::default(),
         backend: Arc::new(DisabledBackend),
-        cancel: CancellationToken::new(),
+        cancel: None,
         is_eager: false,
         events: None,
     })
