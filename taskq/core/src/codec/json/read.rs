@@ -1,5 +1,7 @@
 //! Reading into any type.
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::error::Category;
@@ -28,13 +30,18 @@ pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, CodecError> {
 /// Reads plain JSON, texts where they stand; `None` when it is none, holds something of the dialect, or is of
 /// another shape than `T`.
 pub(crate) fn from_plain_slice<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
-    if is_plain(json) { serde_json::from_slice(json).ok() } else { None }
+    // Looked through once as a whole, instead of text by text.
+    let text = std::str::from_utf8(json).ok()?;
+    if is_plain(json) { serde_json::from_str(text).ok() } else { None }
 }
+
+/// What marks a value of the dialect; the search for it is prepared once.
+static MARKER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"__type__"));
 
 /// Whether plain JSON gives the same value: no marker, no integer that might be rounded. Bare words need no
 /// search, because `serde_json` stops at them.
 fn is_plain(json: &[u8]) -> bool {
-    !has_long_number(json) && memmem::find(json, b"__type__").is_none()
+    !has_long_number(json) && MARKER.find(json).is_none()
 }
 
 /// The shortest run of digits that may not fit 64 bits.
