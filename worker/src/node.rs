@@ -181,6 +181,7 @@ impl Node {
         };
         let most = most.saturating_add(passed.min(PASSED));
         match most.saturating_sub(held) {
+            few if !rated && few < self.prefetch.worth() => 0,
             // A message beyond the bound on bytes is taken when nothing else waits.
             room if self.held.waiting_bytes() > 0 => {
                 room.min(self.prefetch.room_for(self.held.waiting_bytes()))

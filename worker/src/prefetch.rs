@@ -111,6 +111,15 @@ impl Prefetch {
         }
     }
 
+    /// How many more may be held before it is worth a take: one for each few runs costs more than the runs, where they
+    /// are short. Until then three quarters of what may be ahead of the slots are.
+    pub(crate) fn worth(&self) -> usize {
+        match self.way {
+            Way::Adaptive => (self.ahead(self.slots()) / 4).max(1),
+            Way::PerSlot(_) => 1,
+        }
+    }
+
     /// The most there can ever be, with these slots.
     pub(crate) fn bound(&self) -> usize {
         match self.way {
@@ -182,11 +191,11 @@ mod tests {
         let prefetch = Prefetch::new(Way::Adaptive, 4, u64::MAX);
         assert_eq!(prefetch.most(), 4, "nothing is known yet");
         (0..50).for_each(|_| prefetch.ran(MS));
-        assert_eq!(prefetch.most(), 4 + 4 * 100);
+        assert_eq!((prefetch.most(), prefetch.worth()), (4 + 4 * 100, 100));
         (0..50).for_each(|_| prefetch.ran(MS / 1000));
         assert_eq!(prefetch.most(), 4 + MOST_AHEAD);
         (0..50).for_each(|_| prefetch.ran(200 * MS));
-        assert_eq!(prefetch.most(), 4);
+        assert_eq!((prefetch.most(), prefetch.worth()), (4, 1));
     }
 
     #[test]
