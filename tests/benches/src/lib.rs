@@ -12,3 +12,7 @@ pub mod rig;
 pub mod rows;
 pub mod table;
 pub mod tasks;
+
+/// What [performance](../../../docs/performance.md) advises for a worker. The ceilings have it, too.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
