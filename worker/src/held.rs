@@ -228,7 +228,8 @@ pub(crate) struct HeldTable {
 
 #[derive(Debug, Default)]
 struct Table {
-    map: HashMap<DeliveryTag, Arc<Held>>,
+    /// Tags are of our own making: nobody can choose them so that they collide.
+    map: HashMap<DeliveryTag, Arc<Held>, foldhash::fast::RandomState>,
     acked: usize,
 }
 
@@ -257,14 +258,16 @@ impl HeldTable {
     /// Removes what has ended; wakes whoever waits for room.
     pub(crate) fn remove(&self, ended: impl IntoIterator<Item = DeliveryTag>) {
         let mut table = self.lock();
-        for tag in ended {
-            let Some(held) = table.map.remove(&tag) else { continue };
+        let removed: Vec<_> = ended.into_iter().filter_map(|tag| table.map.remove(&tag)).collect();
+        for held in &removed {
             table.acked -= usize::from(held.is_acked());
-            self.runs(&held);
+            self.runs(held);
         }
         self.count(&table);
         drop(table);
         self.freed.notify_one();
+        // Messages and all: not while others wait for the table.
+        drop(removed);
     }
 
     /// Notes what was acknowledged and runs on; wakes whoever waits for room.
