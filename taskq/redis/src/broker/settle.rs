@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join;
 use redis::{Cmd, FromRedisValue, ParsingError, Pipeline, Value};
 use taskq_core::{
     BoxFuture, Timestamp,
@@ -193,7 +194,7 @@ pub(super) async fn give_back(shared: Arc<Shared>, held: Arc<Held>, mut returns:
             Settlement::new(tag, Settle::Requeue { not_before: unseen.then_some(Timestamp::UNIX_EPOCH) })
         };
         let batch: Vec<Settlement> = returned.drain(..).map(requeue).collect();
-        if let Err(error) = settle(&shared, &held, &batch).await {
+        if let Err(error) = settle(&shared, &held, &batch, None).await {
             tracing::warn!(%error, deliveries = batch.len(), "could not give back; the lease will lapse");
         }
     }
@@ -212,8 +213,14 @@ impl FromRedisValue for Gone {
     }
 }
 
-/// One that fails does not undo the others: they stand, and are answered again when the batch is repeated.
-async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Settled, BrokerError> {
+/// One that fails does not undo the others: they stand, and are answered again when the batch is repeated. `waits`:
+/// whoever waits for messages on the same connection.
+async fn settle(
+    shared: &Shared,
+    held: &Held,
+    batch: &[Settlement],
+    waits: Option<&Notify>,
+) -> Result<Settled, BrokerError> {
     let begun = held.begin(batch);
     let mut settled = Settled { lost: begun.lost };
     let mut failed = None;
@@ -239,8 +246,17 @@ async fn settle(shared: &Shared, held: &Held, batch: &[Settlement]) -> Result<Se
         }
     }
     if !sent.is_empty() {
+        let follows = !written.is_empty();
         written.announce(&shared.keys, &mut pipeline);
-        let answers = match script::each(&shared.link, WHAT, &pipeline).await {
+        // What follows is most likely for this worker: a take that is sent right behind finds it there, without a word
+        // from the server in between.
+        let wake = async {
+            if let Some(waits) = waits.filter(|_| follows) {
+                waits.notify_one();
+            }
+        };
+        let (answers, ()) = join(script::each(&shared.link, WHAT, &pipeline), wake).await;
+        let answers = match answers {
             Ok(answers) => answers,
             Err(error) => {
                 sent.iter().flatten().for_each(|tried| held.retry(tried.tag, true));
@@ -289,7 +305,7 @@ fn delays(settlement: &Settlement) -> bool {
 impl Settler for RedisSettler {
     fn settle<'a>(&'a self, batch: &'a [Settlement]) -> BoxFuture<'a, Result<Settled, BrokerError>> {
         Box::pin(async move {
-            let settled = settle(&self.shared, &self.held, batch).await?;
+            let settled = settle(&self.shared, &self.held, batch, Some(&self.wake)).await?;
             if batch.iter().any(delays) {
                 self.wake.notify_one();
             }

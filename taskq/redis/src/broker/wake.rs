@@ -33,6 +33,10 @@ impl Written {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds what tells consumers, after the writes.
     pub(super) fn announce(self, keys: &Keys, pipeline: &mut Pipeline) {
         for key in self.0 {
