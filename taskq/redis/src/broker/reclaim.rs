@@ -14,7 +14,7 @@ use super::Shared;
 use crate::{keys, script, wire};
 
 /// The longest time between two looks.
-const LOOK: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_secs(4);
 /// Messages moved in one round trip.
 const STEP: usize = 200;
 

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 /// How often a pub/sub connection is asked for a sign of life. A worker has two of them: these are commands that it
 /// costs while it is idle.
-pub(crate) const PULSE: Duration = Duration::from_secs(4);
+pub(crate) const PULSE: Duration = Duration::from_secs(5);
 
 /// The answer on a pub/sub connection, waited for no longer than `deadline`.
 pub(crate) async fn answers<T>(
