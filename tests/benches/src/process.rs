@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
-use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{Pid, SysconfVar, sysconf};
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::task::AbortOnDropHandle;
@@ -96,14 +96,9 @@ impl WorkerProcess {
     /// # Errors
     /// If it has ended.
     pub fn cpu(&self) -> Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()?))?;
-        // The name, the second field, is in parentheses and may hold anything.
-        let (_, rest) = stat.rsplit_once(')').context("an unknown form of /proc/PID/stat")?;
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok());
-        let spent = ticks(11).zip(ticks(12)).context("an unknown form of /proc/PID/stat")?;
-        let second = sysconf(SysconfVar::CLK_TCK)?.context("the clock tick is unknown")?;
-        Ok(Duration::from_secs_f64((spent.0 + spent.1) as f64 / second as f64))
+        // Not the ticks of `/proc/PID/stat`: each is what an idle worker may take in ten seconds.
+        let clock = clock_getcpuclockid(Pid::from_raw(self.pid()?.cast_signed()))?;
+        Ok(clock_gettime(clock)?.into())
     }
 
     /// Ends it warm and waits for that.
