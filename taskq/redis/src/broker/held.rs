@@ -6,7 +6,6 @@
 
 use std::{
     collections::HashMap,
-    hash::BuildHasherDefault,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -14,10 +13,7 @@ use std::{
 use bytes::Bytes;
 use taskq_core::broker::{DeliveryTag, Settle, Settlement};
 
-use super::{
-    numbers::{Open, Spread},
-    take,
-};
+use super::{numbers::Open, take};
 use crate::{keys, wire};
 
 /// Where messages were taken from, and where they are while they are held.
@@ -79,8 +75,8 @@ struct Inner {
     epoch: u32,
     /// Something was taken in this epoch, so the server may know its owner, and may have given it up.
     used: bool,
-    /// By number.
-    holdings: HashMap<u64, Entry, BuildHasherDefault<Spread>>,
+    /// By number: those are of our own making, nobody can choose them so that they collide.
+    holdings: HashMap<u64, Entry, foldhash::fast::RandomState>,
 }
 
 #[derive(Debug)]

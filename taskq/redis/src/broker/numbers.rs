@@ -1,9 +1,9 @@
-//! Numbers of deliveries: those that were reserved for a take and are not accounted for, and how to hash one.
+//! Numbers of deliveries: those that were reserved for a take and are not accounted for.
 //!
 //! Kept true here: a number is open from the moment a take may use it until the take's answer was taken in; what was
 //! handed out is never open.
 
-use std::{hash::Hasher, ops::Range};
+use std::ops::Range;
 
 /// Numbers that a message may stand under on the server without our knowing: ranges in order, apart from each other.
 /// There is one while a take is under way, and what is left of one for each answer that was lost.
@@ -48,24 +48,6 @@ impl Open {
     pub(super) fn contains(&self, number: u64) -> bool {
         let at = self.0.partition_point(|open| open.end <= number);
         self.0.get(at).is_some_and(|open| open.contains(&number))
-    }
-}
-
-/// Hashes numbers that follow one another and that nobody else chooses: one multiplication spreads them.
-#[derive(Debug, Default)]
-pub(super) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(self.0 ^ u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 }
 
