@@ -12,8 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::{BATCH, apply, inbox::Inbox};
 use crate::{effects::Completion, node::Node};
 
-/// How long the first of a batch waits for others, while others may come.
-const LINGER: Duration = Duration::from_millis(2);
 /// Batches on their way at once: one is being written while the next is gathered.
 const IN_FLIGHT: usize = 2;
 /// Pause before a member is counted again whose chord somebody else has claimed.
@@ -42,7 +40,7 @@ pub(super) async fn run(
     loop {
         let standing = inbox.standing();
         let waiting = standing.waiting > 0;
-        let due = standing.since + LINGER;
+        let due = standing.due;
         let may_go = waiting && (finishing || batches.len() < IN_FLIGHT);
         // When nothing else is on its way, waiting for company is pointless.
         if may_go && (standing.waiting >= BATCH || finishing || inbox.is_all() || Instant::now() >= due) {

@@ -2,9 +2,13 @@
 //!
 //! Kept true here: no more than [`UNSETTLED`] wait or are being applied, whoever brings one more waits with it; none is
 //! taken once the completer is gone. The completer is woken once a batch, not for each of them: by the first, whose wait
-//! it times, by the one that fills a batch, and by one after which no other can come.
+//! it times, by the first that somebody waits for, by the one that fills a batch, and by one after which no other can
+//! come.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     sync::{Notify, Semaphore},
@@ -13,6 +17,12 @@ use tokio::{
 
 use super::{BATCH, UNSETTLED};
 use crate::{effects::Completion, node::Node};
+
+/// How long the first of a batch waits for others, while others may come.
+const LINGER: Duration = Duration::from_millis(2);
+/// How long mere acknowledgements wait, as long as slots have work ahead of them: nobody waits for these, and the time
+/// that they take is that of tasks which compute.
+const LINGER_UNAWAITED: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub(super) struct Inbox {
@@ -27,8 +37,10 @@ pub(super) struct Inbox {
 #[derive(Debug)]
 struct State {
     waiting: Vec<Completion>,
-    /// When the first of them came.
-    since: Instant,
+    /// Until when they may wait for others.
+    due: Instant,
+    /// Somebody waits for one of them.
+    awaited: bool,
     closed: bool,
 }
 
@@ -36,8 +48,8 @@ struct State {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Standing {
     pub(super) waiting: usize,
-    /// When the first of them came.
-    pub(super) since: Instant,
+    /// Until when they may wait for others.
+    pub(super) due: Instant,
 }
 
 impl Inbox {
@@ -46,7 +58,8 @@ impl Inbox {
             node,
             state: Mutex::new(State {
                 waiting: Vec::with_capacity(BATCH),
-                since: Instant::now(),
+                due: Instant::now(),
+                awaited: false,
                 closed: false,
             }),
             arrived: Notify::new(),
@@ -77,15 +90,25 @@ impl Inbox {
     }
 
     fn add(&self, mut state: MutexGuard<'_, State>, completion: Completion) {
-        if state.waiting.is_empty() {
-            state.since = Instant::now();
+        let is_first = state.waiting.is_empty();
+        let hurries = !state.awaited && !self.may_linger(&completion);
+        if hurries {
+            state.awaited = true;
+            state.due = Instant::now() + LINGER;
+        } else if is_first {
+            state.due = Instant::now() + LINGER_UNAWAITED;
         }
         state.waiting.push(completion);
         let waiting = state.waiting.len();
         drop(state);
-        if waiting == 1 || waiting == BATCH || self.is_all() {
+        if is_first || hurries || waiting == BATCH || self.is_all() {
             self.arrived.notify_one();
         }
+    }
+
+    fn may_linger(&self, completion: &Completion) -> bool {
+        let has_work_ahead = self.node.prefetch.is_adaptive() && self.node.held.waiting_bytes() > 0;
+        has_work_ahead && completion.is_mere_acknowledgement()
     }
 
     /// Whether nothing more can come before the completer has acted.
@@ -94,8 +117,8 @@ impl Inbox {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        let State { waiting, since, .. } = &*self.lock();
-        Standing { waiting: waiting.len(), since: *since }
+        let State { waiting, due, .. } = &*self.lock();
+        Standing { waiting: waiting.len(), due: *due }
     }
 
     /// Takes out a batch, oldest first. It has its room until the guard is dropped.
@@ -106,7 +129,9 @@ impl Inbox {
             false => Vec::with_capacity(BATCH),
         };
         let batch = std::mem::replace(&mut state.waiting, left);
-        state.since = Instant::now();
+        // Those that are left are a batch too many: they have waited.
+        state.due = Instant::now() + LINGER;
+        state.awaited = !state.waiting.is_empty();
         let applying = Applying { inbox: Arc::clone(self), count: batch.len() };
         (batch, applying)
     }

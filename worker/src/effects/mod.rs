@@ -121,6 +121,18 @@ impl Completion {
         }
     }
 
+    /// Whether all that is left to do is to acknowledge the delivery.
+    pub(crate) fn is_mere_acknowledgement(&self) -> bool {
+        matches!(self.settle, Some(Settle::Ack))
+            && self.tell.is_none()
+            && self.store.is_none()
+            && self.publish.is_empty()
+            && self.parts.is_empty()
+            && self.chords.is_empty()
+            && self.starts.is_empty()
+            && self.store_also.is_empty()
+    }
+
     /// The acknowledgement of a task that is about to run.
     pub(crate) fn early_ack(tag: DeliveryTag, tell: oneshot::Sender<bool>) -> Self {
         Self { settle: Some(Settle::Ack), tell: Some(tell), ..Self::of(tag) }
