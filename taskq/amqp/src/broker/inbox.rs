@@ -46,12 +46,17 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds what has come.
-    pub(super) fn push(&self, queue: &Arc<str>, delivery: Delivery) {
+    /// Adds what has come, with the queues it came from.
+    pub(super) fn push_all(&self, deliveries: impl ExactSizeIterator<Item = (Arc<str>, Delivery)>) {
+        if deliveries.len() == 0 {
+            return;
+        }
         let mut state = self.lock();
-        match state.ready.iter_mut().find(|(name, _)| name == queue) {
-            Some((_, deliveries)) => deliveries.push_back(delivery),
-            None => state.ready.push((Arc::clone(queue), VecDeque::from([delivery]))),
+        for (queue, delivery) in deliveries {
+            match state.ready.iter_mut().find(|(name, _)| *name == queue) {
+                Some((_, deliveries)) => deliveries.push_back(delivery),
+                None => state.ready.push((queue, VecDeque::from([delivery]))),
+            }
         }
         drop(state);
         self.arrived.notify_one();

@@ -17,7 +17,7 @@ use std::{
 };
 
 use futures_util::{
-    StreamExt,
+    FutureExt, StreamExt,
     future::try_join_all,
     stream::{BoxStream, SelectAll},
 };
@@ -71,8 +71,8 @@ pub(super) struct Session<'a> {
     sources: Vec<Arc<Source>>,
     /// The window of the subscriptions; 0: none stays.
     window: u16,
-    /// What an ask has brought.
-    asked: Vec<(Arc<str>, Delivery)>,
+    /// What has come and is not handed over yet.
+    arrived: Vec<(Arc<str>, Delivery)>,
     /// An order that came while something else was done.
     order: Option<Order>,
     /// What happens to deliveries that are not handed out. They end with the channel.
@@ -80,6 +80,9 @@ pub(super) struct Session<'a> {
     /// Sees to delayed messages, after a connection was lost.
     serving: Option<AbortOnDropHandle<()>>,
 }
+
+/// Events that are taken before anything else is looked at.
+const AT_ONCE: usize = 64;
 
 /// How often a channel without a subscription is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -96,7 +99,7 @@ impl<'a> Session<'a> {
             events: SelectAll::new(),
             sources: Vec::new(),
             window: 0,
-            asked: Vec::new(),
+            arrived: Vec::new(),
             order: None,
             chores: JoinSet::new(),
             serving: None,
@@ -136,7 +139,7 @@ impl<'a> Session<'a> {
                         self.order = Some(order);
                         None
                     }
-                    Some(event) = self.events.next() => self.hear(event).await?,
+                    Some(event) = self.events.next() => self.hear_all(event).await?,
                     Some(_) = self.chores.join_next() => None,
                     () = inbox.wanted.notified(), if self.feed.adapts => None,
                     () = gone(&self.channel), if asks => {
@@ -144,6 +147,7 @@ impl<'a> Session<'a> {
                     }
                 }
             };
+            self.hand_over();
             if let Some(ended) = ended {
                 return Ok(ended);
             }
@@ -234,6 +238,26 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Takes an event and those that came with it: so they are handed over at once. `Some` when the channel has ended.
+    async fn hear_all(&mut self, first: Event) -> Result<Option<Ended>, BrokerError> {
+        let mut event = first;
+        for _ in 1..AT_ONCE {
+            if let Some(ended) = self.hear(event).await? {
+                return Ok(Some(ended));
+            }
+            match self.events.next().now_or_never() {
+                Some(Some(next)) => event = next,
+                _ => return Ok(None),
+            }
+        }
+        self.hear(event).await
+    }
+
+    /// Hands over what has come.
+    fn hand_over(&mut self) {
+        self.feed.inbox.push_all(self.arrived.drain(..));
+    }
+
     /// Takes an event; `Some` when the channel has ended.
     async fn hear(&mut self, event: Event) -> Result<Option<Ended>, BrokerError> {
         match event {
@@ -310,7 +334,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Ends subscriptions, and takes what was under way. They are not in `sources` any more.
+    /// Ends subscriptions, and hands over what was under way. They are not in `sources` any more.
     async fn cancel(&mut self, sources: &[Arc<Source>]) -> lapin::Result<()> {
         let cancel = |source: &Arc<Source>| {
             self.channel.basic_cancel(source.tag.clone(), BasicCancelOptions::default())
@@ -329,6 +353,7 @@ impl<'a> Session<'a> {
                 None => break,
             }
         }
+        self.hand_over();
         Ok(())
     }
 

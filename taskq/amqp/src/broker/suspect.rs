@@ -45,7 +45,7 @@ pub(super) async fn count(
         }
         Err(error) => {
             tracing::warn!(%error, queue = %holding.queue, "could not count a delivery; it runs uncounted");
-            inbox.push(&holding.queue, delivery);
+            inbox.push_all([(Arc::clone(&holding.queue), delivery)].into_iter());
         }
     }
 }

@@ -64,8 +64,7 @@ impl Session<'_> {
         let handed = Delivery::new(tag, payload, info, deliveries, Arc::<_>::clone(&settler) as _);
         let shared = Arc::clone(&feed.shared);
         match verdict {
-            Verdict::Deliver if self.window == 0 => self.asked.push((Arc::clone(&source.name), handed)),
-            Verdict::Deliver => feed.inbox.push(&source.name, handed),
+            Verdict::Deliver => self.arrived.push((Arc::clone(&source.name), handed)),
             Verdict::Count => {
                 let inbox = Arc::clone(&feed.inbox);
                 self.chores.spawn(suspect::count(shared, settler, holding, handed, inbox));

@@ -8,13 +8,10 @@ use lapin::options::BasicQosOptions;
 use super::{Ended, Event, Session};
 
 impl Session<'_> {
-    /// Subscribes for `wish` messages until the first has come, or something else is to be done.
+    /// Subscribes for `wish` messages until the first has come, or something else is to be done. What has come is not
+    /// handed over before the end: what is settled while the subscription still runs makes room for more.
     pub(super) async fn ask(&mut self, wish: usize) -> Option<Ended> {
         let fetched = self.fetch(wish).await;
-        // Only now: what is settled while the subscription still runs makes room for more.
-        for (queue, delivery) in self.asked.drain(..) {
-            self.feed.inbox.push(&queue, delivery);
-        }
         fetched.err().map(|error| self.broken(&error))
     }
 
