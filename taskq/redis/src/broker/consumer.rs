@@ -57,7 +57,7 @@ impl RedisConsumer {
         let instance = format!("{}:{}", spec.node, uuid::Uuid::new_v4().as_simple());
         let held = Arc::new(Held::new(instance, shared.options.mirror_unacked));
         let (send, receive) = mpsc::channel(RETURNS);
-        let watch = Watch::default();
+        let watch = Watch::new(&shared);
         let wake = Arc::clone(&watch.wake);
         let settler = Arc::new(RedisSettler::new(Arc::clone(&shared), Arc::clone(&held), send, wake));
         // Ends when the last settler is gone: deliveries may outlive the consumer.
@@ -112,7 +112,8 @@ impl RedisConsumer {
             terms: self.terms.clone(),
             max,
             wake: Arc::clone(&self.watch.wake),
-            arm: self.watch.armed(),
+            watchers: self.watch.watchers(),
+            waits: self.watch.waits(),
             state: Arc::clone(&self.state),
             stop: end.clone(),
         };

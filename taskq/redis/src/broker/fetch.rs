@@ -2,10 +2,11 @@
 //!
 //! Kept true here: a fetch that follows another one asks for no more than the consumer's window leaves, waits for
 //! nothing, and leaves what goes wrong to the next one that is asked for; what was taken without our knowing is looked
-//! for only while no other take is under way. States of the consumer: consuming (health is fine), or away with a
+//! for only while no other take is under way; a take that waits on the server ends before its fetch does. States of the consumer: consuming (health is fine), or away with a
 //! reason; every failed take leads to away, every take that works back to consuming.
 
 use std::{
+    future,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Shared,
+    armed::{Armed, Came, Waits},
     held::Held,
     settle::RedisSettler,
     take::{self, Taken, Terms},
@@ -49,6 +51,12 @@ pub(super) struct Batch {
     pub(super) deliveries: Vec<Delivery>,
     /// The fetch that follows, if there is one.
     pub(super) next: Option<oneshot::Receiver<Fetched>>,
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.deliveries.is_empty() && self.next.is_none()
+    }
 }
 
 /// How a consumer stands.
@@ -136,9 +144,28 @@ pub(super) struct Fetch {
     pub(super) terms: Terms,
     pub(super) max: usize,
     pub(super) wake: Arc<Notify>,
-    pub(super) arm: Vec<Arc<Notify>>,
+    pub(super) watchers: Vec<Arc<Notify>>,
+    pub(super) waits: Arc<Waits>,
     pub(super) state: Arc<State>,
     pub(super) stop: CancellationToken,
+}
+
+/// How a fetch waits.
+#[derive(Default)]
+struct Waiting {
+    armed: Option<Armed>,
+    /// That failed: not again before the next look.
+    failed: bool,
+}
+
+impl Waiting {
+    /// What comes of what is armed.
+    async fn came(&mut self) -> Came {
+        let Some(armed) = &mut self.armed else { return future::pending().await };
+        let came = armed.came().await;
+        self.armed = None;
+        came
+    }
 }
 
 impl Fetch {
@@ -164,10 +191,31 @@ impl Fetch {
     }
 
     async fn run(self) -> Fetched {
+        let mut waiting = Waiting::default();
+        let fetched = self.until_found(&mut waiting).await;
+        let Some(armed) = waiting.armed.take() else { return fetched };
+        let overtaken = fetched.as_ref().is_ok_and(|batch| !batch.deliveries.is_empty());
+        let mut rest = self.disarm(armed, overtaken).await;
+        let mut batch = match fetched {
+            Ok(batch) => batch,
+            Err(error) => {
+                self.settler.give_back_unseen(rest);
+                return Err(error);
+            }
+        };
+        // Both together may be more than was asked for.
+        let room = self.max.saturating_sub(batch.deliveries.len()).min(rest.len());
+        self.settler.give_back_unseen(rest.drain(room..));
+        batch.deliveries.append(&mut rest);
+        batch.next = self.ahead(batch.deliveries.len() == self.max, 0);
+        Ok(batch)
+    }
+
+    async fn until_found(&self, waiting: &mut Waiting) -> Fetched {
         let mut pause = PAUSE.0;
         let mut found_nothing = 0;
         while !self.stop.is_cancelled() {
-            match self.attempt(wait::pause(found_nothing)).await {
+            match self.attempt(waiting, wait::pause(found_nothing)).await {
                 Ok(Some(batch)) => return Ok(batch),
                 Ok(None) => {
                     found_nothing = found_nothing.saturating_add(1);
@@ -192,8 +240,8 @@ impl Fetch {
     }
 
     /// Takes; waits when there is nothing, at most for `tick`.
-    async fn attempt(&self, tick: Duration) -> Result<Option<Batch>, BrokerError> {
-        let found = self.audit().await?;
+    async fn attempt(&self, waiting: &mut Waiting, tick: Duration) -> Result<Option<Batch>, BrokerError> {
+        let found = self.audit(waiting).await?;
         if !found.is_empty() {
             self.state.consuming();
             return Ok(Some(Batch { deliveries: found, next: None }));
@@ -201,18 +249,107 @@ impl Fetch {
         let taken = self.take().await?;
         self.state.consuming();
         let next_due = taken.next_due;
-        let batch = self.read(taken).await;
-        if !batch.deliveries.is_empty() {
+        let batch = match waiting.armed {
+            None => self.read(taken, self.max).await,
+            // What waits ends first.
+            Some(_) => Batch { deliveries: self.deliveries(taken).await, next: None },
+        };
+        if !batch.is_empty() {
             return Ok(Some(batch));
         }
-        let next = Instant::now() + next_due.map_or(tick, |due| due.min(tick));
-        self.arm.iter().for_each(|arm| arm.notify_one());
-        tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = self.wake.notified() => {}
-            () = sleep_until(next) => {}
+        if let Some(void) = waiting.armed.take_if(|armed| armed.is_void()) {
+            let deliveries = self.disarm(void, false).await;
+            if !deliveries.is_empty() {
+                return Ok(Some(Batch { deliveries, next: None }));
+            }
         }
-        Ok(None)
+        self.wait(waiting, Instant::now() + tick, next_due).await
+    }
+
+    /// Waits until there may be something, at most until `tick` or something is due. Brings what was taken meanwhile.
+    async fn wait(
+        &self,
+        waiting: &mut Waiting,
+        tick: Instant,
+        mut next_due: Option<Duration>,
+    ) -> Result<Option<Batch>, BrokerError> {
+        let mut until = tick;
+        loop {
+            if let Some(due) = next_due.take() {
+                until = until.min(Instant::now() + due);
+            }
+            if waiting.armed.is_none() && !waiting.failed {
+                waiting.armed = self.arm();
+            }
+            let came = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ok(None),
+                came = waiting.came() => came,
+                () = self.wake.notified() => return Ok(None),
+                () = sleep_until(until) => {
+                    waiting.failed = false;
+                    return Ok(None);
+                }
+            };
+            match came {
+                Came::Taken(taken) => {
+                    next_due = taken.next_due;
+                    let asked = taken.asked();
+                    let batch = self.read(taken, asked).await;
+                    if !batch.is_empty() {
+                        return Ok(Some(batch));
+                    }
+                    // The wait was over, or others were quicker: it has looked, so it can wait again.
+                }
+                Came::Look => return Ok(None),
+                Came::Failed(error) => {
+                    tracing::debug!(%error, "could not wait for messages");
+                    waiting.failed = true;
+                }
+                Came::Lost(error) => {
+                    tracing::debug!(%error, "lost the answer of a take that waited");
+                    waiting.failed = true;
+                    self.state.set_audit(Audit::Now);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Lets a take wait on the server, or else watchers.
+    fn arm(&self) -> Option<Armed> {
+        match &self.queues[..] {
+            [queue] if self.waits.can() => {
+                let Self { shared, held, waits, max, terms, .. } = self;
+                Some(Armed::new(shared, held, waits, queue, *max, terms.lease))
+            }
+            _ => {
+                self.watchers.iter().for_each(|watcher| watcher.notify_one());
+                None
+            }
+        }
+    }
+
+    /// Ends what waits, and brings what it took. `overtaken`: something was taken since it was armed.
+    async fn disarm(&self, armed: Armed, overtaken: bool) -> Vec<Delivery> {
+        match armed.disarm().await {
+            Came::Taken(mut taken) => {
+                if overtaken {
+                    taken.was_overtaken();
+                }
+                self.deliveries(taken).await
+            }
+            Came::Look => Vec::new(),
+            Came::Failed(error) => {
+                tracing::debug!(%error, "could not wait for messages");
+                Vec::new()
+            }
+            Came::Lost(error) => {
+                tracing::debug!(%error, "could not end a take that waited");
+                self.state.set_audit(Audit::Now);
+                Vec::new()
+            }
+        }
     }
 
     async fn take(&self) -> Result<Taken, BrokerError> {
@@ -220,17 +357,22 @@ impl Fetch {
     }
 
     /// Reads what was taken, while the next fetch is under way.
-    async fn read(&self, taken: Taken) -> Batch {
-        let next = self.ahead(taken.len());
-        let deliveries = taken.read(&self.shared, &self.held, &self.settler, &self.queues, &self.terms).await;
+    async fn read(&self, taken: Taken, asked: usize) -> Batch {
+        let next = self.ahead(taken.len() == asked, taken.len());
+        let deliveries = self.deliveries(taken).await;
         Batch { deliveries, next }
     }
 
-    /// The fetch that follows one that took so many, if there is likely to be more, and room for it.
-    fn ahead(&self, taken: usize) -> Option<oneshot::Receiver<Fetched>> {
+    async fn deliveries(&self, taken: Taken) -> Vec<Delivery> {
+        taken.read(&self.shared, &self.held, &self.settler, &self.queues, &self.terms).await
+    }
+
+    /// The fetch that follows one that got all it asked for, if there is likely to be more, and room for it beside what is
+    /// not read yet.
+    fn ahead(&self, got_all: bool, unread: usize) -> Option<oneshot::Receiver<Fetched>> {
         let window = self.state.window();
-        let room = window.saturating_sub(self.held.total() + taken);
-        let is_worth_it = taken == self.max && room > 0 && room >= window / 4;
+        let room = window.saturating_sub(self.held.total() + unread);
+        let is_worth_it = got_all && room > 0 && room >= window / 4;
         // Before anything was taken under it, nobody knows whether the owner's name is still good.
         if !is_worth_it || !self.held.has_taken() || self.state.audit().is_due() || self.stop.is_cancelled() {
             return None;
@@ -244,7 +386,7 @@ impl Fetch {
     async fn run_ahead(self) -> Fetched {
         match self.take().await {
             Ok(taken) => {
-                let mut batch = self.read(taken).await;
+                let mut batch = self.read(taken, self.max).await;
                 // It may have become smaller meanwhile.
                 let beyond = self.held.total().saturating_sub(self.state.window());
                 let fits = batch.deliveries.len().saturating_sub(beyond);
@@ -260,11 +402,21 @@ impl Fetch {
     }
 
     /// What was taken without our knowing.
-    async fn audit(&self) -> Result<Vec<Delivery>, BrokerError> {
+    async fn audit(&self, waiting: &mut Waiting) -> Result<Vec<Delivery>, BrokerError> {
         if !self.state.audit().is_due() {
             return Ok(Vec::new());
         }
-        let found = take::recover(&self.shared, &self.held, &self.settler, &self.terms).await?;
+        // What waits may take while we look, and would come twice. Where no other answer was lost nobody has to look.
+        if let Some(armed) = waiting.armed.take_if(|armed| self.held.has_unknown_besides(armed.numbers())) {
+            let came = self.disarm(armed, false).await;
+            if !came.is_empty() {
+                return Ok(came);
+            }
+        }
+        let found = match waiting.armed {
+            None => take::recover(&self.shared, &self.held, &self.settler, &self.terms).await?,
+            Some(_) => Vec::new(),
+        };
         self.state.set_audit(Audit::At(Instant::now() + AUDIT));
         Ok(found)
     }

@@ -198,6 +198,11 @@ impl Held {
         (!inner.open.is_empty()).then(|| self.name(inner.epoch))
     }
 
+    /// Whether something may have been taken without our knowing, except under these numbers.
+    pub(super) fn has_unknown_besides(&self, numbers: &Range<u64>) -> bool {
+        self.inner().open.has_besides(numbers)
+    }
+
     /// Leaves of numbers that the server holds those that were never delivered. Meant for when no take is under way.
     pub(super) fn retain_unknown(&self, numbers: &mut Vec<u64>) {
         let inner = self.inner();

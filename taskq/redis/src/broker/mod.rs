@@ -1,6 +1,7 @@
 //! The broker: what all parts share, and the seam's methods as one-liners onto them.
 
 mod admin;
+mod armed;
 mod broadcast;
 mod checkup;
 mod consumer;

@@ -6,7 +6,8 @@
 use std::ops::Range;
 
 /// Numbers that a message may stand under on the server without our knowing: ranges in order, apart from each other.
-/// There is one while a take is under way, and what is left of one for each answer that was lost.
+/// There is one while a take is under way or [waits](super::armed), and what is left of one for each answer that was
+/// lost.
 #[derive(Debug, Default)]
 pub(super) struct Open(Vec<Range<u64>>);
 
@@ -17,6 +18,11 @@ impl Open {
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// Whether others than these are open.
+    pub(super) fn has_besides(&self, numbers: &Range<u64>) -> bool {
+        self.0.iter().any(|open| open.start < numbers.start || numbers.end < open.end)
     }
 
     /// Opens numbers that are greater than all before.

@@ -31,6 +31,11 @@ impl Newest {
         self.0.store(at, Ordering::Release);
     }
 
+    /// The same from a take that may be older than the last one.
+    pub(super) fn raise(&self, at: u64) {
+        self.0.fetch_max(at, Ordering::AcqRel);
+    }
+
     pub(super) fn get(&self) -> Option<u64> {
         Some(self.0.load(Ordering::Acquire)).filter(|at| *at != Self::UNKNOWN)
     }

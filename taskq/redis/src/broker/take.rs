@@ -33,6 +33,8 @@ pub(super) struct Taken {
     /// Those that were reserved for it.
     numbers: Range<u64>,
     messages: Vec<Found>,
+    /// Others were taken since the numbers were reserved: they do not tell when it was taken.
+    found_late: bool,
     /// Until the next delayed message is due.
     pub(super) next_due: Option<Duration>,
 }
@@ -40,6 +42,16 @@ pub(super) struct Taken {
 impl Taken {
     pub(super) fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    /// How many there could have been.
+    pub(super) fn asked(&self) -> usize {
+        usize::try_from(self.numbers.end - self.numbers.start).unwrap_or(usize::MAX)
+    }
+
+    /// Others were taken since the numbers were reserved for it.
+    pub(super) fn was_overtaken(&mut self) {
+        self.found_late = true;
     }
 
     /// Reads it, counts the deliveries, and puts aside what was delivered too often.
@@ -56,7 +68,7 @@ impl Taken {
             queues,
             numbers: slice::from_ref(&self.numbers),
             messages: self.messages,
-            found_late: false,
+            found_late: self.found_late,
         };
         deliver(shared, held, settler, batch, terms).await
     }
@@ -166,20 +178,28 @@ impl FromRedisValue for Answer {
     }
 }
 
-fn command(keys: &Keys, queues: &[String], reserved: &Reserved, mirror: bool, lease: Duration) -> Cmd {
+/// `steps`: how many of each queue's lists are looked at, the most urgent first.
+fn command(
+    keys: &Keys,
+    queues: &[String],
+    steps: usize,
+    reserved: &Reserved,
+    mirror: bool,
+    lease: Duration,
+) -> Cmd {
     let Reserved { owner, used, numbers } = reserved;
-    let count = 4 + queues.len() * (2 + keys.step_count()) + if mirror { 2 } else { 0 };
+    let count = 4 + queues.len() * (2 + steps) + if mirror { 2 } else { 0 };
     let mut command = script::call(&script::TAKE, count);
     command.arg(keys.owners()).arg(keys.held_queues(owner)).arg(keys.leaving()).arg(keys.revoked());
     for queue in queues {
-        command.arg(keys.delayed(queue)).arg(keys.in_flight(owner, queue)).arg(keys.lists(queue));
+        command.arg(keys.delayed(queue)).arg(keys.in_flight(owner, queue)).arg(&keys.lists(queue)[..steps]);
     }
     if mirror {
         command.arg(keys.unacked()).arg(keys.unacked_index());
     }
     command.arg(owner).arg(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX));
     command.arg(numbers.end - numbers.start);
-    command.arg(u8::from(*used)).arg(keys.step_count()).arg(keys.sep()).arg(u8::from(mirror));
+    command.arg(u8::from(*used)).arg(steps).arg(keys.sep()).arg(u8::from(mirror));
     command.arg(keys.wake("")).arg(numbers.start).arg(queues);
     command
 }
@@ -205,7 +225,46 @@ pub(super) async fn take(
     }
     shared.newest.set(u64::try_from(answer.revoked).unwrap_or(0));
     let next_due = u64::try_from(answer.next_due).ok().map(Duration::from_millis);
-    Ok(Taken { owner: reserved.owner, numbers: reserved.numbers, messages: answer.messages, next_due })
+    let Reserved { owner, numbers, .. } = reserved;
+    Ok(Taken { owner, numbers, messages: answer.messages, found_late: false, next_due })
+}
+
+/// A take that is done when its time has come. It looks at the most urgent list of one queue only: when it comes although
+/// that list is empty it takes nothing, and so nothing that would have to go back.
+pub(super) fn later(
+    shared: &Shared,
+    held: &Held,
+    queue: &String,
+    reserved: &Reserved,
+    lease: Duration,
+) -> Cmd {
+    command(&shared.keys, slice::from_ref(queue), 1, reserved, held.mirrors, lease)
+}
+
+/// What such a take has answered; nothing when the lease had lapsed.
+pub(super) fn came(
+    shared: &Shared,
+    held: &Held,
+    reserved: &Reserved,
+    answer: Value,
+) -> Result<Option<Taken>, redis::ParsingError> {
+    let answer = Answer::from_redis_value(answer)?;
+    if !answer.owns {
+        held.lose(&reserved.owner);
+        return Ok(None);
+    }
+    if !answer.messages.is_empty() {
+        crash::reached(Point::Fetched);
+    }
+    // It may be older than what another connection has told meanwhile.
+    shared.newest.raise(u64::try_from(answer.revoked).unwrap_or(0));
+    Ok(Some(Taken {
+        owner: reserved.owner.clone(),
+        numbers: reserved.numbers.clone(),
+        messages: answer.messages,
+        found_late: false,
+        next_due: u64::try_from(answer.next_due).ok().map(Duration::from_millis),
+    }))
 }
 
 async fn run(
@@ -215,7 +274,8 @@ async fn run(
     reserved: &Reserved,
     lease: Duration,
 ) -> Result<Answer, BrokerError> {
-    let command = command(&shared.keys, queues, reserved, held.mirrors, lease);
+    let steps = shared.keys.step_count();
+    let command = command(&shared.keys, queues, steps, reserved, held.mirrors, lease);
     script::run(&shared.link, "take messages", &command).await
 }
 

@@ -1,4 +1,5 @@
-//! Waiting until there may be something to take, without taking anything.
+//! Waiting until there may be something to take, without taking anything: what a consumer of several queues does, and
+//! one whose server does not let it [arm](super::armed) a take.
 //!
 //! Each queue is watched on a connection of its own with `BLMOVE` from the list to itself: it returns as soon
 //! as the list is not empty and changes nothing, so an answer that gets lost loses no message. Only the most
@@ -11,14 +12,14 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::Notify, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, wake};
+use super::{Shared, armed::Waits, wake};
 
 /// How often a consumer that waits looks by itself.
 pub(super) const TICK: Duration = Duration::from_millis(500);
 /// The same once it has found nothing for so many times in a row.
 const IDLE: (u32, Duration) = (4, Duration::from_secs(1));
 /// The longest `BLMOVE`. The read deadline is this and the time for an answer.
-const BLOCK: Duration = Duration::from_secs(10);
+pub(super) const BLOCK: Duration = Duration::from_secs(15);
 /// Queues that are watched; more are found by looking.
 const WATCHED: usize = 8;
 
@@ -29,15 +30,25 @@ pub(super) fn pause(found_nothing: u32) -> Duration {
 }
 
 /// Watches queues while a consumer waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Watch {
     /// Something may be there.
     pub(super) wake: Arc<Notify>,
     tasks: JoinSet<()>,
     arm: Vec<Arc<Notify>>,
+    waits: Arc<Waits>,
 }
 
 impl Watch {
+    pub(super) fn new(shared: &Shared) -> Self {
+        Self {
+            wake: Arc::default(),
+            tasks: JoinSet::new(),
+            arm: Vec::new(),
+            waits: Arc::new(Waits::new(shared)),
+        }
+    }
+
     /// Watches these queues from now on.
     pub(super) fn set(&mut self, shared: &Arc<Shared>, queues: &[String], stop: &CancellationToken) {
         self.tasks.abort_all();
@@ -63,8 +74,13 @@ impl Watch {
     }
 
     /// The notifiers that make watchers look: once for each time nothing was found.
-    pub(super) fn armed(&self) -> Vec<Arc<Notify>> {
+    pub(super) fn watchers(&self) -> Vec<Arc<Notify>> {
         self.arm.clone()
+    }
+
+    /// Where takes can wait.
+    pub(super) fn waits(&self) -> Arc<Waits> {
+        Arc::clone(&self.waits)
     }
 }
 

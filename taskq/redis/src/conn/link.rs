@@ -15,6 +15,17 @@ use tokio::{
 use super::Addresses;
 use crate::error;
 
+/// One connection of a link, for who must know which it is. Its socket is closed when the link has forgotten it and the
+/// last of these is dropped.
+#[derive(Clone)]
+pub(crate) struct Line {
+    generation: u64,
+    era: u64,
+    connection: MultiplexedConnection,
+    /// The server's number for it.
+    pub(crate) id: u64,
+}
+
 /// A connection made on first use and made anew after a failure. Commands of several callers share it.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -32,6 +43,8 @@ struct State {
     /// That of the addresses when it was made: of another one, it goes to a server that we have left.
     era: u64,
     connection: Option<MultiplexedConnection>,
+    /// The number that the server gave it, once somebody has asked.
+    id: Option<u64>,
     /// The last attempt that failed: who waited for it shares its error instead of trying once more.
     failed: Option<(Instant, RedisError)>,
 }
@@ -98,6 +111,7 @@ impl Link {
                     state.era = era;
                     state.generation += 1;
                     state.connection = Some(connection.clone());
+                    state.id = None;
                     return Ok((state.generation, connection));
                 }
                 // Of several errors, one that no retry mends is the one to tell.
@@ -127,6 +141,36 @@ impl Link {
         }
         let era = self.addresses.answered(&candidate);
         Ok((connection, era))
+    }
+
+    /// The connection, and which it is.
+    pub(crate) async fn line(&self, what: &str) -> Result<Line, BrokerError> {
+        let (generation, mut connection) = self.connection(what).await?;
+        let state = self.state.lock().await;
+        let (era, known) = (state.era, state.id.filter(|_| state.generation == generation));
+        drop(state);
+        let id = match known {
+            Some(id) => id,
+            None => match redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await {
+                Ok(id) => id,
+                Err(error) => return Err(self.failed(what, generation, error).await),
+            },
+        };
+        let mut state = self.state.lock().await;
+        if state.generation == generation {
+            state.id = Some(id);
+        }
+        Ok(Line { generation, era, connection, id })
+    }
+
+    /// Whether it goes to the server that all connections should go to.
+    pub(crate) fn is_current(&self, line: &Line) -> bool {
+        line.era == self.addresses.era()
+    }
+
+    /// Lets go of a connection of which nobody expects an answer any more.
+    pub(crate) async fn drop_line(&self, line: Line) {
+        self.forget(line.generation).await;
     }
 
     async fn forget(&self, generation: u64) {
@@ -165,7 +209,27 @@ impl Link {
     /// Runs a pipeline and gives the answer of each command, errors of the server among them: one that fails
     /// says nothing about the others.
     pub(crate) async fn each(&self, what: &str, pipeline: &Pipeline) -> Result<Vec<Value>, BrokerError> {
-        let (generation, mut connection) = self.connection(what).await?;
+        let (generation, connection) = self.connection(what).await?;
+        self.each_of(what, generation, connection, pipeline).await
+    }
+
+    /// The same on this connection, and on no other.
+    pub(crate) async fn each_on(
+        &self,
+        what: &str,
+        line: &Line,
+        pipeline: &Pipeline,
+    ) -> Result<Vec<Value>, BrokerError> {
+        self.each_of(what, line.generation, line.connection.clone(), pipeline).await
+    }
+
+    async fn each_of(
+        &self,
+        what: &str,
+        generation: u64,
+        mut connection: MultiplexedConnection,
+        pipeline: &Pipeline,
+    ) -> Result<Vec<Value>, BrokerError> {
         let count = pipeline.len();
         let answers = match connection.send_packed_commands(pipeline, 0, count).await {
             Ok(answers) => answers,

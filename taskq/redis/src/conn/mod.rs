@@ -8,10 +8,10 @@ mod link;
 mod pulse;
 
 pub(crate) use address::Addresses;
-pub(crate) use link::Link;
+pub(crate) use link::{Line, Link};
 pub(crate) use pulse::{PULSE, answers};
 
 /// What a deadline of ours looks like to whoever reads errors of the client.
-fn timed_out() -> redis::RedisError {
+pub(crate) fn timed_out() -> redis::RedisError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }

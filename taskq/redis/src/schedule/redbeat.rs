@@ -29,7 +29,8 @@ pub struct Redbeat {
 /// # Errors
 /// When the server cannot be reached.
 pub async fn read_redbeat(urls: &Urls, prefix: &str) -> Result<Redbeat, Error> {
-    let broker = RedisBroker::connect(urls, RedisOptions::default()).await?;
+    // Boxed: a connection in the making is large, and this is done once.
+    let broker = Box::pin(RedisBroker::connect(urls, RedisOptions::default())).await?;
     let link = &broker.shared().link;
     let mut command = redis::cmd("ZRANGE");
     command.arg(format!("{prefix}:schedule")).arg(0).arg(-1);
