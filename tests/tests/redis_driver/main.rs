@@ -2,6 +2,7 @@
 //! whatever Python workers left in it.
 
 mod ahead;
+mod armed;
 mod full;
 mod held;
 mod mirror;
