@@ -143,9 +143,10 @@ impl Armed {
         &self.reserved.numbers
     }
 
-    /// Whether the name under which it would take has become another's.
+    /// Whether it would take for an owner that is none any more, or at a server that was left.
     pub(super) fn is_void(&self) -> bool {
-        self.held.owner().0 != self.reserved.owner
+        let was_left = self.sent.get().is_some_and(|line| !self.waits.link.is_current(line));
+        was_left || self.held.owner().0 != self.reserved.owner
     }
 
     /// Waits for it. Cancel safe; not to be called again once it has come.

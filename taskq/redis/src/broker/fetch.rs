@@ -2,8 +2,9 @@
 //!
 //! Kept true here: a fetch that follows another one asks for no more than the consumer's window leaves, waits for
 //! nothing, and leaves what goes wrong to the next one that is asked for; what was taken without our knowing is looked
-//! for only while no other take is under way; a take that waits on the server ends before its fetch does. States of the consumer: consuming (health is fine), or away with a
-//! reason; every failed take leads to away, every take that works back to consuming.
+//! for only while no other take is under way; a take that waits on the server ends before its fetch does. States of the
+//! consumer: consuming (health is fine), or away with a reason; every failed take leads to away, every take that works
+//! back to consuming.
 
 use std::{
     future,
