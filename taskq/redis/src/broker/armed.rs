@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The most that it takes: more comes with the take that follows at once.
-const MOST: usize = 64;
+const MOST: usize = 16;
 /// First pause before a wait that was not under way yet is ended once more.
 const AGAIN: Duration = Duration::from_millis(2);
 
