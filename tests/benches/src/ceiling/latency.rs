@@ -1,11 +1,15 @@
-//! How soon a message that Redis gets is with a client that waits for it.
+//! How soon a message that a broker gets is with a client that waits for it.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use futures_util::StreamExt as _;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Connection, ConnectionProperties};
 use redis::AsyncCommands as _;
 
-/// The latencies of `calls` messages, one after the other, in milliseconds.
+/// The latencies of `calls` messages on Redis, one after the other, in milliseconds.
 ///
 /// # Errors
 /// Those of the server.
@@ -40,5 +44,47 @@ pub async fn redis(url: &str, queue: &str, calls: usize, pause: Duration) -> Res
         latencies.push(started.duration_since(sent).as_secs_f64() * 1e3);
     }
     taker.await??;
+    Ok(latencies)
+}
+
+/// The same on RabbitMQ, in a new durable queue.
+///
+/// # Errors
+/// Those of the server.
+pub async fn amqp(url: &str, queue: &str, calls: usize, pause: Duration) -> Result<Vec<f64>> {
+    let sends = Connection::connect(url, ConnectionProperties::default()).await?;
+    let waits = Connection::connect(url, ConnectionProperties::default()).await?;
+    let sender = sends.create_channel().await?;
+    let taker = waits.create_channel().await?;
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    taker.queue_declare(queue.into(), durable, FieldTable::default()).await?;
+    let mut consumer = taker
+        .basic_consume(queue.into(), "ceiling".into(), BasicConsumeOptions::default(), FieldTable::default())
+        .await?;
+    let (started, mut starts) = tokio::sync::mpsc::channel(1);
+    let taking = tokio::spawn(async move {
+        while let Some(delivery) = consumer.next().await {
+            let delivery = delivery?;
+            if started.send(Instant::now()).await.is_err() {
+                break;
+            }
+            delivery.acker.ack(BasicAckOptions::default()).await?;
+        }
+        anyhow::Ok(())
+    });
+    let mut latencies = Vec::with_capacity(calls);
+    for _ in 0..calls {
+        tokio::time::sleep(pause).await;
+        let sent = Instant::now();
+        let persistent = BasicProperties::default().with_delivery_mode(2);
+        sender
+            .basic_publish("".into(), queue.into(), BasicPublishOptions::default(), b"message", persistent)
+            .await?;
+        let started = starts.recv().await.context("the taker has ended")?;
+        latencies.push(started.duration_since(sent).as_secs_f64() * 1e3);
+    }
+    waits.close(200, "done".into()).await?;
+    sends.close(200, "done".into()).await?;
+    taking.await??;
     Ok(latencies)
 }

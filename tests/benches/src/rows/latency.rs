@@ -59,10 +59,14 @@ pub(super) async fn row(bench: &Bench, on: On, quantile: f64) -> Result<Row> {
     let calls = (CALLS / bench.options.shrink as usize).max(50);
     let mut contestants =
         vec![Contestant::new("taskq", || async move { Ok(at(quantile, taskq(bench, url, calls).await?)) })];
-    if matches!(on, On::Redis) {
+    if !matches!(on, On::Sqlite) {
         contestants.push(Contestant::new("ceiling", || async move {
             let queue = Rig::new(url, Results::Off)?.queue;
-            Ok(at(quantile, ceiling::redis(url, &queue, calls, PAUSE).await?))
+            let latencies = match on {
+                On::Amqp => ceiling::amqp(url, &queue, calls, PAUSE).await?,
+                _ => ceiling::redis(url, &queue, calls, PAUSE).await?,
+            };
+            Ok(at(quantile, latencies))
         }));
     }
     Ok(Row {
