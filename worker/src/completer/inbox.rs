@@ -37,11 +37,28 @@ pub(super) struct Inbox {
 #[derive(Debug)]
 struct State {
     waiting: Vec<Completion>,
-    /// Until when they may wait for others.
-    due: Instant,
+    linger: Linger,
+    closed: bool,
+}
+
+/// How long completions wait for company.
+#[derive(Debug)]
+struct Linger {
+    until: Instant,
     /// Somebody waits for one of them.
     awaited: bool,
-    closed: bool,
+}
+
+impl Linger {
+    /// One more has come. True when they may wait less long than before.
+    fn join(&mut self, is_first: bool, is_awaited: bool, now: impl FnOnce() -> Instant) -> bool {
+        let hurries = is_first || is_awaited && !self.awaited;
+        if hurries {
+            let until = now() + if is_awaited { LINGER } else { LINGER_UNAWAITED };
+            *self = Self { until: if is_first { until } else { until.min(self.until) }, awaited: is_awaited };
+        }
+        hurries
+    }
 }
 
 /// How an inbox stands.
@@ -58,8 +75,7 @@ impl Inbox {
             node,
             state: Mutex::new(State {
                 waiting: Vec::with_capacity(BATCH),
-                due: Instant::now(),
-                awaited: false,
+                linger: Linger { until: Instant::now(), awaited: false },
                 closed: false,
             }),
             arrived: Notify::new(),
@@ -90,25 +106,20 @@ impl Inbox {
     }
 
     fn add(&self, mut state: MutexGuard<'_, State>, completion: Completion) {
-        let is_first = state.waiting.is_empty();
-        let hurries = !state.awaited && !self.may_linger(&completion);
-        if hurries {
-            state.awaited = true;
-            state.due = Instant::now() + LINGER;
-        } else if is_first {
-            state.due = Instant::now() + LINGER_UNAWAITED;
-        }
+        let (is_first, is_awaited) = (state.waiting.is_empty(), self.is_awaited(&completion));
+        let hurries = state.linger.join(is_first, is_awaited, Instant::now);
         state.waiting.push(completion);
         let waiting = state.waiting.len();
         drop(state);
-        if is_first || hurries || waiting == BATCH || self.is_all() {
+        if hurries || waiting == BATCH || self.is_all() {
             self.arrived.notify_one();
         }
     }
 
-    fn may_linger(&self, completion: &Completion) -> bool {
+    /// Whether somebody waits for it, or a slot for the room that it makes.
+    fn is_awaited(&self, completion: &Completion) -> bool {
         let has_work_ahead = self.node.prefetch.is_adaptive() && self.node.held.waiting_bytes() > 0;
-        has_work_ahead && completion.is_mere_acknowledgement()
+        !has_work_ahead || !completion.is_mere_acknowledgement()
     }
 
     /// Whether nothing more can come before the completer has acted.
@@ -117,8 +128,8 @@ impl Inbox {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        let State { waiting, due, .. } = &*self.lock();
-        Standing { waiting: waiting.len(), due: *due }
+        let State { waiting, linger, .. } = &*self.lock();
+        Standing { waiting: waiting.len(), due: linger.until }
     }
 
     /// Takes out a batch, oldest first. It has its room until the guard is dropped.
@@ -130,8 +141,7 @@ impl Inbox {
         };
         let batch = std::mem::replace(&mut state.waiting, left);
         // Those that are left are a batch too many: they have waited.
-        state.due = Instant::now() + LINGER;
-        state.awaited = !state.waiting.is_empty();
+        state.linger = Linger { until: Instant::now() + LINGER, awaited: true };
         let applying = Applying { inbox: Arc::clone(self), count: batch.len() };
         (batch, applying)
     }
@@ -165,5 +175,26 @@ impl Applying {
 impl Drop for Applying {
     fn drop(&mut self) {
         self.inbox.room.add_permits(self.count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_does_not_wait_as_long_as_the_acknowledgements_before_it() {
+        let ms = Duration::from_millis;
+        let start = Instant::now();
+        let mut linger = Linger { until: start, awaited: true };
+        assert!(linger.join(true, false, || start), "the first of a batch is timed");
+        assert_eq!(linger.until, start + LINGER_UNAWAITED);
+        assert!(!linger.join(false, false, || start + ms(1)));
+        assert!(linger.join(false, true, || start + ms(3)));
+        assert_eq!(linger.until, start + ms(3) + LINGER);
+        assert!(!linger.join(false, true, || start + ms(4)), "it is timed already");
+        assert!(linger.join(true, false, || start + ms(20)));
+        assert!(linger.join(false, true, || start + ms(29)));
+        assert_eq!(linger.until, start + ms(20) + LINGER_UNAWAITED, "never longer than before");
     }
 }
