@@ -63,8 +63,8 @@ pub async fn amqp(url: &str, queue: &str, calls: usize, pause: Duration) -> Resu
         .await?;
     let (started, mut starts) = tokio::sync::mpsc::channel(1);
     let taking = tokio::spawn(async move {
-        while let Some(delivery) = consumer.next().await {
-            let delivery = delivery?;
+        for _ in 0..calls {
+            let delivery = consumer.next().await.context("the subscription has ended")??;
             if started.send(Instant::now()).await.is_err() {
                 break;
             }
@@ -83,8 +83,8 @@ pub async fn amqp(url: &str, queue: &str, calls: usize, pause: Duration) -> Resu
         let started = starts.recv().await.context("the taker has ended")?;
         latencies.push(started.duration_since(sent).as_secs_f64() * 1e3);
     }
+    taking.await??;
     waits.close(200, "done".into()).await?;
     sends.close(200, "done".into()).await?;
-    taking.await??;
     Ok(latencies)
 }
