@@ -49,8 +49,7 @@ pub(super) struct Waits {
 
 impl Waits {
     pub(super) fn new(shared: &Shared) -> Self {
-        let link = shared.link.sibling(wait::BLOCK + shared.options.socket_timeout);
-        Self { link, tried: AtomicBool::new(false), refused: AtomicBool::new(false) }
+        Self { link: wait::link(shared), tried: AtomicBool::new(false), refused: AtomicBool::new(false) }
     }
 
     /// Whether something can be armed, as far as is known.
@@ -121,9 +120,8 @@ impl Armed {
         lease: Duration,
     ) -> Self {
         let reserved = held.reserve(max.min(MOST));
-        let list = &shared.keys.lists(queue)[0];
         let mut pipeline = Pipeline::with_capacity(2);
-        pipeline.cmd("BLMOVE").arg(list).arg(list).arg("RIGHT").arg("RIGHT").arg(wait::BLOCK.as_secs_f64());
+        pipeline.add_command(wait::command(&shared.keys.list(queue, None)));
         pipeline.add_command(take::later(shared, held, queue, &reserved, lease));
         let sent = Arc::new(OnceLock::new());
         let answers: Answers = {

@@ -251,7 +251,7 @@ impl Fetch {
         self.state.consuming();
         let next_due = taken.next_due;
         let batch = match waiting.armed {
-            None => self.read(taken, self.max).await,
+            None => self.read(taken).await,
             // What waits ends first.
             Some(_) => Batch { deliveries: self.deliveries(taken).await, next: None },
         };
@@ -295,8 +295,7 @@ impl Fetch {
             match came {
                 Came::Taken(taken) => {
                     next_due = taken.next_due;
-                    let asked = taken.asked();
-                    let batch = self.read(taken, asked).await;
+                    let batch = self.read(taken).await;
                     if !batch.is_empty() {
                         return Ok(Some(batch));
                     }
@@ -358,8 +357,8 @@ impl Fetch {
     }
 
     /// Reads what was taken, while the next fetch is under way.
-    async fn read(&self, taken: Taken, asked: usize) -> Batch {
-        let next = self.ahead(taken.len() == asked, taken.len());
+    async fn read(&self, taken: Taken) -> Batch {
+        let next = self.ahead(taken.is_full(), taken.len());
         let deliveries = self.deliveries(taken).await;
         Batch { deliveries, next }
     }
@@ -387,7 +386,7 @@ impl Fetch {
     async fn run_ahead(self) -> Fetched {
         match self.take().await {
             Ok(taken) => {
-                let mut batch = self.read(taken, self.max).await;
+                let mut batch = self.read(taken).await;
                 // It may have become smaller meanwhile.
                 let beyond = self.held.total().saturating_sub(self.state.window());
                 let fits = batch.deliveries.len().saturating_sub(beyond);

@@ -96,6 +96,7 @@ enum Phase {
 }
 
 /// The terms of one take.
+#[derive(Clone)]
 pub(super) struct Reserved {
     /// The name to take under. One whose lease has lapsed, even while it held nothing, is not used again: somebody
     /// may still be busy giving back what it held.

@@ -40,13 +40,22 @@ pub(super) struct Taken {
 }
 
 impl Taken {
+    fn of(reserved: Reserved, answer: Answer) -> Self {
+        if !answer.messages.is_empty() {
+            crash::reached(Point::Fetched);
+        }
+        let next_due = u64::try_from(answer.next_due).ok().map(Duration::from_millis);
+        let Reserved { owner, numbers, .. } = reserved;
+        Self { owner, numbers, messages: answer.messages, found_late: false, next_due }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.messages.len()
     }
 
-    /// How many there could have been.
-    pub(super) fn asked(&self) -> usize {
-        usize::try_from(self.numbers.end - self.numbers.start).unwrap_or(usize::MAX)
+    /// Whether there were as many as there could have been.
+    pub(super) fn is_full(&self) -> bool {
+        self.len() as u64 == self.numbers.end - self.numbers.start
     }
 
     /// Others were taken since the numbers were reserved for it.
@@ -99,6 +108,12 @@ struct Answer {
     /// When the youngest revocation was remembered.
     revoked: i64,
     messages: Vec<Found>,
+}
+
+impl Answer {
+    fn revoked(&self) -> u64 {
+        u64::try_from(self.revoked).unwrap_or(0)
+    }
 }
 
 /// A message in an in-flight hash.
@@ -220,13 +235,8 @@ pub(super) async fn take(
         reserved = held.reserve(max);
         answer = run(shared, held, queues, &reserved, lease).await?;
     }
-    if !answer.messages.is_empty() {
-        crash::reached(Point::Fetched);
-    }
-    shared.newest.set(u64::try_from(answer.revoked).unwrap_or(0));
-    let next_due = u64::try_from(answer.next_due).ok().map(Duration::from_millis);
-    let Reserved { owner, numbers, .. } = reserved;
-    Ok(Taken { owner, numbers, messages: answer.messages, found_late: false, next_due })
+    shared.newest.set(answer.revoked());
+    Ok(Taken::of(reserved, answer))
 }
 
 /// A take that is done when its time has come. It looks at the most urgent list of one queue only: when it comes although
@@ -253,18 +263,9 @@ pub(super) fn came(
         held.lose(&reserved.owner);
         return Ok(None);
     }
-    if !answer.messages.is_empty() {
-        crash::reached(Point::Fetched);
-    }
     // It may be older than what another connection has told meanwhile.
-    shared.newest.raise(u64::try_from(answer.revoked).unwrap_or(0));
-    Ok(Some(Taken {
-        owner: reserved.owner.clone(),
-        numbers: reserved.numbers.clone(),
-        messages: answer.messages,
-        found_late: false,
-        next_due: u64::try_from(answer.next_due).ok().map(Duration::from_millis),
-    }))
+    shared.newest.raise(answer.revoked());
+    Ok(Some(Taken::of(reserved.clone(), answer)))
 }
 
 async fn run(

@@ -9,17 +9,19 @@
 
 use std::{sync::Arc, time::Duration};
 
+use redis::Cmd;
 use tokio::{sync::Notify, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{Shared, armed::Waits, wake};
+use crate::conn::Link;
 
 /// How often a consumer that waits looks by itself.
 pub(super) const TICK: Duration = Duration::from_millis(500);
 /// The same once it has found nothing for so many times in a row.
 const IDLE: (u32, Duration) = (4, Duration::from_secs(1));
 /// The longest `BLMOVE`. The read deadline is this and the time for an answer.
-pub(super) const BLOCK: Duration = Duration::from_secs(15);
+const BLOCK: Duration = Duration::from_secs(15);
 /// Queues that are watched; more are found by looking.
 const WATCHED: usize = 8;
 
@@ -96,10 +98,21 @@ fn unwatched(shared: &Shared, queues: &[String]) -> Vec<String> {
     channels
 }
 
-async fn watch(shared: Arc<Shared>, list: String, arm: Arc<Notify>, wake: Arc<Notify>) {
-    let link = shared.link.sibling(BLOCK + shared.options.socket_timeout);
+/// A connection on which [`command`] has its time.
+pub(super) fn link(shared: &Shared) -> Link {
+    shared.link.sibling(BLOCK + shared.options.socket_timeout)
+}
+
+/// Waits until something is in the list.
+pub(super) fn command(list: &str) -> Cmd {
     let mut command = redis::cmd("BLMOVE");
-    command.arg(&list).arg(&list).arg("RIGHT").arg("RIGHT").arg(BLOCK.as_secs_f64());
+    command.arg(list).arg(list).arg("RIGHT").arg("RIGHT").arg(BLOCK.as_secs_f64());
+    command
+}
+
+async fn watch(shared: Arc<Shared>, list: String, arm: Arc<Notify>, wake: Arc<Notify>) {
+    let link = link(&shared);
+    let command = command(&list);
     loop {
         arm.notified().await;
         loop {
