@@ -1,24 +1,19 @@
 //! A take that waits on the server: it is there before the message is, and nobody holds what nobody asked for.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use redis::{Connection, Value};
-use taskq_core::{
-    broker::{Broker, Outgoing, Queue, QueueStats},
-    config::Urls,
-};
-use taskq_redis::{RedisBroker, RedisOptions};
+use taskq_core::broker::{Outgoing, Queue, QueueStats};
 use taskq_tests::{
     conformance::broker::{
         Bench,
         bench::{Held, SHORT, Taker, numbered, soon},
     },
-    hole::Hole,
     redis_server::RedisServer,
 };
 use tokio::{task::spawn_blocking, time::sleep};
 
-use super::Redis;
+use super::{Redis, impatient};
 
 const QUEUE: &str = "q";
 /// The list of its least urgent priority.
@@ -231,15 +226,9 @@ async fn a_connection_that_is_cut_costs_nothing() {
 /// The line fell silent while the server did the take.
 #[tokio::test]
 async fn what_an_armed_take_took_without_an_answer_is_found() {
-    const PATIENCE: Duration = Duration::from_millis(300);
     let server = RedisServer::start();
     let mut look = server.connect(0);
-    let hole = Hole::before(server.port()).await;
-    let mut options = RedisOptions::default();
-    options.socket_timeout = PATIENCE;
-    options.connect_timeout = PATIENCE;
-    let urls = Urls::parse(&hole.url(0)).expect("a URL");
-    let far: Arc<dyn Broker> = Arc::new(RedisBroker::connect(&urls, options).await.expect("connect"));
+    let (hole, far) = impatient(&server, false).await;
     let bench = Bench::new(Redis(server)).await;
     for known in [false, true] {
         let mut taker = Taker::start(&far, QUEUE, |_| {}).await;

@@ -1,43 +1,26 @@
 //! What is held, by number: who settles or gives back what others had a hand in, or whose answers got lost, is told
 //! exactly what became of each message.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use redis::Connection;
-use taskq_core::{
-    broker::{Broker, ConsumeSpec, DeliveryTag, Outgoing, Queue, QueueStats, Settle, Settled, Settlement},
-    config::Urls,
+use taskq_core::broker::{
+    ConsumeSpec, DeliveryTag, Outgoing, Queue, QueueStats, Settle, Settled, Settlement,
 };
-use taskq_redis::{RedisBroker, RedisOptions};
 use taskq_tests::{
     conformance::broker::{
         Bench,
         bench::{Held, SHORT, Taker, numbered, soon},
     },
-    hole::Hole,
     redis_server::RedisServer,
 };
 use tokio::time::timeout;
 
-use super::Redis;
+use super::{PATIENCE, Redis, impatient};
 
 const QUEUE: &str = "q";
-/// How long the far client waits for anything.
-const PATIENCE: Duration = Duration::from_millis(300);
 /// Longer than it waits.
 const LATE: Duration = Duration::from_millis(1_500);
-
-/// A client that soon gives an answer up, and the line on which it gets late.
-async fn impatient(server: &RedisServer, mirrors: bool) -> (Hole, Arc<dyn Broker>) {
-    let hole = Hole::before(server.port()).await;
-    let urls = Urls::parse(&hole.url(0)).expect("a URL");
-    let mut options = RedisOptions::default();
-    options.socket_timeout = PATIENCE;
-    options.connect_timeout = PATIENCE;
-    options.mirror_unacked = mirrors;
-    let broker = RedisBroker::connect(&urls, options).await.expect("connect");
-    (hole, Arc::new(broker))
-}
 
 fn acks(held: &[Held]) -> Vec<Settlement> {
     held.iter().map(|held| Settlement::new(held.tag, Settle::Ack)).collect()

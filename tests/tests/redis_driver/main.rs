@@ -12,11 +12,11 @@ mod settle;
 mod unseen;
 mod wake;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use taskq_core::{BoxFuture, broker::Broker, config::Urls};
 use taskq_redis::{RedisBroker, RedisOptions};
-use taskq_tests::{conformance, redis_server::RedisServer};
+use taskq_tests::{conformance, hole::Hole, redis_server::RedisServer};
 
 /// The worker under test.
 const WORKER: &str = env!("CARGO_BIN_EXE_interop-worker");
@@ -45,4 +45,19 @@ async fn broker(server: &RedisServer) -> Arc<dyn Broker> {
 async fn broker_with(server: &RedisServer, options: RedisOptions) -> Arc<dyn Broker> {
     let urls = Urls::parse(&server.url(0)).expect("a URL");
     Arc::new(RedisBroker::connect(&urls, options).await.expect("connect"))
+}
+
+/// How long an [impatient] client waits for anything.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// A client that soon gives an answer up, and the line on which it gets late.
+async fn impatient(server: &RedisServer, mirrors: bool) -> (Hole, Arc<dyn Broker>) {
+    let hole = Hole::before(server.port()).await;
+    let urls = Urls::parse(&hole.url(0)).expect("a URL");
+    let mut options = RedisOptions::default();
+    options.socket_timeout = PATIENCE;
+    options.connect_timeout = PATIENCE;
+    options.mirror_unacked = mirrors;
+    let broker = RedisBroker::connect(&urls, options).await.expect("connect");
+    (hole, Arc::new(broker))
 }
