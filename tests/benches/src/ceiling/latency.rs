@@ -8,6 +8,7 @@ use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, 
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use redis::AsyncCommands as _;
+use tokio::sync::mpsc;
 
 /// The latencies of `calls` messages on Redis, one after the other, in milliseconds.
 ///
@@ -19,7 +20,7 @@ pub async fn redis(url: &str, queue: &str, calls: usize, pause: Duration) -> Res
     let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
     let mut waits = client.get_multiplexed_async_connection_with_config(&config).await?;
     let (queue, own) = (queue.to_owned(), format!("{queue}-own"));
-    let (started, mut starts) = tokio::sync::mpsc::channel(1);
+    let (started, starts) = mpsc::channel(1);
     let taker = tokio::spawn({
         let queue = queue.clone();
         async move {
@@ -35,14 +36,8 @@ pub async fn redis(url: &str, queue: &str, calls: usize, pause: Duration) -> Res
             anyhow::Ok(())
         }
     });
-    let mut latencies = Vec::with_capacity(calls);
-    for _ in 0..calls {
-        tokio::time::sleep(pause).await;
-        let sent = Instant::now();
-        let () = sends.lpush(&queue, "message").await?;
-        let started = starts.recv().await.context("the taker has ended")?;
-        latencies.push(started.duration_since(sent).as_secs_f64() * 1e3);
-    }
+    let latencies =
+        one_by_one(calls, pause, starts, async || Ok(sends.lpush(&queue, "message").await?)).await?;
     taker.await??;
     Ok(latencies)
 }
@@ -61,7 +56,7 @@ pub async fn amqp(url: &str, queue: &str, calls: usize, pause: Duration) -> Resu
     let mut consumer = taker
         .basic_consume(queue.into(), "ceiling".into(), BasicConsumeOptions::default(), FieldTable::default())
         .await?;
-    let (started, mut starts) = tokio::sync::mpsc::channel(1);
+    let (started, starts) = mpsc::channel(1);
     let taking = tokio::spawn(async move {
         for _ in 0..calls {
             let delivery = consumer.next().await.context("the subscription has ended")??;
@@ -72,19 +67,33 @@ pub async fn amqp(url: &str, queue: &str, calls: usize, pause: Duration) -> Resu
         }
         anyhow::Ok(())
     });
+    let latencies = one_by_one(calls, pause, starts, async || {
+        let persistent = BasicProperties::default().with_delivery_mode(2);
+        let options = BasicPublishOptions::default();
+        sender.basic_publish("".into(), queue.into(), options, b"message", persistent).await?;
+        Ok(())
+    })
+    .await?;
+    taking.await??;
+    waits.close(200, "done".into()).await?;
+    sends.close(200, "done".into()).await?;
+    Ok(latencies)
+}
+
+/// Sends `calls` messages, each when the one before has come and a pause is over; how long each took.
+async fn one_by_one(
+    calls: usize,
+    pause: Duration,
+    mut starts: mpsc::Receiver<Instant>,
+    mut send: impl AsyncFnMut() -> Result<()>,
+) -> Result<Vec<f64>> {
     let mut latencies = Vec::with_capacity(calls);
     for _ in 0..calls {
         tokio::time::sleep(pause).await;
         let sent = Instant::now();
-        let persistent = BasicProperties::default().with_delivery_mode(2);
-        sender
-            .basic_publish("".into(), queue.into(), BasicPublishOptions::default(), b"message", persistent)
-            .await?;
+        send().await?;
         let started = starts.recv().await.context("the taker has ended")?;
         latencies.push(started.duration_since(sent).as_secs_f64() * 1e3);
     }
-    taking.await??;
-    waits.close(200, "done".into()).await?;
-    sends.close(200, "done".into()).await?;
     Ok(latencies)
 }
