@@ -182,6 +182,11 @@ impl Keys {
         format!("{}taskq:schedule:{part}:{entry}", self.prefix)
     }
 
+    /// A key that is never there.
+    pub(crate) fn nothing(&self) -> String {
+        format!("{}taskq:nothing", self.prefix)
+    }
+
     /// Queues that were declared or consumed by us.
     pub(crate) fn queues(&self) -> String {
         format!("{}taskq:queues", self.prefix)

@@ -29,15 +29,21 @@ struct Waiting {
     unread: u64,
 }
 
-fn waiting(look: &mut Connection) -> Option<Waiting> {
+fn all_waiting(look: &mut Connection) -> Vec<Waiting> {
     let clients: String = redis::cmd("CLIENT").arg("LIST").query(look).expect("CLIENT LIST");
     let field = |line: &str, name: &str| {
         let field = line.split(' ').find_map(|field| field.strip_prefix(&format!("{name}=")));
         field.expect("a field of CLIENT LIST").to_owned()
     };
-    let line = clients.lines().find(|line| field(line, "flags").contains('b'))?;
-    let number = |name| field(line, name).parse().expect("a number");
-    Some(Waiting { id: number("id"), address: field(line, "addr"), unread: number("qbuf") })
+    let read = |line: &str| {
+        let number = |name| field(line, name).parse().expect("a number");
+        Waiting { id: number("id"), address: field(line, "addr"), unread: number("qbuf") }
+    };
+    clients.lines().filter(|line| field(line, "flags").contains('b')).map(read).collect()
+}
+
+fn waiting(look: &mut Connection) -> Option<Waiting> {
+    all_waiting(look).into_iter().next()
 }
 
 /// Asks for `max` messages until a client waits; nothing must come meanwhile.
@@ -288,6 +294,31 @@ async fn who_idles_longer_than_a_lease_is_armed_anew() {
     assert_eq!(held.iter().map(Held::number).collect::<Vec<_>>(), [2, 3, 4]);
     taker.ack(&held).await;
     assert_eq!(look_at(&bench).await, (0, 0));
+}
+
+/// A server up to Redis 7.0 crashes when it is told to unblock who waits for the end of a pause.
+#[tokio::test]
+async fn a_wait_that_ends_while_the_server_is_paused_does_not_crash_it() {
+    let (bench, mut look) = bench().await;
+    let mut taker = bench.consumer(QUEUE).await;
+    let armed = until_armed(&mut taker, &mut look, 10).await;
+    redis::cmd("CLIENT").arg(&["PAUSE", "60000", "WRITE"]).exec(&mut look).expect("CLIENT PAUSE");
+    // The take that was sent with it comes next, and is kept waiting.
+    redis::cmd("CLIENT").arg("UNBLOCK").arg(armed.id).exec(&mut look).expect("CLIENT UNBLOCK");
+    let stopped = tokio::spawn(async move {
+        taker.consumer.stop_fetching().await.expect("stop");
+        taker
+    });
+    let told = async {
+        while all_waiting(&mut look).len() < 2 {
+            sleep(LOOK).await;
+        }
+    };
+    soon("both are kept waiting", told).await;
+    redis::cmd("CLIENT").arg("UNPAUSE").exec(&mut look).expect("CLIENT UNPAUSE");
+    let _taker = soon("it stops", stopped).await.expect("a consumer");
+    bench.publish(QUEUE, 1..4).await;
+    assert_eq!(look_at(&bench).await, (3, 0));
 }
 
 /// `CLIENT UNBLOCK` counts as dangerous, and may be forbidden.

@@ -64,7 +64,7 @@ impl Waits {
             let line = self.link.line(WHAT).await?;
             if !self.tried.load(Relaxed) {
                 // `CLIENT UNBLOCK` is among what is often forbidden; this ends nothing.
-                unblock(&shared.link, &line).await?;
+                unblock(shared, &line).await?;
                 self.tried.store(true, Relaxed);
             }
             Ok(line)
@@ -78,10 +78,16 @@ impl Waits {
 }
 
 /// Ends the wait of a connection. False: it does not wait.
-async fn unblock(link: &Link, line: &Line) -> Result<bool, BrokerError> {
-    let mut command = redis::cmd("CLIENT");
-    command.arg("UNBLOCK").arg(line.id);
-    link.run("end a wait for messages", &command).await
+///
+/// A server up to Redis 7.0 crashes when it is told to unblock who only waits for the end of a `CLIENT PAUSE`, or of the
+/// pause in which a replica takes over. A transaction that writes waits for that end itself.
+async fn unblock(shared: &Shared, line: &Line) -> Result<bool, BrokerError> {
+    let mut transaction = redis::pipe();
+    transaction.atomic();
+    transaction.del(shared.keys.nothing()).ignore();
+    transaction.cmd("CLIENT").arg("UNBLOCK").arg(line.id);
+    let [ended] = shared.link.pipe("end a wait for messages", &transaction).await?;
+    Ok(ended)
 }
 
 type Answers = Pin<Box<dyn Future<Output = Result<Vec<Value>, BrokerError>> + Send>>;
@@ -205,7 +211,7 @@ impl Armed {
             let end = async {
                 // It may not have begun, or be over: then its answer is on the way.
                 let until =
-                    if unblock(&self.shared.link, &line).await? { deadline } else { Instant::now() + again };
+                    if unblock(&self.shared, &line).await? { deadline } else { Instant::now() + again };
                 sleep_until(until).await;
                 Ok(())
             };
