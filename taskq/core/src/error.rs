@@ -4,6 +4,8 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
+use crate::{backend::BackendError, broker::BrokerError};
+
 /// What went wrong, coarsely. Match on this, not on texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -80,25 +82,28 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The whole chain in one line: most programs print errors with `{}` only. Many libraries put their
-        // source into their own text as well: what was said is not said again.
-        let mut said = self.0.message.clone();
-        let mut source = self.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            if text.starts_with(&said) {
-                said = text;
-            } else if !said.ends_with(&text) {
-                said.push_str(": ");
-                said.push_str(&text);
-            }
-            if cause.is::<Error>() {
-                break; // it has printed its own chain
-            }
-            source = cause.source();
-        }
-        f.write_str(&said)
+        f.write_str(&with_causes(&self.0.message, self.source()))
     }
+}
+
+/// A message and its causes in one line: most programs print errors with `{}` only. Many libraries put their source into
+/// their own text as well: what was said is not said again.
+pub(crate) fn with_causes(message: &str, mut source: Option<&(dyn StdError + 'static)>) -> String {
+    let mut said = message.to_owned();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if text.starts_with(&said) {
+            said = text;
+        } else if !said.ends_with(&text) {
+            said.push_str(": ");
+            said.push_str(&text);
+        }
+        if cause.is::<Error>() || cause.is::<BrokerError>() || cause.is::<BackendError>() {
+            break; // it has printed its own causes
+        }
+        source = cause.source();
+    }
+    said
 }
 
 impl fmt::Debug for Error {
@@ -127,6 +132,19 @@ mod tests {
             "could not settle 3 deliveries: could not read from `redis://h`: connection reset"
         );
         assert_eq!(outer.kind(), ErrorKind::Broker);
+    }
+
+    #[test]
+    fn errors_of_drivers_print_their_causes_too() {
+        let io = std::io::Error::other("connection reset");
+        let kind = crate::broker::BrokerErrorKind::Connection;
+        let middle = Error::with_source(ErrorKind::Connection, "could not read", io);
+        let broker = BrokerError::with_source(kind, "could not take messages", middle);
+        let shown = "could not take messages: could not read: connection reset";
+        assert_eq!(broker.to_string(), shown);
+        let backend = BackendError::transient(broker.to_string()).caused_by(broker);
+        assert_eq!(backend.to_string(), shown);
+        assert_eq!(Error::from(backend).to_string(), shown);
     }
 
     #[test]

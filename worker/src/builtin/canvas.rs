@@ -39,7 +39,7 @@ pub(super) fn run(cx: &TaskContext, name: &str, mut arguments: Arguments) -> Res
         other => return Err(wrong(format!("no built-in task is named `{other}`"))),
     };
     // Parts that are no signatures are found here, not when it is sent.
-    let node = Node::read(signature).map_err(|error| wrong(described(&error)))?;
+    let node = Node::read(signature).map_err(|error| wrong(error.to_string()))?;
     Ok(cx.replace(node))
 }
 
@@ -51,17 +51,5 @@ fn list(parts: Value, name: &str) -> Result<Vec<Signature>, TaskError> {
 }
 
 fn signature(part: Value, name: &str) -> Result<Signature, TaskError> {
-    Signature::from_value(part).map_err(|error| wrong(format!("`{name}`: {}", described(&error))))
-}
-
-/// An error with its causes.
-fn described(error: &taskq_core::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
+    Signature::from_value(part).map_err(|error| wrong(format!("`{name}`: {error}")))
 }

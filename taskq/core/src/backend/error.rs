@@ -3,7 +3,7 @@
 use std::{error::Error as StdError, fmt, time::Duration};
 
 use super::{State, StoredError};
-use crate::{Error, ErrorKind, protocol::TaskId};
+use crate::{Error, ErrorKind, error::with_causes, protocol::TaskId};
 
 /// An error of a result backend. The driver's own error is boxed as the source.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl BackendError {
 
 impl fmt::Display for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&with_causes(&self.message, self.source()))
     }
 }
 

@@ -65,18 +65,7 @@ impl<Out> fmt::Debug for Untyped<Out> {
 pub(super) fn read(signature: Signature) -> Node {
     Node::read(signature).unwrap_or_else(|error| {
         let mut broken = Signature { task: "celery.chain".to_owned(), ..Signature::default() };
-        broken.options.note(source_text(&error));
+        broken.options.note(error.to_string());
         Node { signature: broken, kind: Kind::Task }
     })
-}
-
-fn source_text(error: &crate::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }
