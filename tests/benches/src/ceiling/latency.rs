@@ -1,16 +1,21 @@
 //! How soon a message that a broker gets is with a client that waits for it.
+//!
+//! What is sent is the message of a task: the first one that the queue holds, again and again.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use futures_util::StreamExt as _;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions};
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
+};
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, Connection, ConnectionProperties};
+use lapin::{Confirmation, Connection, ConnectionProperties};
 use redis::AsyncCommands as _;
 use tokio::sync::mpsc;
 
-/// The latencies of `calls` messages on Redis, one after the other, in milliseconds.
+/// The latencies of `calls` messages on Redis, one after the other, in milliseconds. The queue has one.
 ///
 /// # Errors
 /// Those of the server.
@@ -19,6 +24,7 @@ pub async fn redis(url: &str, queue: &str, calls: usize, pause: Duration) -> Res
     let mut sends = client.get_multiplexed_async_connection().await?;
     let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
     let mut waits = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let message: Vec<u8> = sends.rpop(queue, None).await?;
     let (queue, own) = (queue.to_owned(), format!("{queue}-own"));
     let (started, starts) = mpsc::channel(1);
     let taker = tokio::spawn({
@@ -37,12 +43,13 @@ pub async fn redis(url: &str, queue: &str, calls: usize, pause: Duration) -> Res
         }
     });
     let latencies =
-        one_by_one(calls, pause, starts, async || Ok(sends.lpush(&queue, "message").await?)).await?;
+        one_by_one(calls, pause, starts, async || Ok(sends.lpush(&queue, &message).await?)).await?;
     taker.await??;
     Ok(latencies)
 }
 
-/// The same on RabbitMQ, in a new durable queue.
+/// The same on RabbitMQ. What is sent is kept until it is acknowledged, and its sender is told so: without that it could
+/// be lost.
 ///
 /// # Errors
 /// Those of the server.
@@ -51,8 +58,9 @@ pub async fn amqp(url: &str, queue: &str, calls: usize, pause: Duration) -> Resu
     let waits = Connection::connect(url, ConnectionProperties::default()).await?;
     let sender = sends.create_channel().await?;
     let taker = waits.create_channel().await?;
-    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    taker.queue_declare(queue.into(), durable, FieldTable::default()).await?;
+    sender.confirm_select(ConfirmSelectOptions::default()).await?;
+    let message = taker.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await?;
+    let Delivery { data, properties, .. } = message.context("the queue has no message")?.delivery;
     let mut consumer = taker
         .basic_consume(queue.into(), "ceiling".into(), BasicConsumeOptions::default(), FieldTable::default())
         .await?;
@@ -68,9 +76,9 @@ pub async fn amqp(url: &str, queue: &str, calls: usize, pause: Duration) -> Resu
         anyhow::Ok(())
     });
     let latencies = one_by_one(calls, pause, starts, async || {
-        let persistent = BasicProperties::default().with_delivery_mode(2);
         let options = BasicPublishOptions::default();
-        sender.basic_publish("".into(), queue.into(), options, b"message", persistent).await?;
+        let sent = sender.basic_publish("".into(), queue.into(), options, &data, properties.clone()).await?;
+        ensure!(matches!(sent.await?, Confirmation::Ack(_)), "RabbitMQ refused a message");
         Ok(())
     })
     .await?;

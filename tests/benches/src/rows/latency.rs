@@ -61,11 +61,13 @@ pub(super) async fn row(bench: &Bench, on: On, quantile: f64) -> Result<Row> {
         vec![Contestant::new("taskq", || async move { Ok(at(quantile, taskq(bench, url, calls).await?)) })];
     if !matches!(on, On::Sqlite) {
         contestants.push(Contestant::new("ceiling", || async move {
-            let queue = Rig::new(url, Results::Off)?.queue;
+            let rig = Rig::new(url, Results::Off)?;
+            stamp.s().app(&rig.app).await?;
             let latencies = match on {
-                On::Amqp => ceiling::amqp(url, &queue, calls, PAUSE).await?,
-                _ => ceiling::redis(url, &queue, calls, PAUSE).await?,
+                On::Amqp => ceiling::amqp(url, &rig.queue, calls, PAUSE).await?,
+                _ => ceiling::redis(url, &rig.queue, calls, PAUSE).await?,
             };
+            rig.close().await?;
             Ok(at(quantile, latencies))
         }));
     }
