@@ -296,7 +296,7 @@ async fn who_idles_longer_than_a_lease_is_armed_anew() {
     assert_eq!(look_at(&bench).await, (0, 0));
 }
 
-/// A server up to Redis 7.0 crashes when it is told to unblock who waits for the end of a pause.
+/// Servers without the mends of 2025 crash when they are told to unblock who waits for the end of a pause.
 #[tokio::test]
 async fn a_wait_that_ends_while_the_server_is_paused_does_not_crash_it() {
     let (bench, mut look) = bench().await;

@@ -79,8 +79,9 @@ impl Waits {
 
 /// Ends the wait of a connection. False: it does not wait.
 ///
-/// A server up to Redis 7.0 crashes when it is told to unblock who only waits for the end of a `CLIENT PAUSE`, or of the
-/// pause in which a replica takes over. A transaction that writes waits for that end itself.
+/// A server without the mends of 2025 (redis/redis#14164, valkey-io/valkey#2117) crashes when it is told to unblock who
+/// waits for the end of a `CLIENT PAUSE`, or of the pause in which a replica takes over. A transaction that writes waits
+/// for that end itself.
 async fn unblock(shared: &Shared, line: &Line) -> Result<bool, BrokerError> {
     let mut transaction = redis::pipe();
     transaction.atomic();
