@@ -49,7 +49,7 @@ impl Problem {
     /// The broker, the result backend or the store does not answer.
     pub(crate) fn unavailable(what: &str, error: &dyn std::error::Error) -> Self {
         tracing::warn!(%error, "{what}");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("{what}: {}", whole(error)))
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("{what}: {error}"))
             .fix("see whether it runs and can be reached from the board, then try again")
     }
 
@@ -79,20 +79,6 @@ impl Problem {
 /// The sentence of a problem, beside its answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Detail(pub(crate) String);
-
-/// An error with its causes, in one line.
-fn whole(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
-}
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
