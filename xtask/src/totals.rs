@@ -78,14 +78,20 @@ fn pass_on(from: impl std::io::Read, mut to: impl Write) -> Totals {
     totals
 }
 
-/// Reads the closing line of nextest (`Summary [ 1.2s] 9 tests run: 8 passed (1 slow), 1 failed, 2 skipped`) or
-/// of one `cargo test` binary (`test result: ok. 8 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out`).
+/// Reads the closing line of nextest (`Summary [ 1.2s] 9 tests run: 8 passed (1 slow), 1 failed, 2 skipped`), of each of
+/// its repetitions (`Stress test [ 1.2s] iteration 1/12: 9 tests run: …`; their summary counts no tests), or of one
+/// `cargo test` binary (`test result: ok. 8 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out`).
 fn parse(line: &str) -> Option<Totals> {
     let plain = without_colours(line);
     // Nextest indents its summary, and what failed tests have printed, which may hold anything.
     let (begun, counts) = match plain.strip_prefix("test result: ") {
         Some(rest) => rest.split_once(". ")?,
-        None => plain.trim_start().strip_prefix("Summary [")?.split_once(" run: ")?,
+        None => {
+            let line = plain.trim_start();
+            let rest = line.strip_prefix("Summary [").or_else(|| line.strip_prefix("Stress test ["))?;
+            let (begun, counts) = rest.split_once(" run: ")?;
+            (begun.rsplit(": ").next().unwrap_or(begun), counts)
+        }
     };
     let mut totals = Totals { unrun: unrun(begun), ..Totals::default() };
     for part in counts.split([',', ';']) {
@@ -131,6 +137,13 @@ mod tests {
         let line =
             "     Summary [   1.234s] 12/14 tests run: 9 passed (1 slow), 2 failed, 1 timed out, 3 skipped";
         assert_eq!(parse(line), Some(Totals { passed: 9, failed: 3, skipped: 3, unrun: 2 }));
+    }
+
+    #[test]
+    fn reads_each_repetition_of_nextest() {
+        let line = " Stress test [   7.455s] iteration 2/12: 4/5 tests run: 3 passed, 1 failed, 19 skipped";
+        assert_eq!(parse(line), Some(Totals { passed: 3, failed: 1, skipped: 19, unrun: 1 }));
+        assert_eq!(parse("     Summary [  88.272s] 12/12 stress run iterations: 12 passed"), None);
     }
 
     #[test]
