@@ -90,7 +90,7 @@ fn parse(line: &str) -> Option<Totals> {
             let line = plain.trim_start();
             let rest = line.strip_prefix("Summary [").or_else(|| line.strip_prefix("Stress test ["))?;
             let (begun, counts) = rest.split_once(" run: ")?;
-            (begun.rsplit(": ").next().unwrap_or(begun), counts)
+            (begun.rsplit_once(": ").map_or(begun, |(_, tests)| tests), counts)
         }
     };
     let mut totals = Totals { unrun: unrun(begun), ..Totals::default() };
