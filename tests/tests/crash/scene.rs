@@ -56,7 +56,7 @@ fn call(task: &str, args: taskq::Args) -> Signature {
     Signature::by_name(format!("crash.{task}"), args)
 }
 
-fn step(name: &str) -> Signature {
+pub(crate) fn step(name: &str) -> Signature {
     call("step", args![name])
 }
 
