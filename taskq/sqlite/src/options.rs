@@ -34,8 +34,8 @@ pub struct SqliteOptions {
     /// How long a write waits for another process that writes. Default 5 s. In a URL: `?busy_timeout=10`
     /// (seconds).
     pub busy_timeout: Duration,
-    /// How often writes of other processes are looked for while somebody waits. Default 2 ms. In a URL:
-    /// `?poll_interval=0.01` (seconds).
+    /// How often writes of other processes are looked for while somebody waits, where the system does not tell of
+    /// them: Linux does. Default 2 ms, at least 1. In a URL: `?poll_interval=0.01` (seconds).
     pub poll_interval: Duration,
     /// How long results are kept (`result_expires`); `None`: for ever. Default 1 day.
     pub result_expires: Option<Duration>,
@@ -92,7 +92,7 @@ impl SqliteOptions {
                 }
             }
             "busy_timeout" => self.busy_timeout = seconds()?,
-            "poll_interval" => self.poll_interval = seconds()?.max(Duration::from_micros(100)),
+            "poll_interval" => self.poll_interval = seconds()?.max(Duration::from_millis(1)),
             _ => {
                 return Err(format!(
                     "there is no option `{key}`; there are `synchronous`, `busy_timeout`, `poll_interval`"

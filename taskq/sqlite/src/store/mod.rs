@@ -3,6 +3,7 @@
 //! Kept true here: however many brokers and backends of a process are on one file, there is one writer, one
 //! reader and one watch; they end with the last user, who gives back what this process still holds.
 
+mod bell;
 mod clock;
 mod connect;
 mod error;
@@ -116,13 +117,12 @@ impl Store {
             names: Names::default(),
             clock: WallClock::new(),
         };
-        let watch = Watch {
-            conn: connect::open_for_reading(&path, &options)?,
-            path: path.clone(),
-            interval: options.poll_interval,
-            signals: Arc::clone(&signals),
-            inbox: Arc::clone(&inbox),
-        };
+        let watched = connect::open_for_reading(&path, &options)?;
+        let (theirs, jobs_of_watch) = (Arc::clone(&signals), Arc::clone(&inbox));
+        let watch = Watch::new(watched, path.clone(), options.poll_interval, theirs, jobs_of_watch);
+        let watch = watch.map_err(|error| {
+            Failure::new(BrokerErrorKind::Other, format!("could not watch `{}`: {error}", path.display()))
+        })?;
         let reader = connect::open_for_reading(&path, &options)?;
         let (reads, mut todo) = mpsc::channel::<Read>(QUEUED);
         let end = Arc::clone(&last);

@@ -1,15 +1,16 @@
 //! The thread that notices what other processes wrote, and does the chores.
 //!
-//! Kept true here: while anybody waits, a commit of another process is noticed within the poll interval, at
-//! the cost of reading one number; while nobody waits, the thread sleeps but for its chores.
+//! Kept true here: while anybody waits, a commit of another process is noticed when the system tells of it, else
+//! within the poll interval, at the cost of reading one number; while nobody waits, the thread sleeps but for its
+//! chores.
 
 use std::{
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
-    thread::{self, Thread},
     time::{Duration, Instant},
 };
 
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 use tokio::sync::Notify;
 
 use super::{
+    bell::{Bell, Cord},
     error::Result,
     owner::{self, Gone},
     tx::Tx,
@@ -25,13 +27,21 @@ use super::{
 };
 use crate::{backend::remove_expired, broker::remove_old_broadcasts, shared};
 
+/// The longest that the system is waited for to tell of a write. Where it has not told of one that happened, it is
+/// believed no more.
+const LISTEN: Duration = Duration::from_millis(100);
+/// The log is written before a commit can be seen, and the disk may be waited for in between: so long after a write
+/// commits are looked for at each poll interval.
+const SETTLING: Duration = Duration::from_millis(100);
 /// How often dead processes are looked for.
 const CHORES: Duration = Duration::from_secs(1);
 /// How many of these rounds pass between two cleanings of what expired.
 const CLEANING: u32 = 30;
+/// Rest after a look that found something, so that a flood of commits is not a flood of looks.
+const REST: Duration = Duration::from_millis(2);
 /// A look for many results is followed by a rest of this many times its length, so that it never costs more
 /// than a fifth of a core.
-const REST: u32 = 4;
+const RESTS: u32 = 4;
 
 /// Who waits for what.
 #[derive(Debug, Default)]
@@ -42,7 +52,7 @@ pub(crate) struct Signals {
     pub(crate) waits: Waits,
     waiting: AtomicUsize,
     stop: AtomicBool,
-    thread: OnceLock<Thread>,
+    cord: OnceLock<Cord>,
     /// This process as an owner; 0 before it is one.
     pub(super) own: AtomicI64,
 }
@@ -55,19 +65,20 @@ impl Signals {
     /// Has other processes watched closely until the guard is dropped.
     pub(crate) fn waiting(&self) -> Waiting<'_> {
         if self.waiting.fetch_add(1, Ordering::AcqRel) == 0 {
-            self.unpark();
+            self.call();
         }
         Waiting(self)
     }
 
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
-        self.unpark();
+        self.call();
     }
 
-    fn unpark(&self) {
-        if let Some(thread) = self.thread.get() {
-            thread.unpark();
+    /// Wakes the watch.
+    fn call(&self) {
+        if let Some(cord) = self.cord.get() {
+            cord.pull();
         }
     }
 }
@@ -84,29 +95,47 @@ pub(super) struct Watch {
     pub(super) interval: Duration,
     pub(super) signals: Arc<Signals>,
     pub(super) inbox: Arc<Inbox>,
+    bell: Bell,
+    /// That of the last commit that was seen.
+    version: Option<i64>,
+    /// Something was written, or may have been, and until then commits are looked for.
+    settling: Instant,
+    /// The last look found something: the next comes after this.
+    rest: Option<Duration>,
 }
 
 impl Watch {
-    pub(super) fn run(self) {
-        let _ = self.signals.thread.set(thread::current());
-        let (mut version, mut rounds) = (None, 0_u32);
-        let (mut chores, mut pause) = (Instant::now(), self.interval);
+    pub(super) fn new(
+        conn: Connection,
+        path: PathBuf,
+        interval: Duration,
+        signals: Arc<Signals>,
+        inbox: Arc<Inbox>,
+    ) -> io::Result<Self> {
+        let mut log = path.clone().into_os_string();
+        log.push("-wal");
+        let (bell, cord) = Bell::new(Path::new(&log))?;
+        let _ = signals.cord.set(cord);
+        Ok(Self {
+            conn,
+            path,
+            interval,
+            signals,
+            inbox,
+            bell,
+            version: None,
+            settling: Instant::now(),
+            rest: None,
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        let (mut chores, mut rounds) = (Instant::now(), 0_u32);
         while !self.signals.stop.load(Ordering::Acquire) {
             if self.signals.waiting.load(Ordering::Acquire) > 0 {
-                thread::park_timeout(pause);
-                let now = self.version();
-                pause = self.interval;
-                if now != version {
-                    version = now;
-                    self.signals.changed.notify_waiters();
-                    let look = Instant::now();
-                    if let Err(error) = self.signals.waits.look(&self.conn) {
-                        tracing::debug!(%error, "could not look for results; waiters look themselves");
-                    }
-                    pause = pause.max(look.elapsed() * REST);
-                }
+                self.watch();
             } else {
-                thread::park_timeout(CHORES);
+                self.bell.rest(CHORES);
             }
             if chores.elapsed() >= CHORES {
                 chores = Instant::now();
@@ -119,6 +148,36 @@ impl Watch {
                 }
             }
         }
+    }
+
+    /// Sleeps until there may be something, looks, and tells those who wait.
+    fn watch(&mut self) {
+        if let Some(rest) = self.rest.take() {
+            self.bell.rest(rest);
+        }
+        let settling = Instant::now() < self.settling;
+        let at_most = if settling || !self.bell.can_hear() { self.interval } else { LISTEN };
+        let heard = self.bell.listen(at_most);
+        let version = self.version();
+        let changed = version != self.version;
+        if heard || changed {
+            self.settling = Instant::now() + SETTLING;
+        }
+        if !changed {
+            return;
+        }
+        let both_seen = self.version.is_some() && version.is_some();
+        if both_seen && !settling && !heard && self.bell.can_hear() {
+            tracing::debug!(path = %self.path.display(), "not told of a write: looking for them from now on");
+            self.bell.go_deaf();
+        }
+        self.version = version;
+        self.signals.changed.notify_waiters();
+        let look = Instant::now();
+        if let Err(error) = self.signals.waits.look(&self.conn) {
+            tracing::debug!(%error, "could not look for results; waiters look themselves");
+        }
+        self.rest = Some(REST.max(look.elapsed() * RESTS));
     }
 
     /// Changes with every commit of another connection. Nobody hears of an error here: who reads or writes
@@ -164,5 +223,72 @@ impl Job for Release {
         if outcome.is_ok() {
             owner::remove_lock(&self.path, self.gone.id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, thread};
+
+    use super::*;
+    use crate::{
+        SqliteOptions,
+        store::{connect, schema},
+    };
+
+    /// A file, somebody else's connection to it, and a watch that would look for writes every hour.
+    fn watched(folder: &tempfile::TempDir, listened: &str) -> (Connection, Watch) {
+        let (path, options) = (folder.path().join("taskq.db"), SqliteOptions::default());
+        let mut other = connect::open(&path, &options).unwrap();
+        schema::migrate(&mut other).unwrap();
+        let conn = connect::open_for_reading(&path, &options).unwrap();
+        let (inbox, _) = Inbox::new();
+        let hour = Duration::from_secs(3_600);
+        (other, Watch::new(conn, folder.path().join(listened), hour, Arc::default(), inbox).unwrap())
+    }
+
+    fn commit(conn: &Connection) {
+        conn.execute("INSERT INTO queue (name) VALUES (hex(randomblob(8)))", []).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_commit_of_somebody_else_is_noticed_without_looking_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (other, mut watch) = watched(&folder, "taskq.db");
+        watch.watch();
+        let before = watch.version;
+        assert!(before.is_some() && watch.bell.can_hear());
+        let noticed = Arc::new(AtomicBool::new(false));
+        let writing = thread::spawn({
+            let noticed = Arc::clone(&noticed);
+            move || {
+                // More than one: the system tells of each before it can be seen.
+                while !noticed.load(Ordering::Acquire) {
+                    commit(&other);
+                    thread::sleep(REST);
+                }
+            }
+        });
+        while watch.version == before {
+            watch.watch();
+        }
+        noticed.store(true, Ordering::Release);
+        writing.join().unwrap();
+        assert!(watch.bell.can_hear());
+    }
+
+    #[test]
+    fn where_the_system_does_not_tell_of_commits_they_are_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("another.db-wal"), "").unwrap();
+        let (other, mut watch) = watched(&folder, "another.db");
+        watch.watch();
+        watch.settling = Instant::now();
+        let before = watch.version;
+        commit(&other);
+        watch.watch();
+        assert_ne!(watch.version, before);
+        assert!(!watch.bell.can_hear());
     }
 }
