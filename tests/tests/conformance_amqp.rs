@@ -6,7 +6,7 @@ use lapin::{BasicProperties, Connection, ConnectionProperties, options::BasicPub
 use taskq_amqp::{AmqpBroker, AmqpOptions, QueueType};
 use taskq_core::{
     BoxFuture,
-    broker::Broker,
+    broker::{Broker, Queue},
     config::{ServiceUrl, Urls},
 };
 use taskq_tests::{conformance, given};
@@ -67,6 +67,37 @@ mod classic {
     use super::*;
 
     taskq_tests::broker_conformance!(Amqp::classic());
+}
+
+/// Symptom to keep away: each of them has the window for itself, so that a worker holds as many times what it was allowed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn classic_queues_share_one_window_also_those_added_later() {
+    const SENT: u32 = 60;
+    const WINDOW: usize = 4;
+    let bench = conformance::broker::bench::Bench::new(Amqp::classic()).await;
+    let names = [bench.queue("shared").await, bench.queue("shared").await, bench.queue("added").await];
+    for name in &names {
+        bench.publish(name, 0..SENT).await;
+    }
+    let queues = names.each_ref().map(Queue::named);
+    let start = |spec: &mut taskq_core::broker::ConsumeSpec| {
+        spec.prefetch = WINDOW as u32;
+        spec.queues = queues[..2].to_vec();
+    };
+    let mut taker = bench.consumer_with(&names[0], start).await;
+    let mut acked = 0;
+    for (rounds, consumed) in [(5, &queues[..2]), (10, &queues[..])] {
+        taker.consumer.set_queues(consumed.to_vec()).await.expect("consume");
+        for _ in 0..rounds {
+            let held = taker.some(WINDOW).await;
+            let stats = bench.admin().stats(&names).await.expect("stats");
+            let ready: u64 = stats.iter().map(|stats| stats.ready).sum();
+            let in_flight = u64::from(SENT) * 3 - acked - ready;
+            assert!(in_flight <= WINDOW as u64, "{in_flight} in flight, {WINDOW} allowed");
+            taker.ack(&held).await;
+            acked += held.len() as u64;
+        }
+    }
 }
 
 mod quorum {

@@ -56,6 +56,13 @@ struct Source {
     quorum: bool,
 }
 
+/// What a channel was told of windows; 0 is none.
+#[derive(Debug, Default)]
+struct Told {
+    each: u16,
+    together: u16,
+}
+
 enum Event {
     Arrived(Arc<Source>, Box<lapin::message::Delivery>),
     Failed(lapin::Error),
@@ -71,6 +78,8 @@ pub(super) struct Session<'a> {
     sources: Vec<Arc<Source>>,
     /// The window of the subscriptions; 0: none stays.
     window: u16,
+    /// What the channel was told: the window of each subscription that follows, and the one of all together.
+    told: Told,
     /// What has come and is not handed over yet.
     arrived: Vec<(Arc<str>, Delivery)>,
     /// An order that came while something else was done.
@@ -99,6 +108,7 @@ impl<'a> Session<'a> {
             events: SelectAll::new(),
             sources: Vec::new(),
             window: 0,
+            told: Told::default(),
             arrived: Vec::new(),
             order: None,
             chores: JoinSet::new(),
@@ -208,10 +218,22 @@ impl<'a> Session<'a> {
             window if *adapts => (0, window),
             window => (window, if several { window } else { 0 }),
         };
-        if together > 0 || self.channel.status().qos().global_prefetch_count.is_some() {
+        self.tell_each(each).await?;
+        if self.told.together != together {
             self.channel.basic_qos(together, BasicQosOptions { global: true }).await?;
+            self.told.together = together;
         }
-        self.channel.basic_qos(each, BasicQosOptions { global: false }).await
+        Ok(())
+    }
+
+    /// The window of each subscription that follows. To tell RabbitMQ so takes the one of the channel away, so it is not
+    /// told again what it knows: subscriptions would be without a window for a moment.
+    async fn tell_each(&mut self, each: u16) -> lapin::Result<()> {
+        if self.told.each != each {
+            self.channel.basic_qos(each, BasicQosOptions { global: false }).await?;
+            self.told = Told { each, together: 0 };
+        }
+        Ok(())
     }
 
     async fn subscribe(&mut self, queue: &Queue) -> lapin::Result<()> {

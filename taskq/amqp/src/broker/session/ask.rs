@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use lapin::options::BasicQosOptions;
 
 use super::{Ended, Event, Session};
 
@@ -18,7 +17,7 @@ impl Session<'_> {
     async fn fetch(&mut self, wish: usize) -> lapin::Result<()> {
         let queues = self.feed.queues.clone();
         let each = u16::try_from(wish / queues.len().max(1)).unwrap_or(u16::MAX).max(1);
-        self.channel.basic_qos(each, BasicQosOptions { global: false }).await?;
+        self.tell_each(each).await?;
         for queue in &queues {
             self.subscribe(queue).await?;
         }
