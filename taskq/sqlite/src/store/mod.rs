@@ -117,10 +117,14 @@ impl Store {
             names: Names::default(),
             clock: WallClock::new(),
         };
-        let watched = connect::open_for_reading(&path, &options)?;
-        let (theirs, jobs_of_watch) = (Arc::clone(&signals), Arc::clone(&inbox));
-        let watch = Watch::new(watched, path.clone(), options.poll_interval, theirs, jobs_of_watch);
-        let watch = watch.map_err(|error| {
+        let watch = Watch::new(
+            connect::open_for_reading(&path, &options)?,
+            path.clone(),
+            options.poll_interval,
+            Arc::clone(&signals),
+            Arc::clone(&inbox),
+        )
+        .map_err(|error| {
             Failure::new(BrokerErrorKind::Other, format!("could not watch `{}`: {error}", path.display()))
         })?;
         let reader = connect::open_for_reading(&path, &options)?;

@@ -90,11 +90,11 @@ impl Drop for Waiting<'_> {
 }
 
 pub(super) struct Watch {
-    pub(super) conn: Connection,
-    pub(super) path: PathBuf,
-    pub(super) interval: Duration,
-    pub(super) signals: Arc<Signals>,
-    pub(super) inbox: Arc<Inbox>,
+    conn: Connection,
+    path: PathBuf,
+    interval: Duration,
+    signals: Arc<Signals>,
+    inbox: Arc<Inbox>,
     bell: Bell,
     /// That of the last commit that was seen.
     version: Option<i64>,
