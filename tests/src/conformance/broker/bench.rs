@@ -90,6 +90,14 @@ impl Bench {
         stats
     }
 
+    /// How many of `sent` to these queues are with consumers and not acknowledged. Some brokers tell seconds late what
+    /// is in flight, but all of them at once what is ready.
+    pub async fn in_flight(&self, queues: &[String], sent: usize, acked: usize) -> usize {
+        let stats = self.admin().stats(queues).await.expect("stats");
+        let ready: u64 = stats.iter().map(|stats| stats.ready).sum();
+        (sent - acked).saturating_sub(usize::try_from(ready).expect("a count"))
+    }
+
     /// Looks until the counts fit.
     pub async fn stats_until(&self, queue: &str, what: &str, fit: impl Fn(&QueueStats) -> bool) {
         let look = async {

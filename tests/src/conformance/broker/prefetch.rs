@@ -1,6 +1,6 @@
 //! A consumer never holds more than it was allowed.
 
-use std::time::Duration;
+use std::{slice::from_ref, time::Duration};
 
 use taskq_core::{
     Timestamp,
@@ -10,13 +10,6 @@ use taskq_core::{
 use super::bench::{Bench, Held, numbered};
 
 const PREFETCH: u32 = 4;
-
-/// How many of `sent` are with consumers and not acknowledged. Some brokers tell seconds late what is in flight, but all
-/// of them at once what is ready.
-async fn in_flight(bench: &Bench, queue: &str, sent: usize, acked: usize) -> usize {
-    let ready = bench.stats(queue).await.ready;
-    (sent - acked).saturating_sub(usize::try_from(ready).expect("a count"))
-}
 
 /// What a worker with `PREFETCH` permits takes and is in flight never exceeds them.
 pub async fn no_more_are_held_than_asked_for(bench: &Bench) {
@@ -28,7 +21,7 @@ pub async fn no_more_are_held_than_asked_for(bench: &Bench) {
         let taken = taker.some(PREFETCH as usize - held.len()).await;
         seen += taken.len();
         held.extend(taken);
-        let in_flight = in_flight(bench, &queue, 40, seen - held.len()).await;
+        let in_flight = bench.in_flight(from_ref(&queue), 40, seen - held.len()).await;
         assert!(in_flight <= PREFETCH as usize, "{in_flight} in flight, {PREFETCH} allowed");
         let done: Vec<_> = held.drain(..held.len().div_ceil(2)).collect();
         taker.ack(&done).await;
@@ -50,7 +43,7 @@ pub async fn a_window_that_changes_bounds_what_is_held(bench: &Bench) {
             let acked = seen.len();
             let held = taker.some(window).await;
             seen.extend(held.iter().map(Held::number));
-            let in_flight = in_flight(bench, &queue, MESSAGES, acked).await;
+            let in_flight = bench.in_flight(from_ref(&queue), MESSAGES, acked).await;
             taker.ack(&held).await;
             // What came under the window before is handed out, and then no more.
             assert!(within == 0 || in_flight <= window, "{in_flight} in flight, {window} allowed");
