@@ -1,5 +1,5 @@
-//! What a worker that is busy leaves to others: to other tasks, where runs at once are limited, without giving anything
-//! back to the broker for it; and to other workers what it cannot begin.
+//! A limit of runs at once within a worker, by Redis and by RabbitMQ: others of the queue go past, and nothing goes
+//! back to the broker for it.
 
 use std::{
     num::NonZeroU32,
@@ -124,28 +124,6 @@ async fn others_go_past_a_full_queue(url: &str, test: &str) {
     finish(&runs, &gate, worker).await;
 }
 
-/// Nothing is known of the run times, so that a worker holds as many as it has slots.
-async fn others_get_what_a_worker_cannot_begin(app: &App, test: &str) {
-    let queue = format!("{test}-{}", uuid::Uuid::new_v4());
-    for _ in 0..AHEAD {
-        any.with().app(app).queue(&queue).delay(test.to_owned()).await.expect("sent");
-    }
-    let (runs, gate) = of(test);
-    let mut workers = Vec::new();
-    for number in 1..=2 {
-        let hostname = format!("{test}-{number}@shares");
-        workers
-            .push(start(app, &WorkerOptions::new().queues([&queue]).concurrency(2).hostname(hostname)).await);
-        until("its slots are busy", || runs.now.load(Ordering::SeqCst) == 2 * number).await;
-    }
-    gate.add_permits(AHEAD);
-    until("all ran", || runs.all.load(Ordering::SeqCst) == AHEAD).await;
-    for worker in workers {
-        assert_eq!(worker.stop().await.expect("an orderly end").left, 0);
-    }
-    assert_eq!((runs.most.load(Ordering::SeqCst), runs.redelivered.load(Ordering::SeqCst)), (4, 0));
-}
-
 async fn finish(runs: &Runs, gate: &Semaphore, worker: WorkerHandle) {
     gate.add_permits(AHEAD);
     until("all ran", || runs.all.load(Ordering::SeqCst) == AHEAD).await;
@@ -175,26 +153,4 @@ async fn others_go_past_a_full_queue_on_redis() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn others_go_past_a_full_queue_on_rabbitmq() {
     others_go_past_a_full_queue(&given("TASKQ_TEST_AMQP_URL"), "queue-rabbitmq").await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn others_get_what_a_worker_cannot_begin_on_redis() {
-    let redis = RedisServer::start();
-    others_get_what_a_worker_cannot_begin(&app(&redis.url(0)), "begin-redis").await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn others_get_what_a_worker_cannot_begin_on_sqlite() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let url = format!("sqlite:{}", folder.path().join("taskq.db").display());
-    others_get_what_a_worker_cannot_begin(&app(&url), "begin-sqlite").await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn others_get_what_a_worker_cannot_begin_on_rabbitmq() {
-    let url = given("TASKQ_TEST_AMQP_URL");
-    others_get_what_a_worker_cannot_begin(&app(&url), "begin-classic").await;
-    let sources = Sources::none().set("broker_url", url).set("task_create_missing_queue_type", "quorum");
-    let quorum = App::builder().sources(sources).build().expect("an app");
-    others_get_what_a_worker_cannot_begin(&quorum, "begin-quorum").await;
 }

@@ -199,8 +199,7 @@ impl Node {
         aside: usize,
         rated: bool,
     ) -> Option<usize> {
-        let waits = rated || passed > 0 || aside > 0 || self.tuning.only_for_free_slots;
-        if !self.prefetch.is_adaptive() || waits {
+        if !self.tuning.keeps_window || rated || passed > 0 || aside > 0 {
             return None;
         }
         let window = self.prefetch.window(now);
@@ -271,6 +270,9 @@ pub(crate) struct Tuning {
     pub(crate) concurrency: usize,
     /// Take a delivery only for a free slot, also when running ones are acknowledged.
     pub(crate) only_for_free_slots: bool,
+    /// Deliveries may come without being asked for: every task is unacknowledged for as long as it runs, and none has
+    /// fewer runs than there are slots.
+    pub(crate) keeps_window: bool,
     pub(crate) lease: Duration,
     /// Deliveries of one message before it is poison; 0 is no limit.
     pub(crate) max_deliveries: u32,

@@ -18,7 +18,7 @@ use crate::{
     pool::process::CrewOptions,
     prefetch::{Prefetch, Way},
     stats::Counters,
-    tasks::{TaskDefaults, Tasks},
+    tasks::{Known, TaskDefaults, Tasks},
 };
 
 /// How often a worker tells that it is alive, as Celery's.
@@ -109,11 +109,20 @@ impl Plan {
             Some(0) | None => None,
             Some(most) => Some(NonZeroU32::MIN.saturating_add(most)),
         };
+        let children = (pool == PoolKind::Processes).then(|| CrewOptions::new(settings));
+        let tasks = match children {
+            Some(_) => Tasks::in_children(app.registry(), &defaults)?,
+            None => Tasks::new(app.registry(), &defaults, options.unenforced_limits)?,
+        };
+        let mut queue_limits = settings.worker_queue_concurrency.clone();
+        queue_limits.extend(options.queue_concurrency.clone());
+        let is_whole = |known: &Arc<Known>| known.policy.acks_late && known.share.most().is_none();
         let tuning = Tuning {
             concurrency,
             only_for_free_slots: settings.worker_disable_prefetch
                 || way == Way::Adaptive
                 || settings.worker_prefetch == Some(PrefetchKind::Slots),
+            keeps_window: way == Way::Adaptive && queue_limits.is_empty() && tasks.iter().all(is_whole),
             lease: settings.lease,
             max_deliveries: settings.max_deliveries,
             max_deaths: settings.max_deaths,
@@ -123,15 +132,8 @@ impl Plan {
             skip_duplicates: settings.worker_deduplicate_successful_tasks,
         };
         let decoding = Decoding::new(settings)?;
-        let children = (pool == PoolKind::Processes).then(|| CrewOptions::new(settings));
-        let tasks = match children {
-            Some(_) => Tasks::in_children(app.registry(), &defaults)?,
-            None => Tasks::new(app.registry(), &defaults, options.unenforced_limits)?,
-        };
         let seen = Arc::<Seen>::default();
         seen.resized(concurrency);
-        let mut queue_limits = settings.worker_queue_concurrency.clone();
-        queue_limits.extend(options.queue_concurrency.clone());
         let template = options.hostname.as_deref().unwrap_or("celery@%h");
         Ok(Self {
             app: app.clone(),
