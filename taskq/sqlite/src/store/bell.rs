@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 
 /// Who sleeps.
 #[derive(Debug)]
@@ -71,11 +71,8 @@ impl Bell {
     }
 
     fn sleep(&self, fds: &mut [PollFd<'_>], at_most: Duration) {
-        // Up, so that a rest of less than a millisecond is one.
-        let millis = i32::try_from(at_most.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
-        let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
-        match poll(fds, timeout) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+        match system::poll(fds, at_most) {
+            Ok(()) | Err(nix::errno::Errno::EINTR) => {}
             Err(_) => thread::sleep(at_most),
         }
         while (&self.calls).read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
@@ -88,9 +85,17 @@ mod system {
         io,
         os::fd::{AsFd, BorrowedFd},
         path::Path,
+        time::Duration,
     };
 
-    use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+    use nix::{
+        poll::{PollFd, ppoll},
+        sys::inotify::{AddWatchFlags, InitFlags, Inotify},
+    };
+
+    pub(super) fn poll(fds: &mut [PollFd<'_>], at_most: Duration) -> nix::Result<()> {
+        ppoll(fds, Some(at_most.into()), None).map(drop)
+    }
 
     /// A file, of which the system tells when it was written to.
     #[derive(Debug)]
@@ -116,7 +121,15 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use std::{convert::Infallible, io, os::fd::BorrowedFd, path::Path};
+    use std::{convert::Infallible, io, os::fd::BorrowedFd, path::Path, time::Duration};
+
+    use nix::poll::{PollFd, PollTimeout};
+
+    pub(super) fn poll(fds: &mut [PollFd<'_>], at_most: Duration) -> nix::Result<()> {
+        // Up, so that a rest of less than a millisecond is one.
+        let millis = i32::try_from(at_most.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
+        nix::poll::poll(fds, PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)).map(drop)
+    }
 
     /// There is none: the system does not tell.
     #[derive(Debug)]

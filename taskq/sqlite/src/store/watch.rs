@@ -31,8 +31,10 @@ use crate::{backend::remove_expired, broker::remove_old_broadcasts, shared};
 /// believed no more.
 const LISTEN: Duration = Duration::from_millis(100);
 /// The log is written before a commit can be seen, and the disk may be waited for in between: so long after a write
-/// commits are looked for at each poll interval.
+/// commits are looked for at each poll interval, the first of them [sooner](SOON).
 const SETTLING: Duration = Duration::from_millis(100);
+/// Most commits can be seen so long after the system told of a write: until then they are looked for at this interval.
+const SOON: (Duration, Duration) = (Duration::from_millis(6), Duration::from_micros(250));
 /// How often dead processes are looked for.
 const CHORES: Duration = Duration::from_secs(1);
 /// How many of these rounds pass between two cleanings of what expired.
@@ -100,6 +102,8 @@ pub(super) struct Watch {
     version: Option<i64>,
     /// Something was written, or may have been, and until then commits are looked for.
     settling: Instant,
+    /// When the system last told of a write.
+    heard: Option<Instant>,
     /// The last look found something: the next comes after this.
     rest: Option<Duration>,
 }
@@ -125,6 +129,7 @@ impl Watch {
             bell,
             version: None,
             settling: Instant::now(),
+            heard: None,
             rest: None,
         })
     }
@@ -155,13 +160,14 @@ impl Watch {
         if let Some(rest) = self.rest.take() {
             self.bell.rest(rest);
         }
-        let settling = Instant::now() < self.settling;
-        let at_most = if settling || !self.bell.can_hear() { self.interval } else { LISTEN };
-        let heard = self.bell.listen(at_most);
+        let now = Instant::now();
+        let settling = now < self.settling;
+        let heard = self.bell.listen(self.pause(now));
         let version = self.version();
         let changed = version != self.version;
         if heard || changed {
             self.settling = Instant::now() + SETTLING;
+            self.heard = heard.then(Instant::now);
         }
         if !changed {
             return;
@@ -178,6 +184,15 @@ impl Watch {
             tracing::debug!(%error, "could not look for results; waiters look themselves");
         }
         self.rest = Some(REST.max(look.elapsed() * RESTS));
+    }
+
+    /// How long it listens now before it looks.
+    fn pause(&self, now: Instant) -> Duration {
+        match self.heard {
+            Some(heard) if now < heard + SOON.0 => self.interval.min(SOON.1),
+            _ if now < self.settling || !self.bell.can_hear() => self.interval,
+            _ => LISTEN,
+        }
     }
 
     /// Changes with every commit of another connection. Nobody hears of an error here: who reads or writes
@@ -276,6 +291,22 @@ mod tests {
         noticed.store(true, Ordering::Release);
         writing.join().unwrap();
         assert!(watch.bell.can_hear());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_write_that_was_told_of_is_looked_for_soon_then_at_each_interval() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("another.db-wal");
+        fs::write(&log, "").unwrap();
+        let (_other, mut watch) = watched(&folder, "another.db");
+        watch.watch();
+        fs::write(&log, "not a commit").unwrap();
+        watch.watch();
+        let heard = watch.heard.expect("told of the write");
+        assert_eq!(watch.pause(heard), SOON.1);
+        assert_eq!(watch.pause(heard + SOON.0), watch.interval);
+        assert_eq!(watch.pause(watch.settling), LISTEN);
     }
 
     #[test]
