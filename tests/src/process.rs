@@ -26,6 +26,18 @@ pub fn eventually(what: &str, deadline: Duration, mut condition: impl FnMut() ->
     }
 }
 
+/// The same for a test that leaves its thread to others meanwhile.
+///
+/// # Panics
+/// If that takes longer than `deadline`; `what` is in the message.
+pub async fn until(what: &str, deadline: Duration, mut condition: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < deadline, "{what}: not within {deadline:?}");
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// A running process, in a process group of its own. Dropping it kills the group.
 #[derive(Debug)]
 pub struct Running {

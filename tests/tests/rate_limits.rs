@@ -7,7 +7,7 @@ use std::{
 };
 
 use taskq::{core::config::Sources, prelude::*};
-use taskq_tests::{given, redis_server::RedisServer};
+use taskq_tests::{given, process::until, redis_server::RedisServer};
 use taskq_worker::{Worker, WorkerHandle, WorkerOptions};
 
 const RATE: u32 = 50;
@@ -68,21 +68,13 @@ async fn stop(workers: Vec<WorkerHandle>) {
     }
 }
 
-async fn until(what: &str, mut is: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is() {
-        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// The figure: a hundred workers, one limit of 50 a second, the measured rate within 2 %.
 async fn a_hundred_workers_meet_a_limit_together(url: &str, of: &str) {
     const WINDOW: Duration = Duration::from_secs(10);
     let client = app(url);
     shared.with().app(&client).delay_many((0..RATE * 14).map(|_| of.to_owned())).await.expect("sent");
     let workers = workers(url, 100).await;
-    until("two seconds of work", || starts(of).len() > 2 * RATE as usize).await;
+    until("two seconds of work", PATIENCE, || starts(of).len() > 2 * RATE as usize).await;
     let from = Instant::now();
     tokio::time::sleep(WINDOW).await;
     let to = from + WINDOW;
@@ -124,7 +116,7 @@ async fn every_value_of_the_key_has_a_rate_of_its_own() {
     }
     let workers = workers(&redis.url(0), 3).await;
     let began = Instant::now();
-    until("both are through", || starts("ada").len() == 12 && starts("bob").len() == 12).await;
+    until("both are through", PATIENCE, || starts("ada").len() == 12 && starts("bob").len() == 12).await;
     for customer in ["ada", "bob"] {
         let ran = starts(customer);
         let took = ran[11] - ran[0];
@@ -141,7 +133,7 @@ async fn the_limit_changes_for_all_workers_while_they_run() {
     let client = app(&redis.url(0));
     let workers = workers(&redis.url(0), 3).await;
     slow.with().app(&client).delay("slow".to_owned()).await.expect("sent");
-    until("the first", || starts("slow").len() == 1).await;
+    until("the first", PATIENCE, || starts("slow").len() == 1).await;
     let set = |rate: &str| {
         let ask = client.control().ask("rate_limit").arg("task_name", "rate.slow").arg("rate_limit", rate);
         ask.limit(3).into_future()
@@ -153,7 +145,7 @@ async fn the_limit_changes_for_all_workers_while_they_run() {
     }
     // Not a minute after the first: the new rate holds from its turn on.
     let began = Instant::now();
-    until("all of them", || starts("fast").len() == 30).await;
+    until("all of them", PATIENCE, || starts("fast").len() == 30).await;
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     stop(workers).await;
 }

@@ -7,11 +7,11 @@ use std::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use taskq::{core::config::Sources, prelude::*};
-use taskq_tests::{given, redis_server::RedisServer};
+use taskq_tests::{given, process::until, redis_server::RedisServer};
 use taskq_worker::{Worker, WorkerHandle, WorkerOptions};
 use tokio::sync::Semaphore;
 
@@ -75,14 +75,6 @@ async fn start(app: &App, options: &WorkerOptions) -> WorkerHandle {
     worker
 }
 
-async fn until(what: &str, is: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is() {
-        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// The task may have two runs of four slots; what came behind `AHEAD` of it runs while they are held.
 async fn others_go_past_a_full_task(url: &str, test: &str) {
     let (client, queue) = (app(url), format!("{test}-{}", uuid::Uuid::new_v4()));
@@ -96,7 +88,7 @@ async fn others_go_past_a_full_task(url: &str, test: &str) {
     }
     let worker = start(&client, &options).await;
     let (runs, gate) = of(test);
-    until("the others ran", || runs.others.load(Ordering::SeqCst) == BEHIND).await;
+    until("the others ran", PATIENCE, || runs.others.load(Ordering::SeqCst) == BEHIND).await;
     assert_eq!(runs.all.load(Ordering::SeqCst), 0);
     finish(&runs, &gate, worker).await;
 }
@@ -115,18 +107,18 @@ async fn others_go_past_a_full_queue(url: &str, test: &str) {
     }
     let worker = start(&client, &options).await;
     let (runs, gate) = of(test);
-    until("two run", || runs.now.load(Ordering::SeqCst) == 2).await;
+    until("two run", PATIENCE, || runs.now.load(Ordering::SeqCst) == 2).await;
     for _ in 0..BEHIND {
         other.with().app(&client).queue(&free).delay(test.to_owned()).await.expect("sent");
     }
-    until("the others ran", || runs.others.load(Ordering::SeqCst) == BEHIND).await;
+    until("the others ran", PATIENCE, || runs.others.load(Ordering::SeqCst) == BEHIND).await;
     assert_eq!(runs.all.load(Ordering::SeqCst), 0);
     finish(&runs, &gate, worker).await;
 }
 
 async fn finish(runs: &Runs, gate: &Semaphore, worker: WorkerHandle) {
     gate.add_permits(AHEAD);
-    until("all ran", || runs.all.load(Ordering::SeqCst) == AHEAD).await;
+    until("all ran", PATIENCE, || runs.all.load(Ordering::SeqCst) == AHEAD).await;
     let report = worker.stop().await.expect("an orderly end");
     assert_eq!((report.stats.succeeded, report.left), ((AHEAD + BEHIND) as u64, 0));
     assert_eq!(report.stats.received, (AHEAD + BEHIND) as u64, "each was taken once");

@@ -6,11 +6,16 @@ use std::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use taskq::{core::config::Sources, prelude::*};
-use taskq_tests::{given, process::eventually, rabbit_server::RabbitServer, redis_server::RedisServer};
+use taskq_tests::{
+    given,
+    process::{eventually, until},
+    rabbit_server::RabbitServer,
+    redis_server::RedisServer,
+};
 use taskq_worker::{Worker, WorkerHandle, WorkerOptions};
 use tokio::{sync::Semaphore, task::block_in_place};
 
@@ -66,14 +71,6 @@ async fn start(app: &App, queue: &str, hostname: &str) -> WorkerHandle {
     worker
 }
 
-async fn until(what: &str, is: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is() {
-        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// Nothing is known of the run times, so that each holds as many as it has slots.
 async fn others_get_what_a_worker_cannot_begin(app: &App) {
     let queue = format!("window-{}", uuid::Uuid::new_v4());
@@ -82,10 +79,10 @@ async fn others_get_what_a_worker_cannot_begin(app: &App) {
     let mut workers = Vec::new();
     for number in 1..=2 {
         workers.push(start(app, &queue, &format!("{number}@{queue}")).await);
-        until("its slots are busy", || runs.now.load(Ordering::SeqCst) == SLOTS * number).await;
+        until("its slots are busy", PATIENCE, || runs.now.load(Ordering::SeqCst) == SLOTS * number).await;
     }
     runs.gate.add_permits(SENT);
-    until("all ran", || runs.all.load(Ordering::SeqCst) == SENT).await;
+    until("all ran", PATIENCE, || runs.all.load(Ordering::SeqCst) == SENT).await;
     for worker in workers {
         assert_eq!(worker.stop().await.expect("an orderly end").left, 0);
     }
@@ -125,12 +122,12 @@ async fn a_worker_keeps_a_subscription_to_a_classic_queue_with_a_window_of_its_s
     block_in_place(|| eventually("the window is open", PATIENCE, has_window));
     send(&client, "q").await;
     let runs = of("q");
-    until("its slots are busy", || runs.now.load(Ordering::SeqCst) == SLOTS).await;
+    until("its slots are busy", PATIENCE, || runs.now.load(Ordering::SeqCst) == SLOTS).await;
     let ready = (SENT - SLOTS).to_string();
     let counts = || server.ctl(&["list_queues", "name", "messages_ready"]);
     let is_left = || counts().lines().any(|line| line.split_whitespace().eq(["q", &ready]));
     block_in_place(|| eventually("the rest is left to others", PATIENCE, is_left));
     runs.gate.add_permits(SENT);
-    until("all ran", || runs.all.load(Ordering::SeqCst) == SENT).await;
+    until("all ran", PATIENCE, || runs.all.load(Ordering::SeqCst) == SENT).await;
     assert_eq!(worker.stop().await.expect("an orderly end").left, 0);
 }
