@@ -116,13 +116,15 @@ impl Plan {
         };
         let mut queue_limits = settings.worker_queue_concurrency.clone();
         queue_limits.extend(options.queue_concurrency.clone());
-        let is_whole = |known: &Arc<Known>| known.policy.acks_late && known.share.most().is_none();
+        let may_come_unasked = |known: &Arc<Known>| known.policy.acks_late && known.share.most().is_none();
         let tuning = Tuning {
             concurrency,
             only_for_free_slots: settings.worker_disable_prefetch
                 || way == Way::Adaptive
                 || settings.worker_prefetch == Some(PrefetchKind::Slots),
-            keeps_window: way == Way::Adaptive && queue_limits.is_empty() && tasks.iter().all(is_whole),
+            keeps_window: way == Way::Adaptive
+                && queue_limits.is_empty()
+                && tasks.iter().all(may_come_unasked),
             lease: settings.lease,
             max_deliveries: settings.max_deliveries,
             max_deaths: settings.max_deaths,
